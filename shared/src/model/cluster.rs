@@ -1,0 +1,142 @@
+//! The cluster's record.
+
+use super::{ClusterConfig, ClusterName, Ms, Reason, Scope, Sealed};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// Where a cluster is in its life, in the official server's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[allow(missing_docs)]
+pub enum Status {
+    Pending,
+    Running,
+    Stopping,
+    Stopped,
+    Failed,
+}
+
+impl Status {
+    /// Every status, in the order of a life.
+    pub const ALL: [Status; 5] = [Status::Pending, Status::Running, Status::Stopping, Status::Stopped, Status::Failed];
+
+    /// PENDING or RUNNING: what a list shows by default.
+    pub fn is_active(self) -> bool {
+        matches!(self, Status::Pending | Status::Running)
+    }
+
+    /// STOPPED or FAILED.
+    pub fn is_ended(self) -> bool {
+        matches!(self, Status::Stopped | Status::Failed)
+    }
+
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Pending => "PENDING",
+            Status::Running => "RUNNING",
+            Status::Stopping => "STOPPING",
+            Status::Stopped => "STOPPED",
+            Status::Failed => "FAILED",
+        }
+    }
+}
+
+/// Where the scheduler's three servers listen. Published only once they are known to be the scheduler's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addresses {
+    /// Comm port (TLS).
+    pub scheduler: SocketAddr,
+    /// Dashboard (HTTP); none when the scheduler runs without one.
+    pub dashboard: Option<SocketAddr>,
+    /// `dask_gateway.scheduler_preload`'s API (HTTP).
+    pub api: SocketAddr,
+}
+
+/// What is counted for a cluster, and under which keys: written at creation, so that it is given back under the same keys
+/// whatever its user's groups are by then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charged {
+    /// The user's key, then one for each group.
+    pub keys: Vec<Scope>,
+    /// Is the cluster itself still counted?
+    pub cluster: bool,
+}
+
+/// One cluster. Everything that was ever decided about it as a whole is here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// Its name.
+    pub name: ClusterName,
+    /// Its owner.
+    pub user: String,
+    /// The owner's groups when it was created.
+    pub groups: Vec<String>,
+    /// The user's options, normalised (select keys, not their values).
+    pub options: serde_json::Map<String, serde_json::Value>,
+    /// What the options came to.
+    pub config: ClusterConfig,
+    /// Where it is.
+    pub status: Status,
+    /// Where it shall get to: RUNNING, STOPPED or FAILED.
+    pub target: Status,
+    /// Wanted workers, as the scheduler last said.
+    pub count: u32,
+    /// The scheduler's addresses, verified.
+    pub addresses: Option<Addresses>,
+    /// When it was created.
+    pub created_at: Ms,
+    /// When it became RUNNING.
+    pub running_at: Option<Ms>,
+    /// When it was asked to stop, or failed.
+    pub stopping_at: Option<Ms>,
+    /// When it was at rest.
+    pub stopped_at: Option<Ms>,
+    /// Why it ended (or is ending).
+    pub reason: Option<Reason>,
+    /// What it waits for, while it waits.
+    pub waiting: Option<Reason>,
+    /// When somebody must look at it again; none when nothing is awaited.
+    pub due_at: Option<Ms>,
+    /// No launch before this moment (back-off after a refusal or a failed start).
+    pub next_try: Option<Ms>,
+    /// Launches made so far; the next one's id is made of it.
+    pub launches: u32,
+    /// Schedulers that failed to start.
+    pub scheduler_failures: u32,
+    /// Workers that failed to start since one last succeeded.
+    pub worker_failures: u32,
+    /// Health questions its scheduler left unanswered, in a row, while its heartbeat was overdue.
+    pub unanswered: u32,
+    /// What is counted for it.
+    pub charged: Charged,
+    /// Listed in the index of the active: until every launch is resolved and every task is at rest.
+    pub active: bool,
+    /// Its certificate: self-signed, at once authority, server and client certificate. PEM.
+    pub tls_cert: String,
+    /// The certificate's private key (PEM), sealed.
+    pub tls_key: Sealed,
+    /// The id of the ring key its token and dashboard key are made with.
+    pub key_id: String,
+    /// When the record may be forgotten (set when it is at rest).
+    pub expires_at: Option<Ms>,
+}
+
+impl Cluster {
+    /// Does it still want its tasks?
+    pub fn wants_to_run(&self) -> bool {
+        self.target == Status::Running
+    }
+
+    /// Turns it towards its end, unless it is on the way already.
+    pub fn end(&mut self, target: Status, reason: Reason, now: Ms) {
+        if self.wants_to_run() {
+            self.target = target;
+            self.status = Status::Stopping;
+            self.reason = Some(reason);
+            self.waiting = None;
+            self.stopping_at = Some(now);
+            self.due_at = Some(now);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What a cluster is made of: the server's settings with the user's options applied.
+
+use super::size;
+use super::{Counts, format_size};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Names and defaults are the official server's (`ClusterConfig`), save the commands, which recent dask wheels spell `dask scheduler`
+/// and `dask worker`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClusterConfig {
+    /// Command that starts a scheduler.
+    pub scheduler_cmd: Vec<String>,
+    /// Command that starts a worker.
+    pub worker_cmd: Vec<String>,
+    /// Environment variables of scheduler and workers.
+    pub environment: BTreeMap<String, String>,
+    /// Memory of a worker.
+    #[serde(with = "size::required")]
+    pub worker_memory: u64,
+    /// Cores of a worker.
+    pub worker_cores: f64,
+    /// Threads of a worker; default: its cores, at least one.
+    pub worker_threads: Option<u32>,
+    /// Memory of a scheduler.
+    #[serde(with = "size::required")]
+    pub scheduler_memory: u64,
+    /// Cores of a scheduler.
+    pub scheduler_cores: f64,
+    /// Seconds between adaptive scaling checks.
+    pub adaptive_period: f64,
+    /// Seconds until an idle cluster is stopped; 0 = never.
+    pub idle_timeout: f64,
+    /// Most workers of the cluster.
+    pub cluster_max_workers: Option<u32>,
+    /// Most cores of the cluster, its scheduler's included.
+    pub cluster_max_cores: Option<f64>,
+    /// Most memory of the cluster, its scheduler's included.
+    #[serde(with = "size::option")]
+    pub cluster_max_memory: Option<u64>,
+    /// Container image, where tasks are containers.
+    pub image: Option<String>,
+}
+
+impl Default for ClusterConfig {
+    fn default() -> Self {
+        let command = |words: [&str; 2]| words.map(str::to_owned).to_vec();
+        ClusterConfig {
+            scheduler_cmd: command(["dask", "scheduler"]),
+            worker_cmd: command(["dask", "worker"]),
+            environment: BTreeMap::new(),
+            worker_memory: 2 << 30,
+            worker_cores: 1.0,
+            worker_threads: None,
+            scheduler_memory: 2 << 30,
+            scheduler_cores: 1.0,
+            adaptive_period: 3.0,
+            idle_timeout: 0.0,
+            cluster_max_workers: None,
+            cluster_max_cores: None,
+            cluster_max_memory: None,
+            image: None,
+        }
+    }
+}
+
+/// A configuration that cannot be run; names the field and the limit.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{field}` {problem}")]
+pub struct InvalidClusterConfig {
+    /// The field.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl ClusterConfig {
+    /// Threads of a worker.
+    pub fn threads(&self) -> u32 {
+        self.worker_threads.unwrap_or((self.worker_cores as u32).max(1))
+    }
+
+    /// What one worker is charged.
+    pub fn worker_unit(&self) -> Counts {
+        Counts {
+            clusters: 0,
+            workers: 1,
+            millicores: (self.worker_cores * 1000.0).round() as i64,
+            memory_bytes: self.worker_memory as i64,
+        }
+    }
+
+    /// The most workers its own limits allow, and the name of the limit that says so; none = unbounded.
+    /// Memory and cores count the scheduler's too, as in the official server.
+    pub fn max_workers(&self) -> Option<(u32, &'static str)> {
+        let by_memory = self.cluster_max_memory.map(|max| {
+            let room = max.saturating_sub(self.scheduler_memory) / self.worker_memory.max(1);
+            (room.min(u64::from(u32::MAX)) as u32, "cluster_max_memory")
+        });
+        let by_cores = self
+            .cluster_max_cores
+            .map(|max| (((max - self.scheduler_cores) / self.worker_cores).max(0.0) as u32, "cluster_max_cores"));
+        let by_count = self.cluster_max_workers.map(|max| (max, "cluster_max_workers"));
+        [by_count, by_cores, by_memory].into_iter().flatten().min_by_key(|(max, _)| *max)
+    }
+
+    /// Refuses what could never run.
+    pub fn check(&self) -> Result<(), InvalidClusterConfig> {
+        let fail = |field, problem: String| Err(InvalidClusterConfig { field, problem });
+        for (field, value) in [("worker_cores", self.worker_cores), ("scheduler_cores", self.scheduler_cores)] {
+            if !(value > 0.0 && value <= 4096.0) {
+                return fail(field, format!("must be above 0 and at most 4096, not {value}"));
+            }
+        }
+        for (field, value) in [("worker_memory", self.worker_memory), ("scheduler_memory", self.scheduler_memory)] {
+            if value < 1 << 20 {
+                return fail(field, format!("must be at least 1 MiB, not {}", format_size(value)));
+            }
+        }
+        if self.worker_threads == Some(0) {
+            return fail("worker_threads", "must be at least 1".into());
+        }
+        for (field, value) in [("adaptive_period", self.adaptive_period), ("idle_timeout", self.idle_timeout)] {
+            if !(value >= 0.0 && value <= 1e9) {
+                return fail(field, format!("must be between 0 and 1000000000 seconds, not {value}"));
+            }
+        }
+        if let Some(max) = self.cluster_max_cores
+            && !(max >= self.scheduler_cores)
+        {
+            let have = self.scheduler_cores;
+            return fail("scheduler_cores", format!("({have}) exceeds `cluster_max_cores` ({max})"));
+        }
+        if let Some(max) = self.cluster_max_memory
+            && self.scheduler_memory > max
+        {
+            let (have, max) = (format_size(self.scheduler_memory), format_size(max));
+            return fail("scheduler_memory", format!("({have}) exceeds `cluster_max_memory` ({max})"));
+        }
+        for (field, command) in [("scheduler_cmd", &self.scheduler_cmd), ("worker_cmd", &self.worker_cmd)] {
+            if command.first().is_none_or(String::is_empty) {
+                return fail(field, "must name a command".into());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_limit_counts_and_is_named() {
+        let config = ClusterConfig {
+            cluster_max_workers: Some(8),
+            cluster_max_cores: Some(5.0),
+            cluster_max_memory: Some(14 << 30),
+            ..ClusterConfig::default()
+        };
+        assert_eq!(config.max_workers(), Some((4, "cluster_max_cores")));
+        assert_eq!(ClusterConfig::default().max_workers(), None);
+    }
+
+    #[test]
+    fn a_scheduler_larger_than_its_cluster_is_refused_by_name() {
+        let config = ClusterConfig { cluster_max_memory: Some(1 << 30), ..ClusterConfig::default() };
+        let error = config.check().expect_err("refused");
+        assert_eq!(error.to_string(), "`scheduler_memory` (2 GiB) exceeds `cluster_max_memory` (1 GiB)");
+    }
+}

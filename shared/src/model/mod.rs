@@ -1,0 +1,36 @@
+//! The records, and the plain values they are made of. No I/O, no clock, no randomness.
+
+mod certificate;
+mod cluster;
+mod cluster_config;
+mod heartbeat;
+mod identity;
+mod key_ring;
+mod launch;
+mod limits;
+mod name;
+mod policy;
+mod reason;
+mod record;
+mod size;
+mod task;
+mod usage;
+
+pub use certificate::{Certificate, issue_certificate};
+pub use cluster::{Addresses, Charged, Cluster, Status};
+pub use cluster_config::{ClusterConfig, InvalidClusterConfig};
+pub use heartbeat::{Content, Heartbeat, InvalidContent};
+pub use identity::{Identity, InvalidUser, Role, valid_user};
+pub use key_ring::{KeyRing, KeyRingError, RingKey, Sealed, Use};
+pub use launch::{Launch, LaunchId, LaunchSpec, LaunchState};
+pub use limits::{Effective, LimitValue, Limits, Scope, effective};
+pub use name::{ClusterName, InvalidName, UserKey};
+pub use policy::{Policy, Rules};
+pub use reason::{Reason, ReasonCode};
+pub use record::{Key, Record, Stored, Version};
+pub use size::{InvalidSize, format_size, parse_size};
+pub use task::{Task, TaskFacts, TaskId, TaskRole, TaskState};
+pub use usage::{Counts, Usage};
+
+/// A moment, in milliseconds since the Unix epoch. Durations are in milliseconds too, as `…_ms`.
+pub type Ms = i64;

@@ -1,0 +1,154 @@
+//! How the gateway decides: every duration and bound it knows.
+
+use super::Ms;
+
+/// Durations are in milliseconds. One policy holds for the whole gateway; what differs by cluster is in its `ClusterConfig`, what
+/// differs by user in the limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// From a scheduler's acceptance to its first good heartbeat.
+    pub cluster_start_timeout_ms: Ms,
+    /// From a worker's acceptance (or its restart) to its connection.
+    pub worker_start_timeout_ms: Ms,
+    /// Between a scheduler's heartbeats.
+    pub heartbeat_period_ms: Ms,
+    /// Silence that is asked about.
+    pub heartbeat_timeout_ms: Ms,
+    /// Unanswered health questions in a row that count as an answer.
+    pub health_questions: u32,
+    /// Start failures of workers in a row that end a cluster.
+    pub worker_start_failure_limit: u32,
+    /// Start failures of schedulers that end a cluster.
+    pub scheduler_start_failure_limit: u32,
+    /// Longest life of a cluster; none = unbounded.
+    pub max_lifetime_ms: Option<Ms>,
+    /// Between two requests to stop one task.
+    pub stop_retry_ms: Ms,
+    /// Between two questions about a task that is stopping, or whose worker left.
+    pub check_ms: Ms,
+    /// Between two calls of one launch, and after a refusal.
+    pub launch_retry_ms: Ms,
+    /// Before another launch after a failed start; doubled by each further failure.
+    pub start_backoff_ms: Ms,
+    /// Before room under a limit is asked for again.
+    pub room_retry_ms: Ms,
+    /// Nobody calls a launch later than this after it was written.
+    pub launch_window_ms: Ms,
+    /// The longest a caller can live, so how late a call may land.
+    pub caller_life_ms: Ms,
+    /// How long something may stay invisible to lists and descriptions after it began.
+    pub visibility_ms: Ms,
+    /// No verdict of the sweep on anything younger.
+    pub young_ms: Ms,
+    /// Share of silent clusters (in percent) above which silence alone is not believed …
+    pub mass_silence_percent: u32,
+    /// … when at least so many are active …
+    pub mass_silence_least: usize,
+    /// … and for at most so long.
+    pub mass_silence_ms: Ms,
+    /// Ended records are kept so long.
+    pub keep_records_ms: Ms,
+    /// Most tasks in one launch call.
+    pub tasks_per_launch: u32,
+    /// `?wait` is held so long; 0 answers at once.
+    pub wait_ms: Ms,
+    /// A scale or adapt request to a scheduler is tried for so long.
+    pub scheduler_call_ms: Ms,
+    /// Limits may be cached so long by requests.
+    pub limits_cache_ms: Ms,
+    /// The safety rules; all on, save in tests that show what each is for.
+    pub rules: Rules,
+}
+
+impl Default for Policy {
+    /// For one machine, where starts take seconds.
+    fn default() -> Self {
+        Policy {
+            cluster_start_timeout_ms: 60_000,
+            worker_start_timeout_ms: 60_000,
+            heartbeat_period_ms: 15_000,
+            heartbeat_timeout_ms: 60_000,
+            health_questions: 3,
+            worker_start_failure_limit: 3,
+            scheduler_start_failure_limit: 3,
+            max_lifetime_ms: None,
+            stop_retry_ms: 30_000,
+            check_ms: 5_000,
+            launch_retry_ms: 2_000,
+            start_backoff_ms: 1_000,
+            room_retry_ms: 10_000,
+            launch_window_ms: 300_000,
+            caller_life_ms: 60_000,
+            visibility_ms: 1_000,
+            young_ms: 30_000,
+            mass_silence_percent: 20,
+            mass_silence_least: 10,
+            mass_silence_ms: 600_000,
+            keep_records_ms: 86_400_000,
+            tasks_per_launch: 10,
+            wait_ms: 20_000,
+            scheduler_call_ms: 10_000,
+            limits_cache_ms: 60_000,
+            rules: Rules::SAFE,
+        }
+    }
+}
+
+/// Each safety rule can be taken away, so that the seeded world can show that it is needed and that the world would notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// A definite failure ends a launch only if it was the sole call.
+    pub sole_call: bool,
+    /// Nobody calls a launch after its window, and nobody counts it as not accepted before late calls have landed.
+    pub wait_for_late_calls: bool,
+    /// A cluster stays charged and active until every launch is resolved and every task at rest.
+    pub active_until_rest: bool,
+    /// Every wait keeps a `due_at`.
+    pub waits_are_due: bool,
+    /// Not being described is believed only beyond visibility, and twice.
+    pub missing_twice: bool,
+    /// A stop is asked for again until the task is seen at rest.
+    pub stop_again: bool,
+    /// A worker called closed whose task lives is restarting, not gone.
+    pub closed_is_restarting: bool,
+    /// A heartbeat's content is stored in the same write as its digest.
+    pub content_with_digest: bool,
+    /// Until the reconciler has cleared it, an unchanged heartbeat wakes again.
+    pub heartbeat_wakes_again: bool,
+    /// An event wakes even when its write changed nothing.
+    pub event_always_wakes: bool,
+    /// Tasks of an expired launch are adopted.
+    pub adopt_expired: bool,
+    /// Silence is believed only after unanswered health questions.
+    pub ask_before_failing: bool,
+    /// Credentials are removed only at rest.
+    pub credentials_until_rest: bool,
+    /// Counters are charged conditionally, in the transaction of what they count.
+    pub charge_conditionally: bool,
+    /// A recount writes on the version it read before the items.
+    pub recount_on_version: bool,
+    /// Idle is what the scheduler says; no answer is never idle.
+    pub no_answer_is_not_idle: bool,
+}
+
+impl Rules {
+    /// All of them.
+    pub const SAFE: Rules = Rules {
+        sole_call: true,
+        wait_for_late_calls: true,
+        active_until_rest: true,
+        waits_are_due: true,
+        missing_twice: true,
+        stop_again: true,
+        closed_is_restarting: true,
+        content_with_digest: true,
+        heartbeat_wakes_again: true,
+        event_always_wakes: true,
+        adopt_expired: true,
+        ask_before_failing: true,
+        credentials_until_rest: true,
+        charge_conditionally: true,
+        recount_on_version: true,
+        no_answer_is_not_idle: true,
+    };
+}

@@ -1,0 +1,99 @@
+//! Where records are kept.
+
+use super::{Cluster, ClusterName, Heartbeat, Launch, LaunchId, Limits, Ms, Scope, Task, TaskId, Usage};
+use serde::{Deserialize, Serialize};
+
+/// Grows by one with every write of an item.
+pub type Version = u64;
+
+/// A record as it was read, with the version a conditional write must name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored<T> {
+    /// The record.
+    pub value: T,
+    /// Its version.
+    pub version: Version,
+}
+
+/// An item's key: partition, and the place within it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Partition.
+    pub partition: String,
+    /// Sort key.
+    pub sort: String,
+}
+
+impl Key {
+    fn new(partition: impl Into<String>, sort: impl Into<String>) -> Self {
+        Key { partition: partition.into(), sort: sort.into() }
+    }
+
+    /// A cluster: in its user's partition, by name, so that a list is one query and oldest first.
+    pub fn cluster(name: &ClusterName) -> Self {
+        Key::new(name.user_key().as_str(), name.as_str())
+    }
+
+    /// A cluster's heartbeat. It, the launches and the tasks share a partition of the cluster's own.
+    pub fn heartbeat(name: &ClusterName) -> Self {
+        Key::new(name.as_str(), "heartbeat")
+    }
+
+    /// A launch.
+    pub fn launch(name: &ClusterName, id: &LaunchId) -> Self {
+        Key::new(name.as_str(), format!("launch#{id}"))
+    }
+
+    /// A task.
+    pub fn task(name: &ClusterName, id: &TaskId) -> Self {
+        Key::new(name.as_str(), format!("task#{id}"))
+    }
+
+    /// A user's or group's counters.
+    pub fn usage(scope: &Scope) -> Self {
+        Key::new(format!("usage#{scope}"), "usage")
+    }
+
+    /// A scope's limits; all are in one partition, and read together.
+    pub fn limits(scope: &Scope) -> Self {
+        Key::new("limits", scope.to_string())
+    }
+}
+
+/// Everything that is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Record {
+    Cluster(Box<Cluster>),
+    Heartbeat(Heartbeat),
+    Launch(Launch),
+    Task(Task),
+    Usage(Usage),
+    Limits { scope: Scope, limits: Limits },
+}
+
+impl Record {
+    /// Its key.
+    pub fn key(&self) -> Key {
+        match self {
+            Record::Cluster(c) => Key::cluster(&c.name),
+            Record::Heartbeat(h) => Key::heartbeat(&h.cluster),
+            Record::Launch(l) => Key::launch(&l.cluster, &l.id),
+            Record::Task(t) => Key::task(&t.cluster, &t.facts.id),
+            Record::Usage(u) => Key::usage(&u.scope),
+            Record::Limits { scope, .. } => Key::limits(scope),
+        }
+    }
+
+    /// When it may be forgotten.
+    pub fn expires_at(&self) -> Option<Ms> {
+        match self {
+            Record::Cluster(c) => c.expires_at,
+            Record::Heartbeat(h) => h.expires_at,
+            Record::Launch(l) => l.expires_at,
+            Record::Task(t) => t.expires_at,
+            Record::Usage(_) | Record::Limits { .. } => None,
+        }
+    }
+}

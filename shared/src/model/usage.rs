@@ -1,0 +1,80 @@
+//! What a user or group has in use, counted in the same transaction as what is counted.
+
+use super::Scope;
+use serde::{Deserialize, Serialize};
+use std::ops::{Add, Mul, Neg, Sub};
+
+/// Four counts that limits speak of. Signed, so that a difference is one too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Clusters not yet at rest.
+    pub clusters: i64,
+    /// Worker tasks reserved or not known to be gone.
+    pub workers: i64,
+    /// Their cores, in thousandths.
+    pub millicores: i64,
+    /// Their memory, in bytes.
+    pub memory_bytes: i64,
+}
+
+impl Counts {
+    /// One cluster.
+    pub const CLUSTER: Counts = Counts { clusters: 1, workers: 0, millicores: 0, memory_bytes: 0 };
+
+    /// Nothing.
+    pub fn is_zero(&self) -> bool {
+        *self == Counts::default()
+    }
+
+    /// Is any count below zero?
+    pub fn any_negative(&self) -> bool {
+        self.clusters < 0 || self.workers < 0 || self.millicores < 0 || self.memory_bytes < 0
+    }
+}
+
+impl Add for Counts {
+    type Output = Counts;
+    fn add(self, o: Counts) -> Counts {
+        Counts {
+            clusters: self.clusters + o.clusters,
+            workers: self.workers + o.workers,
+            millicores: self.millicores + o.millicores,
+            memory_bytes: self.memory_bytes + o.memory_bytes,
+        }
+    }
+}
+
+impl Neg for Counts {
+    type Output = Counts;
+    fn neg(self) -> Counts {
+        self * -1
+    }
+}
+
+impl Sub for Counts {
+    type Output = Counts;
+    fn sub(self, o: Counts) -> Counts {
+        self + -o
+    }
+}
+
+impl Mul<i64> for Counts {
+    type Output = Counts;
+    fn mul(self, n: i64) -> Counts {
+        Counts {
+            clusters: self.clusters * n,
+            workers: self.workers * n,
+            millicores: self.millicores * n,
+            memory_bytes: self.memory_bytes * n,
+        }
+    }
+}
+
+/// The counters of one user or group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Whose.
+    pub scope: Scope,
+    /// In use.
+    pub counts: Counts,
+}

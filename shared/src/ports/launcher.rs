@@ -1,0 +1,94 @@
+//! What starts and stops tasks.
+
+use crate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId};
+use async_trait::async_trait;
+
+/// A cluster's secrets, as its tasks get them. `Debug` shows none of them.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Whose.
+    pub cluster: ClusterName,
+    /// The system user that will read them, where tasks run as one.
+    pub user: String,
+    /// Certificate, PEM.
+    pub tls_cert: String,
+    /// Private key, PEM.
+    pub tls_key: String,
+    /// The cluster's API token.
+    pub token: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({})", self.cluster)
+    }
+}
+
+/// An accepted launch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Launched {
+    /// The tasks; fewer than asked for when capacity fell short.
+    pub tasks: Vec<TaskFacts>,
+    /// Why some are missing, if any are.
+    pub shortfall: Option<String>,
+}
+
+/// Why a launch call brought no tasks.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LaunchError {
+    /// Not now: too many calls. Nothing was started by this call.
+    #[error("the launcher is throttled")]
+    Throttled,
+    /// No capacity (or no quota, or no free address). Nothing was started by this call.
+    #[error("no capacity: {0}")]
+    NoCapacity(String),
+    /// This request can never work. Nothing was started by this call.
+    #[error("the launch was refused: {0}")]
+    Rejected(String),
+    /// Another call with the same token started these.
+    #[error("another call of the same launch was accepted")]
+    Conflict(Vec<TaskId>),
+    /// The outcome is unknown: the call may have started everything.
+    #[error("the outcome of the launch is unknown: {0}")]
+    Unknown(String),
+}
+
+/// A call failed; what it was about is unchanged, or unknown.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the launcher failed: {0}")]
+pub struct LauncherError(pub String);
+
+/// A page of tasks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TaskPage {
+    /// Tasks that are not at rest, in no order; eventually consistent: a list discovers, it does not condemn.
+    pub tasks: Vec<TaskFacts>,
+    /// Where the next page starts; none = this was the last.
+    pub cursor: Option<String>,
+}
+
+/// Starts and stops tasks. Every method may be called again with the same arguments.
+#[async_trait]
+pub trait Launcher: Send + Sync {
+    /// Puts a cluster's credentials where its tasks will find them.
+    async fn prepare(&self, credentials: &Credentials) -> Result<(), LauncherError>;
+
+    /// Removes what [`Launcher::prepare`] put there. Called when the cluster is at rest.
+    async fn discard(&self, cluster: &ClusterName) -> Result<(), LauncherError>;
+
+    /// Starts `launch.spec.count` tasks; idempotent by `launch.id`, as long as any of its tasks is remembered.
+    /// Makes no call after `launch.not_after`, by the caller's clock `now`.
+    async fn launch(&self, launch: &Launch, now: Ms) -> Result<Launched, LaunchError>;
+
+    /// Asks a task to stop. `Ok` says that the request was taken, not that the task is gone; an unknown task is `Ok`.
+    async fn stop(&self, task: &TaskId) -> Result<(), LauncherError>;
+
+    /// Describes tasks, in the order asked; none = not known (gone long ago, never was, or not visible yet).
+    async fn describe(&self, tasks: &[TaskId]) -> Result<Vec<Option<TaskFacts>>, LauncherError>;
+
+    /// Everything of one launch that is remembered, running or stopped.
+    async fn list_launch(&self, launch: &LaunchId) -> Result<Vec<TaskFacts>, LauncherError>;
+
+    /// Everything that is not at rest, a page at a time.
+    async fn list(&self, cursor: Option<&str>) -> Result<TaskPage, LauncherError>;
+}

@@ -1,0 +1,36 @@
+//! What the core needs of the world outside: each port has one implementation per host, and one conformance suite that all pass.
+
+mod host;
+mod launcher;
+mod routes;
+mod schedulers;
+mod store;
+mod wakes;
+
+pub use host::Host;
+pub use launcher::{Credentials, LaunchError, Launched, Launcher, LauncherError, TaskPage};
+pub use routes::{Route, Routes, RoutesError};
+pub use schedulers::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
+pub use store::{
+    ActiveRow, Children, Conflict, Expect, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
+};
+pub use wakes::{Wake, Wakes, WakesError};
+
+use std::sync::Arc;
+
+/// All ports of one host.
+#[derive(Clone)]
+pub struct Ports {
+    /// Records.
+    pub store: Arc<dyn Store>,
+    /// Hints to the reconciler.
+    pub wakes: Arc<dyn Wakes>,
+    /// Tasks.
+    pub launcher: Arc<dyn Launcher>,
+    /// The schedulers' own HTTP APIs.
+    pub schedulers: Arc<dyn Schedulers>,
+    /// What the proxy relays to.
+    pub routes: Arc<dyn Routes>,
+    /// Clock and randomness.
+    pub host: Arc<dyn Host>,
+}

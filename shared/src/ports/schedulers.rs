@@ -1,0 +1,85 @@
+//! The schedulers' own HTTP APIs. Called only at addresses that are known to be the scheduler's.
+
+use crate::model::ClusterName;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// What to ask a scheduler.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Question {
+    /// `GET <api>/api/health`: does it answer at all?
+    Health,
+    /// `POST <api>/api/comm`: scale to so many workers.
+    Scale {
+        /// Wanted workers.
+        count: u32,
+    },
+    /// `POST <api>/api/comm`: adapt between bounds.
+    Adapt {
+        /// Fewest workers.
+        minimum: Option<u32>,
+        /// Most workers.
+        maximum: Option<u32>,
+        /// Start (or stop) adapting.
+        active: bool,
+    },
+    /// `GET <dashboard>/faregate/idle`, the handler our preload adds: for how long has it been idle?
+    Idle,
+}
+
+/// One question to one scheduler.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Whose scheduler.
+    pub cluster: ClusterName,
+    /// Where: the API's address, for [`Question::Idle`] the dashboard's.
+    pub address: SocketAddr,
+    /// The cluster's token.
+    pub token: String,
+    /// What.
+    pub question: Question,
+}
+
+/// What a scheduler answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Healthy; or the request was accepted.
+    Ok,
+    /// How it stands with idleness.
+    Idle(Idleness),
+}
+
+/// Distributed's own `Scheduler.check_idle`, and a few counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Idleness {
+    /// Milliseconds since it became idle; none while it is not.
+    pub idle_ms: Option<i64>,
+    /// Connected clients, without the scheduler's internal ones.
+    pub clients: u32,
+    /// Connected workers.
+    pub workers: u32,
+}
+
+/// No usable answer.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SchedulerError {
+    /// The scheduler itself did not answer: refused, reset, or out of time.
+    #[error("the scheduler did not answer: {0}")]
+    Unanswered(String),
+    /// It answered, but not what was asked: an HTTP status, or a body that makes no sense.
+    #[error("the scheduler's answer makes no sense: {0}")]
+    Nonsense(String),
+    /// It could not be asked: an error of our own way to it.
+    #[error("the scheduler could not be asked: {0}")]
+    Relay(String),
+}
+
+/// The way to the schedulers.
+#[async_trait]
+pub trait Schedulers: Send + Sync {
+    /// Asks many at once (up to a hundred); the answers are in the order of the questions. Each has a few seconds.
+    async fn ask(&self, asks: Vec<Ask>) -> Vec<Result<Answer, SchedulerError>>;
+}

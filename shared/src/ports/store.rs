@@ -1,0 +1,191 @@
+//! Records: versions, conditional writes, transactions that say which item failed.
+
+use crate::model::{
+    Cluster, ClusterName, Counts, Heartbeat, Key, Launch, Limits, Ms, Reason, Record, Scope, Status, Stored, Task,
+    Usage, UserKey, Version,
+};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+
+/// What a write expects to find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// No such item yet.
+    Absent,
+    /// The item at exactly this version.
+    Version(Version),
+}
+
+/// One item's part in a transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// Puts the whole record. Its version becomes 1, or the expected one + 1.
+    Put {
+        /// What to write.
+        record: Record,
+        /// On what condition.
+        expect: Expect,
+    },
+    /// Adds to a counter, provided that no count it raises exceeds the ceiling, and none falls below zero.
+    /// An absent counter is zero.
+    Count {
+        /// Whose counter.
+        scope: Scope,
+        /// What to add.
+        delta: Counts,
+        /// The most there may be afterwards, for the counts that `delta` raises.
+        ceiling: Counts,
+    },
+}
+
+impl Write {
+    /// The item it writes.
+    pub fn key(&self) -> Key {
+        match self {
+            Write::Put { record, .. } => record.key(),
+            Write::Count { scope, .. } => Key::usage(scope),
+        }
+    }
+}
+
+/// An item whose condition did not hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conflict {
+    /// The write's place in the transaction.
+    pub index: usize,
+    /// What the item holds; none = it does not exist.
+    pub held: Option<Stored<Record>>,
+}
+
+/// The store failed; whether a write happened is unknown.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the store failed: {0}")]
+pub struct StoreError(pub String);
+
+/// A transaction that did not happen, or may not have.
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
+pub enum TransactError {
+    /// Conditions did not hold; nothing was written. Every item that failed is named.
+    #[error("{} of the items have changed", .0.len())]
+    Conflicts(Vec<Conflict>),
+    /// Another transaction was at the same items; nothing was written, and the same again may succeed.
+    #[error("another transaction is at the same items")]
+    Contention,
+    /// The store failed; whether the writes happened is unknown.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
+/// What a heartbeat's conditional write found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Touch {
+    /// Accepting, and the digest is the same: `seen_at` is now; nothing else changed.
+    Same {
+        /// Set while the reconciler has not cleared the last change: wake it again.
+        due_at: Option<Ms>,
+    },
+    /// Not written: the digest differs, or it is not accepting.
+    Differs(Stored<Heartbeat>),
+    /// No such cluster.
+    Missing,
+}
+
+/// A request to stop, as one conditional write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StopRequest {
+    /// Which.
+    pub name: ClusterName,
+    /// Whose it must be; none = anybody's (the cluster itself, an admin).
+    pub user: Option<String>,
+    /// STOPPED or FAILED.
+    pub target: Status,
+    /// Why.
+    pub reason: Reason,
+    /// When.
+    pub now: Ms,
+}
+
+/// What is in a cluster's own partition.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Children {
+    /// The heartbeat.
+    pub heartbeat: Option<Stored<Heartbeat>>,
+    /// Launches, by id.
+    pub launches: Vec<Stored<Launch>>,
+    /// Tasks, by id.
+    pub tasks: Vec<Stored<Task>>,
+}
+
+/// A page of something.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page starts; none = this was the last.
+    pub cursor: Option<String>,
+}
+
+/// What the index of the active knows of a cluster: enough for the pass to judge it without reading it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActiveRow {
+    /// Its record without certificate and key, as the index saw it last.
+    pub cluster: Cluster,
+    /// That record's version.
+    pub version: Version,
+}
+
+/// The store. Reads are consistent, save the index of the active.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// One cluster.
+    async fn cluster(&self, name: &ClusterName) -> Result<Option<Stored<Cluster>>, StoreError>;
+
+    /// A page of a user's clusters, oldest first; up to `limit` (at least 1).
+    async fn clusters(
+        &self,
+        user: &UserKey,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Stored<Cluster>>, StoreError>;
+
+    /// Everything in a cluster's own partition.
+    async fn children(&self, name: &ClusterName) -> Result<Children, StoreError>;
+
+    /// One task.
+    async fn task(&self, name: &ClusterName, id: &crate::model::TaskId) -> Result<Option<Stored<Task>>, StoreError>;
+
+    /// Heartbeats of many clusters, in the order asked.
+    async fn heartbeats(&self, names: &[ClusterName]) -> Result<Vec<Option<Stored<Heartbeat>>>, StoreError>;
+
+    /// Counters, in the order asked; an absent one is zero at version 0.
+    async fn usage(&self, scopes: &[Scope]) -> Result<Vec<Stored<Usage>>, StoreError>;
+
+    /// Writes a recounted counter on the version that was read before the items ([`Store::usage`]; 0 = absent).
+    async fn put_usage(&self, usage: &Usage, version: Version) -> Result<(), TransactError>;
+
+    /// All limit items. A malformed one is reported and left out (its last good value stays in force where it is known).
+    async fn limits(&self) -> Result<BTreeMap<Scope, Limits>, StoreError>;
+
+    /// Writes one scope's limits, whatever was there; none removes them.
+    async fn put_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError>;
+
+    /// All or nothing, 1 to 100 items, each at most once.
+    async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError>;
+
+    /// One conditional write: if the heartbeat item is accepting and has this digest, `seen_at` becomes `now` (and the version
+    /// grows).
+    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, StoreError>;
+
+    /// One conditional write: [`Cluster::end`] on a cluster whose target is RUNNING. The record as it is afterwards; none when
+    /// there is no such cluster of that user. `true` when this call changed it.
+    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, StoreError>;
+
+    /// A page of the active clusters, in no order. Eventually consistent.
+    async fn active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError>;
+
+    /// The largest item it can hold, in bytes of JSON.
+    fn item_limit(&self) -> usize;
+
+    /// Forgets records whose `expires_at` has passed, where the store does not do so by itself. How many it forgot.
+    async fn forget_expired(&self, now: Ms) -> Result<usize, StoreError>;
+}
