@@ -19,8 +19,9 @@ impl Gateway {
         let limits = self.limits_of(&cluster.user, &cluster.groups).await?;
         let (count, warning) = match worker_cap(&cluster, &limits) {
             Some((max, limit)) if count > max => {
-                let message =
-                    format!("Scale request of {count} workers exceeds the limit {limit} = {max}. Scaling to {max} instead.");
+                let message = format!(
+                    "Scale request of {count} workers exceeds the limit {limit} = {max}. Scaling to {max} instead."
+                );
                 (max, Some(message))
             }
             _ => (count, None),
@@ -71,8 +72,12 @@ impl Gateway {
         let token = self.token(cluster, Use::Cluster)?;
         let mut pause: Ms = 100;
         loop {
-            let ask =
-                Ask { cluster: cluster.name.clone(), address: addresses.api, token: token.clone(), question: question.clone() };
+            let ask = Ask {
+                cluster: cluster.name.clone(),
+                address: addresses.api,
+                token: token.clone(),
+                question: question.clone(),
+            };
             let error = match self.ports().schedulers.ask(vec![ask]).await.pop() {
                 Some(Ok(_)) => return Ok(()),
                 Some(Err(error)) => error,

@@ -68,7 +68,8 @@ impl Gateway {
             Write::Put { record: Record::Heartbeat(Heartbeat::new(name.clone())), expect: Expect::Absent },
         ];
         for scope in keys {
-            let ceiling = if self.policy().rules.charge_conditionally { limits.ceiling(&scope) } else { Counts::UNBOUNDED };
+            let ceiling =
+                if self.policy().rules.charge_conditionally { limits.ceiling(&scope) } else { Counts::UNBOUNDED };
             writes.push(Write::Count { scope, delta: Counts::CLUSTER, ceiling });
         }
         for attempt in 0..TRIES {

@@ -81,7 +81,11 @@ impl Gateway {
     }
 
     /// Takes a large content into the tasks. The active names that have no task yet.
-    async fn apply(&self, name: &ClusterName, content: &Content) -> Result<std::collections::BTreeSet<String>, Refusal> {
+    async fn apply(
+        &self,
+        name: &ClusterName,
+        content: &Content,
+    ) -> Result<std::collections::BTreeSet<String>, Refusal> {
         let children = self.ports().store.children(name).await?;
         let now = self.now();
         let mut unknown = content.active.clone();

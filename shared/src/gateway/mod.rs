@@ -20,7 +20,9 @@ pub use pass::PassReport;
 pub use stop::Caller;
 pub use turn::TurnError;
 
-use crate::model::{Cluster, ClusterConfig, ClusterName, Effective, KeyRing, Limits, Ms, Policy, Scope, Use, effective};
+use crate::model::{
+    Cluster, ClusterConfig, ClusterName, Effective, KeyRing, Limits, Ms, Policy, Scope, Use, effective,
+};
 use crate::options::Options;
 use crate::ports::{Ports, StoreError, Wake};
 use std::collections::{BTreeMap, HashMap};

@@ -90,10 +90,17 @@ impl Gateway {
     }
 
     async fn ask_the_silent(&self, page: &[Judged], silence: Silence, report: &mut PassReport) -> Result<(), Refusal> {
-        let silent: Vec<(&Judged, Ms)> =
-            page.iter().filter_map(|j| Some((j, j.verdict.silent_ms?))).filter(|(j, _)| j.cluster.addresses.is_some()).collect();
+        let silent: Vec<(&Judged, Ms)> = page
+            .iter()
+            .filter_map(|j| Some((j, j.verdict.silent_ms?)))
+            .filter(|(j, _)| j.cluster.addresses.is_some())
+            .collect();
         if silence.silent > 0 && silent.iter().any(|(_, ms)| silence.is_ours(*ms, self.policy())) {
-            tracing::error!(active = silence.active, silent = silence.silent, "many clusters are silent at once: none is failed for it");
+            tracing::error!(
+                active = silence.active,
+                silent = silence.silent,
+                "many clusters are silent at once: none is failed for it"
+            );
         }
         let asks = silent.iter().filter_map(|(j, _)| self.question(&j.cluster, Question::Health)).collect();
         let answers = self.ports().schedulers.ask(asks).await;
@@ -136,7 +143,9 @@ impl Gateway {
             .iter()
             .filter(|j| j.verdict.end.is_none())
             .filter_map(|j| Some((&j.cluster, j.verdict.idle_timeout_ms?)))
-            .filter(|(c, timeout)| c.addresses.is_some_and(|a| a.dashboard.is_some()) && self.is_time_to_ask(&c.name, *timeout, now))
+            .filter(|(c, timeout)| {
+                c.addresses.is_some_and(|a| a.dashboard.is_some()) && self.is_time_to_ask(&c.name, *timeout, now)
+            })
             .collect();
         let asks = idle.iter().filter_map(|(cluster, _)| self.question(cluster, Question::Idle)).collect();
         let answers = self.ports().schedulers.ask(asks).await;

@@ -55,7 +55,12 @@ impl Gateway {
     }
 
     /// A task that nobody had written down: written down, and its cluster made to look at it.
-    async fn record_found(&self, name: &ClusterName, cluster: Stored<Cluster>, facts: &TaskFacts) -> Result<(), StoreError> {
+    async fn record_found(
+        &self,
+        name: &ClusterName,
+        cluster: Stored<Cluster>,
+        facts: &TaskFacts,
+    ) -> Result<(), StoreError> {
         tracing::warn!(cluster = %name, task = %facts.id, "a task without a record was found");
         let mut seen = cluster.value;
         seen.active = true;
@@ -84,11 +89,11 @@ impl Gateway {
                 .collect();
             for tasks in tasks.chunks(DESCRIBED) {
                 let ids: Vec<TaskId> = tasks.iter().map(|t| t.value.facts.id.clone()).collect();
-                let found =
-                    self.ports().launcher.describe(&ids).await.map_err(|e| TurnError::Action(e.to_string()))?;
-                let doubtful = tasks.iter().zip(found).filter(|(_, facts)| {
-                    facts.as_ref().is_none_or(|f| f.state == TaskState::Stopped)
-                });
+                let found = self.ports().launcher.describe(&ids).await.map_err(|e| TurnError::Action(e.to_string()))?;
+                let doubtful = tasks
+                    .iter()
+                    .zip(found)
+                    .filter(|(_, facts)| facts.as_ref().is_none_or(|f| f.state == TaskState::Stopped));
                 for (task, _) in doubtful {
                     self.have_checked(&name, task).await?;
                 }

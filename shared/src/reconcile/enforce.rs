@@ -55,10 +55,8 @@ pub fn judge(
     policy: &Policy,
 ) -> Verdict {
     let due = |at: Option<Ms>| at.is_some_and(|at| at <= now);
-    let mut verdict = Verdict {
-        wake: due(cluster.due_at) || due(heartbeat.and_then(|h| h.due_at)),
-        ..Verdict::default()
-    };
+    let mut verdict =
+        Verdict { wake: due(cluster.due_at) || due(heartbeat.and_then(|h| h.due_at)), ..Verdict::default() };
     if !cluster.wants_to_run() {
         return verdict;
     }

@@ -65,7 +65,8 @@ impl Draft<'_> {
                 }
                 match error {
                     LaunchError::Rejected(why) if role == TaskRole::Scheduler => {
-                        let reason = Reason::new(ReasonCode::LaunchRejected, format!("the scheduler cannot be started: {why}"));
+                        let reason =
+                            Reason::new(ReasonCode::LaunchRejected, format!("the scheduler cannot be started: {why}"));
                         self.cluster.end(Status::Failed, reason, now);
                     }
                     LaunchError::Rejected(why) => self.worker_failed(&format!("a worker cannot be started: {why}")),
@@ -113,7 +114,8 @@ impl Draft<'_> {
             return;
         }
         // a call made within the window may land as late as its caller lives, and be seen later still
-        let last = launch.not_after + if policy.rules.wait_for_late_calls { policy.caller_life_ms + policy.visibility_ms } else { 0 };
+        let last = launch.not_after
+            + if policy.rules.wait_for_late_calls { policy.caller_life_ms + policy.visibility_ms } else { 0 };
         if at > last {
             if self.known_tasks(id) > 0 { self.accept(id) } else { self.release(id, LaunchState::NotAccepted) }
         } else if let Some(launch) = self.launch_mut(id) {

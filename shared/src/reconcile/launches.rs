@@ -36,7 +36,8 @@ impl Draft<'_> {
             .filter_map(|t| {
                 let state = self.launch(&t.facts.launch).map(|l| l.state);
                 let closed = matches!(state, None | Some(LaunchState::Failed | LaunchState::NotAccepted));
-                (t.stray || closed || state == Some(LaunchState::Cancelled)).then(|| (t.facts.id.clone(), t.stray || closed))
+                (t.stray || closed || state == Some(LaunchState::Cancelled))
+                    .then(|| (t.facts.id.clone(), t.stray || closed))
             })
             .collect();
         for (id, stray) in unwanted {

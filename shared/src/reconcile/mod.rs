@@ -11,6 +11,8 @@ mod launches;
 mod observe;
 mod rest;
 mod scheduler;
+#[cfg(test)]
+mod stories;
 mod workers;
 
 pub use enforce::{Silence, Silent, Verdict, heard, judge, judge_idle, judge_silence};

@@ -1,7 +1,7 @@
 //! What a heartbeat says of the workers, taken into the tasks.
 
 use super::draft::Draft;
-use crate::model::{Content, Ms, Policy, ReasonCode, Reason, Task, TaskRole};
+use crate::model::{Content, Ms, Policy, Reason, ReasonCode, Task, TaskRole};
 
 /// Takes a heartbeat's content into one task. True when it is a worker that the scheduler now knows for the first time.
 ///
@@ -23,6 +23,9 @@ pub fn observe(task: &mut Task, content: &Content, now: Ms, policy: &Policy) -> 
         task.leaving = true;
         task.closed_since = None;
     } else if active {
+        if task.leaving || task.closed_since.is_some() {
+            task.check_at = None;
+        }
         task.leaving = false;
         task.closed_since = None;
     } else if task.may_run() {

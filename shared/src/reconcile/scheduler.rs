@@ -56,6 +56,9 @@ impl Draft<'_> {
             self.cluster.running_at = Some(self.now);
             self.cluster.waiting = None;
             self.cluster.next_try = None;
+            for task in self.tasks.iter_mut().map(|t| &mut t.now).filter(|t| t.facts.role == TaskRole::Scheduler) {
+                task.check_at = None;
+            }
             self.before.push(Action::Publish(Route { scheduler: addresses.scheduler, dashboard: addresses.dashboard }));
             return;
         }
@@ -87,14 +90,13 @@ impl Draft<'_> {
     fn verified_addresses(&mut self) -> Option<Addresses> {
         let content = self.heartbeat.content.as_ref()?;
         let claim = Addresses { scheduler: content.scheduler?, dashboard: content.dashboard, api: content.api? };
-        let mut all = [Some(claim.scheduler), claim.dashboard, Some(claim.api)].into_iter().flatten();
+        let all = [Some(claim.scheduler), claim.dashboard, Some(claim.api)];
         let owner = self
             .may_run(TaskRole::Scheduler)
-            .find(|t| t.stopping.is_none() && t.facts.address.is_some() && all.clone().all(|a| t.facts.owns(a)));
+            .find(|t| t.stopping.is_none() && all.iter().flatten().all(|a| t.facts.owns(*a)));
         if owner.is_some() {
             return Some(claim);
         }
-        let _ = all.next();
         // a claim: kept, not used; ask the launcher what the task's addresses are
         let (now, again) = (self.now, self.now + self.policy.check_ms);
         let fresh = self.view.heartbeat.value.due_at.is_some();
