@@ -1,5 +1,5 @@
 //! What the tests share: conformance suites for the ports, sample records, and worlds to run in.
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
+#![allow(clippy::unwrap_used, missing_docs)] // names are sentences
 
 pub mod samples;
 pub mod store_suite;
