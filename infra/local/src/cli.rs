@@ -1,0 +1,194 @@
+//! The command line.
+
+use crate::config::{Config, ConfigError, document, parse_address};
+use crate::{demo, logs, serve};
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const ABOUT: &str = "A Dask Gateway on one machine";
+
+const LONG_ABOUT: &str = "\
+A Dask Gateway on one machine.
+
+Users keep the official `dask-gateway` client: they ask for clusters, scale them, compute on them, and watch their
+dashboards through one port. Schedulers and workers run as processes of this machine, each cluster in a session and a
+directory of its own. Records are kept on disk: a gateway that was killed finds its clusters when it is started again,
+and clients that compute do not notice.";
+
+const MANUAL: &str = "\
+Examples:
+  faregate demo                                 try everything, see what it takes, leave nothing behind
+  faregate serve                                serve at http://127.0.0.1:8000, for users of this machine
+  faregate serve --config faregate.toml         serve as that file says
+  faregate config > faregate.toml               a file of all settings, to begin with
+
+A first session, in Python:
+  from dask_gateway import Gateway, BasicAuth
+  gateway = Gateway(\"http://127.0.0.1:8000\", auth=BasicAuth(\"alice\", \"the password\"))
+  cluster = gateway.new_cluster()
+  cluster.scale(2)
+  client = cluster.get_client()
+
+Files:
+  ~/.local/share/faregate/                      data directory: everything a gateway knows (mode 0700)
+    keys.json                                   the key ring: tokens are made with it, private keys sealed
+    proxy.log                                   what the proxy says
+    clusters/<name>/                            files and logs of one cluster
+  ~/.cache/faregate/python-*/                   Python environments that were made for schedulers and workers
+
+Environment:
+  RUST_LOG                                      what is logged, to standard error: `debug`, `faregate=debug,warn`
+  FAREGATE_CONFIG, FAREGATE_DATA_DIR, FAREGATE_ADDRESS, FAREGATE_PYTHON
+                                                the same as the options of `serve`
+  FAREGATE_CACHE_DIR                            instead of ~/.cache/faregate
+
+Exit codes:
+  0  done; or the gateway was told to stop, and did
+  1  it failed; standard error says why
+  2  the command line or the configuration is wrong";
+
+#[derive(Debug, Parser)]
+#[command(name = "faregate", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = MANUAL, max_term_width = 120)]
+struct Cli {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Serve for good
+    #[command(after_help = SERVE_MANUAL)]
+    Serve(Serve),
+    /// Run a whole session through the official client, and show what it takes
+    ///
+    /// Makes a Python environment (once; kept for next time), starts a gateway on a free port, asks for a cluster, scales it,
+    /// computes, adapts, opens the dashboard, shuts everything down, and prints what it measured. Leaves nothing running.
+    Demo(Demo),
+    /// Print the configuration: every setting, what it means and its default
+    Config,
+    /// Run the proxy (started by `serve`)
+    #[command(hide = true)]
+    Proxy {
+        /// What to run: a file that `serve` wrote
+        #[arg(long, value_name = "FILE")]
+        spec: PathBuf,
+    },
+    /// Watch over one task (started by `serve`)
+    #[command(hide = true)]
+    Task {
+        /// What the launcher says
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+}
+
+const SERVE_MANUAL: &str = "\
+Once it is ready it prints one line to standard output, which names the address. Logs go to standard error.
+
+Without a password in the configuration everybody who reaches the address is let in under any name; an address that is
+not loopback is then refused, unless `allow_no_password = true` says that this is meant.
+
+SIGTERM or Ctrl-C stops all clusters and the proxy, and waits for them; a second one waits no longer. With
+`stop_clusters_on_shutdown = false` both keep running, and the next `serve` on the same data directory takes them over, as it
+does after a crash.";
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Where to listen: API, dashboards and scheduler relay; port 0 picks a free one [default: 127.0.0.1:8000]
+    #[arg(long, env = "FAREGATE_ADDRESS", value_name = "IP:PORT", value_parser = parse_address)]
+    address: Option<SocketAddr>,
+    /// Directory of records, keys, logs and cluster files [default: ~/.local/share/faregate]
+    #[arg(long, env = "FAREGATE_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Configuration file; `faregate config` prints one with all defaults
+    #[arg(long, env = "FAREGATE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Python environment of schedulers and workers, with bin/dask [default: one that is made at the first start]
+    #[arg(long, env = "FAREGATE_PYTHON", value_name = "DIR")]
+    python: Option<PathBuf>,
+}
+
+impl Serve {
+    /// The file's configuration, and over it what the command line says.
+    fn config(self) -> Result<Config, ConfigError> {
+        let mut config = self.config.as_deref().map(Config::load).transpose()?.unwrap_or_default();
+        let gateway = &mut config.gateway;
+        gateway.address = self.address.unwrap_or(gateway.address);
+        gateway.data_dir = self.data_dir.or(gateway.data_dir.take());
+        gateway.python = self.python.or(gateway.python.take());
+        Ok(config)
+    }
+}
+
+#[derive(Debug, Args)]
+struct Demo {
+    /// Python environment to use [default: one that is made the first time]
+    #[arg(long, env = "FAREGATE_PYTHON", value_name = "DIR")]
+    python: Option<PathBuf>,
+}
+
+/// The whole program, thin: parses, runs, reports.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Action::Serve(arguments) => {
+            logs::init();
+            match arguments.config() {
+                Ok(config) => report(serve::run(config)),
+                Err(error) => failure(&error, 2),
+            }
+        }
+        Action::Demo(arguments) => report(demo::run(arguments.python.as_deref())),
+        Action::Config => {
+            print!("{}", document());
+            ExitCode::SUCCESS
+        }
+        Action::Proxy { spec } => {
+            logs::init();
+            let _ = spec;
+            ExitCode::SUCCESS
+        }
+        Action::Task { words } => {
+            let _ = words;
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn report<E: std::error::Error>(result: Result<(), E>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure(&error, 1),
+    }
+}
+
+/// One line for people, whatever logs are.
+fn failure(error: &dyn std::error::Error, code: u8) -> ExitCode {
+    eprintln!("faregate: {}", logs::chain(error));
+    ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_line_overrides_the_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("faregate.toml");
+        std::fs::write(&file, "address = '127.0.0.1:1'\ndata_dir = '/a'\nidle_timeout = 7").expect("written");
+        let words = ["faregate", "serve", "--address", "localhost:2", "--config", file.to_str().expect("UTF-8")];
+        let Action::Serve(serve) = Cli::parse_from(words).command else { panic!("serve") };
+        let config = serve.config().expect("good");
+        assert_eq!(config.gateway.address.port(), 2);
+        assert_eq!(config.gateway.data_dir, Some("/a".into()));
+        assert_eq!(config.cluster.idle_timeout, 7.0);
+    }
+}
