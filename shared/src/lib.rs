@@ -3,5 +3,9 @@
 //! Dependencies point one way: api → gateway → reconcile → [`model`]; [`ports`] speaks of the model alone.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod dask;
+pub mod gateway;
 pub mod model;
+pub mod options;
 pub mod ports;
+pub mod reconcile;
