@@ -3,5 +3,6 @@
 //! Dependencies point one way: api → gateway → reconcile → [`model`]; [`ports`] speaks of the model alone.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod api;
 pub mod model;
 pub mod ports;
