@@ -4,5 +4,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod api;
+pub mod dask;
+pub mod gateway;
 pub mod model;
+pub mod options;
 pub mod ports;
+pub mod reconcile;

@@ -108,6 +108,8 @@ pub struct Cluster {
     pub worker_failures: u32,
     /// Health questions its scheduler left unanswered, in a row, while its heartbeat was overdue.
     pub unanswered: u32,
+    /// The pass doubts that its scheduler lives: the reconciler is to ask the launcher.
+    pub suspect: bool,
     /// What is counted for it.
     pub charged: Charged,
     /// Listed in the index of the active: until every launch is resolved and every task is at rest.

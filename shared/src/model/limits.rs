@@ -135,15 +135,13 @@ pub struct Totals {
     pub memory: Option<u64>,
 }
 
-/// No bound: what a missing limit counts as.
-const UNBOUNDED: i64 = i64::MAX / 4;
-
 fn bound(clusters: Option<i64>, workers: Option<i64>, cores: Option<f64>, memory: Option<u64>) -> Counts {
+    let none = Counts::UNBOUNDED;
     Counts {
-        clusters: clusters.unwrap_or(UNBOUNDED),
-        workers: workers.unwrap_or(UNBOUNDED),
-        millicores: cores.map_or(UNBOUNDED, |c| (c * 1000.0).round() as i64),
-        memory_bytes: memory.map_or(UNBOUNDED, |m| m.min(UNBOUNDED as u64) as i64),
+        clusters: clusters.unwrap_or(none.clusters),
+        workers: workers.unwrap_or(none.workers),
+        millicores: cores.map_or(none.millicores, |c| (c * 1000.0).round() as i64),
+        memory_bytes: memory.map_or(none.memory_bytes, |m| i64::try_from(m).unwrap_or(none.memory_bytes)),
     }
 }
 
@@ -267,6 +265,6 @@ mod tests {
         let got = effective("alice", &["a".into()], &items);
         assert_eq!(got.ceiling(&Scope::User("alice".into())).workers, 4);
         assert_eq!(got.ceiling(&Scope::Group("a".into())).workers, 9);
-        assert_eq!(got.ceiling(&Scope::Group("a".into())).clusters, UNBOUNDED);
+        assert_eq!(got.ceiling(&Scope::Group("a".into())).clusters, Counts::UNBOUNDED.clusters);
     }
 }

@@ -28,6 +28,10 @@ pub struct Policy {
     pub check_ms: Ms,
     /// Between two calls of one launch, and after a refusal.
     pub launch_retry_ms: Ms,
+    /// How long one launch call may be under way before the same call is made again.
+    pub launch_call_ms: Ms,
+    /// Between two lists of a launch whose outcome is unknown.
+    pub launch_list_ms: Ms,
     /// Before another launch after a failed start; doubled by each further failure.
     pub start_backoff_ms: Ms,
     /// Before room under a limit is asked for again.
@@ -75,10 +79,12 @@ impl Default for Policy {
             stop_retry_ms: 30_000,
             check_ms: 5_000,
             launch_retry_ms: 2_000,
+            launch_call_ms: 5_000,
+            launch_list_ms: 2_000,
             start_backoff_ms: 1_000,
             room_retry_ms: 10_000,
-            launch_window_ms: 300_000,
-            caller_life_ms: 60_000,
+            launch_window_ms: 20_000,
+            caller_life_ms: 5_000,
             visibility_ms: 1_000,
             young_ms: 30_000,
             mass_silence_percent: 20,

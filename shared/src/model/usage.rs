@@ -17,9 +17,15 @@ pub struct Counts {
     pub memory_bytes: i64,
 }
 
+const UNBOUNDED: i64 = i64::MAX / 4;
+
 impl Counts {
     /// One cluster.
     pub const CLUSTER: Counts = Counts { clusters: 1, workers: 0, millicores: 0, memory_bytes: 0 };
+
+    /// More than anybody can use: what a missing limit counts as.
+    pub const UNBOUNDED: Counts =
+        Counts { clusters: UNBOUNDED, workers: UNBOUNDED, millicores: UNBOUNDED, memory_bytes: UNBOUNDED };
 
     /// Nothing.
     pub fn is_zero(&self) -> bool {

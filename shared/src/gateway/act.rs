@@ -1,0 +1,64 @@
+//! Performs one action of a plan.
+
+use super::Gateway;
+use super::turn::TurnError;
+use crate::model::Use;
+use crate::ports::Credentials;
+use crate::reconcile::{Action, Fact, View};
+
+impl Gateway {
+    /// What it taught us, if anything. A stop or a description that fails is asked for again when it is due.
+    pub(super) async fn act(&self, view: &View, action: &Action) -> Result<Vec<Fact>, TurnError> {
+        let (ports, name) = (self.ports(), &view.cluster.value.name);
+        let failed = |error: &dyn std::error::Error| TurnError::Action(error.to_string());
+        match action {
+            Action::Prepare => {
+                let cluster = &view.cluster.value;
+                let credentials = Credentials {
+                    cluster: name.clone(),
+                    user: cluster.user.clone(),
+                    tls_cert: cluster.tls_cert.clone(),
+                    tls_key: self.open_key(cluster)?,
+                    token: self.token(cluster, Use::Cluster)?,
+                };
+                ports.launcher.prepare(&credentials).await.map_err(|e| failed(&e))?;
+            }
+            Action::Launch(launch) => {
+                let result = ports.launcher.launch(launch, self.now()).await;
+                match &result {
+                    Ok(launched) => {
+                        tracing::info!(cluster = %name, launch = %launch.id, tasks = launched.tasks.len(), "launched");
+                    }
+                    Err(error) => tracing::warn!(cluster = %name, launch = %launch.id, %error, "not launched"),
+                }
+                return Ok(vec![Fact::Launched { launch: launch.id.clone(), result }]);
+            }
+            Action::Stop(task) => {
+                if let Err(error) = ports.launcher.stop(task).await {
+                    tracing::warn!(cluster = %name, %task, %error, "to be stopped again");
+                }
+            }
+            Action::Describe(tasks) => {
+                let at = self.now();
+                match ports.launcher.describe(tasks).await {
+                    Ok(found) => {
+                        let described = tasks.iter().cloned().zip(found);
+                        return Ok(described.map(|(task, facts)| Fact::Described { task, at, facts }).collect());
+                    }
+                    Err(error) => tracing::warn!(cluster = %name, %error, "tasks are to be described again"),
+                }
+            }
+            Action::List(launch) => {
+                let at = self.now();
+                match ports.launcher.list_launch(launch).await {
+                    Ok(tasks) => return Ok(vec![Fact::Listed { launch: launch.clone(), at, tasks }]),
+                    Err(error) => tracing::warn!(cluster = %name, %launch, %error, "to be listed again"),
+                }
+            }
+            Action::Publish(route) => ports.routes.publish(name, route).await.map_err(|e| failed(&e))?,
+            Action::Unpublish => ports.routes.remove(name).await.map_err(|e| failed(&e))?,
+            Action::Discard => ports.launcher.discard(name).await.map_err(|e| failed(&e))?,
+        }
+        Ok(Vec::new())
+    }
+}

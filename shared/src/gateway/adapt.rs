@@ -1,0 +1,97 @@
+//! Scale and adapt: requests to the cluster's own scheduler. Nothing is written; its next heartbeat tells what it wants.
+
+use super::{Gateway, Refusal};
+use crate::model::{Addresses, Cluster, ClusterName, Identity, Ms, Status, Use};
+use crate::ports::{Ask, Question, SchedulerError};
+use crate::reconcile::worker_cap;
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scaled {
+    /// The request was clamped: the sentence the client shows as a warning.
+    pub warning: Option<String>,
+}
+
+impl Gateway {
+    /// Asks the scheduler for `count` workers, or as many as the cluster may have.
+    pub async fn scale(&self, who: &Identity, name: &ClusterName, count: u32) -> Result<Scaled, Refusal> {
+        let (cluster, addresses) = self.running(who, name).await?;
+        let limits = self.limits_of(&cluster.user, &cluster.groups).await?;
+        let (count, warning) = match worker_cap(&cluster, &limits) {
+            Some((max, limit)) if count > max => {
+                let message = format!(
+                    "Scale request of {count} workers exceeds the limit {limit} = {max}. Scaling to {max} instead."
+                );
+                (max, Some(message))
+            }
+            _ => (count, None),
+        };
+        self.tell(&cluster, &addresses, Question::Scale { count }).await?;
+        Ok(Scaled { warning })
+    }
+
+    /// Asks the scheduler to adapt. An absent bound is unbounded, and silently becomes the limit.
+    pub async fn adapt(
+        &self,
+        who: &Identity,
+        name: &ClusterName,
+        minimum: Option<u32>,
+        maximum: Option<u32>,
+        active: bool,
+    ) -> Result<Scaled, Refusal> {
+        let (cluster, addresses) = self.running(who, name).await?;
+        let limits = self.limits_of(&cluster.user, &cluster.groups).await?;
+        let (mut minimum, mut maximum, mut warning) = (minimum, maximum, None);
+        if let Some((cap, limit)) = worker_cap(&cluster, &limits) {
+            let (asked_min, asked_max) = (minimum.unwrap_or(0), maximum.unwrap_or(cap));
+            let (new_min, new_max) = (asked_min.min(cap), asked_max.min(cap));
+            if (new_min, new_max) != (asked_min, asked_max) {
+                warning = Some(format!(
+                    "Adapt with `maximum={asked_max}, minimum={asked_min}` workers exceeds the limit {limit} = {cap}. \
+                     Using `maximum={new_max}, minimum={new_min}` instead."
+                ));
+            }
+            (minimum, maximum) = (Some(new_min), Some(new_max));
+        }
+        self.tell(&cluster, &addresses, Question::Adapt { minimum, maximum, active }).await?;
+        Ok(Scaled { warning })
+    }
+
+    async fn running(&self, who: &Identity, name: &ClusterName) -> Result<(Cluster, Addresses), Refusal> {
+        let cluster = self.get(who, name).await?;
+        match cluster.addresses {
+            Some(addresses) if cluster.status == Status::Running => Ok((cluster, addresses)),
+            _ => Err(Refusal::Conflict(format!("Cluster '{name}' is not running"))),
+        }
+    }
+
+    /// Asks until it answers, or for long enough. A scheduler that is slow to answer is not failed for that.
+    async fn tell(&self, cluster: &Cluster, addresses: &Addresses, question: Question) -> Result<(), Refusal> {
+        let host = &self.ports().host;
+        let deadline = host.now() + self.policy().scheduler_call_ms;
+        let token = self.token(cluster, Use::Cluster)?;
+        let mut pause: Ms = 100;
+        loop {
+            let ask = Ask {
+                cluster: cluster.name.clone(),
+                address: addresses.api,
+                token: token.clone(),
+                question: question.clone(),
+            };
+            let error = match self.ports().schedulers.ask(vec![ask]).await.pop() {
+                Some(Ok(_)) => return Ok(()),
+                Some(Err(error)) => error,
+                None => SchedulerError::Relay("no answer at all".into()),
+            };
+            if host.now() + pause >= deadline {
+                tracing::warn!(cluster = %cluster.name, %error, "a scheduler did not take a request");
+                return Err(Refusal::Conflict(format!(
+                    "The scheduler of cluster '{}' did not take the request; it may be busy: try again",
+                    cluster.name
+                )));
+            }
+            host.sleep_ms(pause).await;
+            pause = (pause * 2).min(2_000);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What the launcher tells by itself: a task changed.
+
+use super::{Gateway, Refusal};
+use crate::model::{Record, Task, TaskFacts, TaskState};
+use crate::ports::{Expect, TransactError, Write};
+
+/// Tries when others write the same task.
+const TRIES: u32 = 6;
+
+impl Gateway {
+    /// Takes an event in: at least once, in any order; the facts' version decides. Writes the task's item only, and wakes its
+    /// cluster, also when nothing was new: the last time may have been lost between the two.
+    pub async fn task_event(&self, facts: &TaskFacts) -> Result<(), Refusal> {
+        let name = facts.launch.cluster().map_err(|e| Refusal::Invalid(format!("launch `{}`: {e}", facts.launch)))?;
+        for _ in 0..TRIES {
+            let known = self.ports().store.task(&name, &facts.id).await?;
+            let (task, expect, changed) = match known {
+                Some(stored) => {
+                    let mut task = stored.value;
+                    let changed = task.learn(facts);
+                    (task, Expect::Version(stored.version), changed)
+                }
+                None => {
+                    // an event may come before the launch's reply, even the end's; and it may come when all is forgotten
+                    let mut task = Task::new(name.clone(), facts.clone());
+                    task.expires_at = Some(self.now() + self.policy().keep_records_ms);
+                    (task, Expect::Absent, true)
+                }
+            };
+            if !changed {
+                if self.policy().rules.event_always_wakes {
+                    self.wake(&name, 0).await;
+                }
+                return Ok(());
+            }
+            if facts.state == TaskState::Stopped {
+                tracing::info!(cluster = %name, task = %facts.id, exit_code = facts.exit_code, "a task ended");
+            }
+            match self.ports().store.transact(vec![Write::Put { record: Record::Task(task), expect }]).await {
+                Ok(()) => {
+                    self.wake(&name, 0).await;
+                    return Ok(());
+                }
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => self.jitter(50).await,
+                Err(TransactError::Failed(error)) => return Err(error.into()),
+            }
+        }
+        Err(Refusal::Conflict(format!("task `{}` is being worked on; the event is to come again", facts.id)))
+    }
+}

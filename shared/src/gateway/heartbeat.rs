@@ -1,0 +1,129 @@
+//! A heartbeat: one conditional write where nothing changed; two and a wake where something did.
+
+use super::{Gateway, Refusal};
+use crate::model::{ClusterName, Content, Heartbeat, Record, Stored, Task};
+use crate::ports::{Expect, StoreError, Touch, TransactError, Write};
+use crate::reconcile::observe;
+
+/// Tries when the reconciler writes the item at the same time.
+const TRIES: u32 = 6;
+/// Tasks written in one transaction while a large content is applied.
+const CHUNK: usize = 80;
+
+impl Gateway {
+    /// Takes a heartbeat. Equal digests mean equal contents. [`Refusal::Conflict`] when the cluster takes no more.
+    pub async fn heartbeat(&self, name: &ClusterName, content: Content, digest: String) -> Result<(), Refusal> {
+        for _ in 0..TRIES {
+            let item = match self.ports().store.touch(name, &digest, self.now()).await? {
+                Touch::Same { due_at } => {
+                    // the wake of the change may have been lost
+                    if due_at.is_some() && self.policy().rules.heartbeat_wakes_again {
+                        self.wake(name, 0).await;
+                    }
+                    return Ok(());
+                }
+                Touch::Missing => return Err(Refusal::Conflict(format!("Cluster '{name}' does not exist (any more)"))),
+                Touch::Differs(item) => item,
+            };
+            if !item.value.accepting {
+                return Err(Refusal::Conflict(format!("Cluster '{name}' is stopping")));
+            }
+            if self.change(name, item, &content, &digest).await? {
+                self.wake(name, 0).await;
+                return Ok(());
+            }
+            self.jitter(50).await;
+        }
+        Err(Refusal::Conflict(format!("The heartbeat of cluster '{name}' met too many others; try again")))
+    }
+
+    /// Writes changed content with its digest. False when the item was written by others meanwhile.
+    async fn change(
+        &self,
+        name: &ClusterName,
+        item: Stored<Heartbeat>,
+        content: &Content,
+        digest: &str,
+    ) -> Result<bool, Refusal> {
+        let now = self.now();
+        let mut heartbeat = Heartbeat {
+            seen_at: Some(now),
+            digest: Some(digest.to_owned()),
+            content: Some(content.clone()),
+            due_at: Some(now),
+            ..item.value
+        };
+        heartbeat.unknown.clear();
+        if !self.policy().rules.content_with_digest {
+            // the other reading: the digest first, the content in a write of its own
+            let bare = Heartbeat { content: None, ..heartbeat.clone() };
+            if !self.put(Record::Heartbeat(bare), item.version).await? {
+                return Ok(false);
+            }
+            return Ok(self.put(Record::Heartbeat(heartbeat), item.version + 1).await?);
+        }
+        if self.is_too_large(content) {
+            // applied first, then the digest: a crash between the two only applies it again
+            heartbeat.unknown = self.apply(name, content).await?;
+            let mut kept = content.clone();
+            kept.active.clear();
+            kept.closing.clear();
+            kept.closed.clear();
+            heartbeat.content = Some(kept);
+        }
+        Ok(self.put(Record::Heartbeat(heartbeat), item.version).await?)
+    }
+
+    fn is_too_large(&self, content: &Content) -> bool {
+        let names = content.active.iter().chain(&content.closing).chain(&content.closed);
+        let bytes: usize = names.map(|name| name.len() + 3).sum();
+        bytes > self.ports().store.item_limit() / 2
+    }
+
+    /// Takes a large content into the tasks. The active names that have no task yet.
+    async fn apply(
+        &self,
+        name: &ClusterName,
+        content: &Content,
+    ) -> Result<std::collections::BTreeSet<String>, Refusal> {
+        let children = self.ports().store.children(name).await?;
+        let now = self.now();
+        let mut unknown = content.active.clone();
+        let mut writes = Vec::new();
+        for Stored { value, version } in children.tasks {
+            unknown.remove(&value.facts.id.worker_name());
+            let mut task: Task = value.clone();
+            if !task.settled {
+                observe(&mut task, content, now, self.policy());
+            }
+            if task != value {
+                writes.push(Write::Put { record: Record::Task(task), expect: Expect::Version(version) });
+            }
+        }
+        for chunk in writes.chunks(CHUNK) {
+            match self.ports().store.transact(chunk.to_vec()).await {
+                Ok(()) => {}
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => {
+                    return Err(Refusal::Conflict(format!("Cluster '{name}' is being worked on; try again")));
+                }
+                Err(TransactError::Failed(error)) => return Err(error.into()),
+            }
+        }
+        // what would not fit is found again by the next heartbeat that differs
+        let mut room = self.ports().store.item_limit() / 4;
+        unknown.retain(|name| {
+            room = room.saturating_sub(name.len() + 3);
+            room > 0
+        });
+        Ok(unknown)
+    }
+
+    async fn put(&self, record: Record, version: u64) -> Result<bool, StoreError> {
+        let write = Write::Put { record, expect: Expect::Version(version) };
+        match self.ports().store.transact(vec![write]).await {
+            Ok(()) => Ok(true),
+            Err(TransactError::Conflicts(_) | TransactError::Contention) => Ok(false),
+            Err(TransactError::Failed(error)) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The one place where decisions meet I/O: thin shells around [`crate::reconcile`], the same for every host.
+//!
+//! The API's operations and the events only write what is wanted, or what happened, and send a wake. [`Gateway::turn`] alone
+//! starts and stops tasks. [`Gateway::pass`] makes time itself an event.
+
+mod act;
+mod adapt;
+mod create;
+mod events;
+mod heartbeat;
+mod pass;
+mod read;
+mod recount;
+mod stop;
+mod sweep;
+mod turn;
+
+pub use adapt::Scaled;
+pub use pass::PassReport;
+pub use stop::Caller;
+pub use turn::TurnError;
+
+use crate::model::{
+    Cluster, ClusterConfig, ClusterName, Effective, KeyRing, Limits, Ms, Policy, Scope, Use, effective,
+};
+use crate::options::Options;
+use crate::ports::{Ports, StoreError, Wake};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a gateway is made of.
+#[derive(Clone)]
+pub struct GatewayConfig {
+    /// The world outside.
+    pub ports: Ports,
+    /// Its secrets.
+    pub ring: KeyRing,
+    /// Its durations and bounds.
+    pub policy: Policy,
+    /// What users may choose.
+    pub options: Options,
+    /// What a cluster is made of before the user's options.
+    pub base: ClusterConfig,
+    /// Where tasks reach the gateway: `http(s)://host:port<prefix>/api`.
+    pub api_url: String,
+}
+
+/// The gateway. Holds no state that a crash could lose: caches only.
+pub struct Gateway {
+    config: GatewayConfig,
+    limits: Mutex<Option<CachedLimits>>,
+    /// When each cluster was last asked whether it is idle.
+    asked_idle: Mutex<HashMap<ClusterName, Ms>>,
+}
+
+struct CachedLimits {
+    read_at: Ms,
+    items: Arc<BTreeMap<Scope, Limits>>,
+}
+
+/// Why a request was not carried out. Nothing was changed by it. One HTTP status each.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Refusal {
+    /// 404.
+    #[error("{0}")]
+    NotFound(String),
+    /// 403.
+    #[error("{0}")]
+    Forbidden(String),
+    /// 422: the request itself is wrong, or a limit refuses it.
+    #[error("{0}")]
+    Invalid(String),
+    /// 409: not in this state, or try again.
+    #[error("{0}")]
+    Conflict(String),
+    /// 503: something the gateway depends on is down.
+    #[error("{0}")]
+    Unavailable(String),
+    /// 500: logged; the client gets a general sentence.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Refusal::Unavailable(error.to_string())
+    }
+}
+
+impl Gateway {
+    /// A gateway on these ports.
+    pub fn new(config: GatewayConfig) -> Self {
+        Gateway { config, limits: Mutex::new(None), asked_idle: Mutex::new(HashMap::new()) }
+    }
+
+    /// The key ring.
+    pub fn ring(&self) -> &KeyRing {
+        &self.config.ring
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.config.policy
+    }
+
+    /// What users may choose.
+    pub fn options(&self) -> &Options {
+        &self.config.options
+    }
+
+    /// The host's clock.
+    pub fn now(&self) -> Ms {
+        self.config.ports.host.now()
+    }
+
+    /// The private key of a cluster's certificate, PEM.
+    pub fn open_key(&self, cluster: &Cluster) -> Result<String, Refusal> {
+        let key = self.ring().open(&cluster.tls_key, &cluster.name).map_err(|e| Refusal::Internal(e.to_string()))?;
+        String::from_utf8(key).map_err(|e| Refusal::Internal(e.to_string()))
+    }
+
+    /// The key in a cluster's dashboard link.
+    pub fn dashboard_key(&self, cluster: &Cluster) -> Result<String, Refusal> {
+        self.token(cluster, Use::Dashboard)
+    }
+
+    fn token(&self, cluster: &Cluster, purpose: Use) -> Result<String, Refusal> {
+        self.ring().token(&cluster.key_id, purpose, &cluster.name).map_err(|e| Refusal::Internal(e.to_string()))
+    }
+
+    fn ports(&self) -> &Ports {
+        &self.config.ports
+    }
+
+    /// All limit items, at most `max_age` old.
+    async fn limit_items(&self, max_age: Ms) -> Result<Arc<BTreeMap<Scope, Limits>>, StoreError> {
+        let now = self.now();
+        if let Some(cached) = &*self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+            && max_age > 0
+            && now - cached.read_at < max_age
+        {
+            return Ok(cached.items.clone());
+        }
+        let items = Arc::new(self.ports().store.limits().await?);
+        let cached = CachedLimits { read_at: now, items: items.clone() };
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Some(cached);
+        Ok(items)
+    }
+
+    async fn limits_of(&self, user: &str, groups: &[String]) -> Result<Effective, StoreError> {
+        let items = self.limit_items(self.policy().limits_cache_ms).await?;
+        Ok(effective(user, groups, &items))
+    }
+
+    /// Sends a wake. A wake that is lost is no harm: what is due is found by the next pass.
+    async fn wake(&self, name: &ClusterName, delay: Ms) {
+        self.ports().host.announce(name);
+        if let Err(error) = self.ports().wakes.wake(Wake::Cluster(name.clone()), delay).await {
+            tracing::warn!(cluster = %name, %error, "the next pass will find what is due");
+        }
+    }
+
+    /// A pause of up to `most` milliseconds before something is tried again: full jitter.
+    async fn jitter(&self, most: Ms) {
+        let host = &self.ports().host;
+        host.sleep_ms((host.random() % most.max(1) as u64) as Ms).await;
+    }
+}

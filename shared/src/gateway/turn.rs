@@ -1,0 +1,118 @@
+//! The reconciler's turn: load, decide, save, act, learn; until nothing more is to be done now.
+
+use super::{Gateway, Refusal};
+use crate::model::{ClusterName, Heartbeat, Ms, Stored, effective};
+use crate::ports::{StoreError, TransactError, Wake};
+use crate::reconcile::{Action, Fact, View, reconcile};
+
+/// Rounds of one turn; what is left is done by the next.
+const ROUNDS: u32 = 12;
+/// Saves lost to others before the turn gives way.
+const LOST_SAVES: u32 = 6;
+/// A wake later than this is left to the pass (SQS delays at most 900 s).
+const LONGEST_DELAY_MS: Ms = 900_000;
+
+/// A turn that could not be finished. Whoever sent the wake sends it again; the records are as whole as before.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something that must precede a save, or a launch, failed.
+    #[error("{0}")]
+    Action(String),
+    /// Others changed the records each time.
+    #[error("the records of cluster `{0}` changed under every try to save")]
+    Contended(ClusterName),
+}
+
+impl From<Refusal> for TurnError {
+    fn from(refusal: Refusal) -> Self {
+        TurnError::Action(refusal.to_string())
+    }
+}
+
+impl Gateway {
+    /// Does what a wake asks for. May run for the same cluster several times at once, and be cut off anywhere.
+    pub async fn turn(&self, wake: &Wake) -> Result<(), TurnError> {
+        match wake {
+            Wake::Cluster(name) => self.turn_cluster(name).await,
+            Wake::Sweep { cursor } => self.sweep(cursor.as_deref()).await,
+        }
+    }
+
+    async fn turn_cluster(&self, name: &ClusterName) -> Result<(), TurnError> {
+        let started = self.now();
+        let mut facts: Vec<Fact> = Vec::new();
+        let (mut lost_saves, mut launched) = (0, false);
+        let mut due_at = None;
+        for _ in 0..ROUNDS {
+            // our calls are only trusted to land within this time
+            if self.now() - started > self.policy().caller_life_ms {
+                break;
+            }
+            let Some(view) = self.view(name, !launched).await? else { return Ok(()) };
+            let now = self.now();
+            let plan = reconcile(&view, &facts, now, self.policy());
+            for action in &plan.before {
+                self.act(&view, action).await?;
+            }
+            if !plan.writes.is_empty() {
+                match self.ports().store.transact(plan.writes).await {
+                    Ok(()) => self.ports().host.announce(name),
+                    Err(TransactError::Conflicts(_) | TransactError::Contention) => {
+                        lost_saves += 1;
+                        if lost_saves > LOST_SAVES {
+                            return Err(TurnError::Contended(name.clone()));
+                        }
+                        self.jitter(25 << lost_saves).await;
+                        continue;
+                    }
+                    Err(TransactError::Failed(error)) => return Err(error.into()),
+                }
+            }
+            facts.clear();
+            due_at = plan.due_at;
+            for action in &plan.after {
+                launched |= matches!(action, Action::Launch(_));
+                facts.extend(self.act(&view, action).await?);
+            }
+            if facts.is_empty() {
+                break;
+            }
+        }
+        // cut short with something learned: the next turn learns it again
+        if !facts.is_empty() {
+            due_at = Some(started);
+        }
+        if let Some(at) = due_at {
+            let delay = (at - self.now()).max(0);
+            if delay <= LONGEST_DELAY_MS {
+                self.wake(name, delay).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything a decision reads. None when there is no such cluster.
+    async fn view(&self, name: &ClusterName, may_launch: bool) -> Result<Option<View>, StoreError> {
+        let store = &self.ports().store;
+        let Some(cluster) = store.cluster(name).await? else { return Ok(None) };
+        let children = store.children(name).await?;
+        let usage = store.usage(&cluster.value.charged.keys).await?;
+        let items = self.limit_items(self.policy().limits_cache_ms).await?;
+        let limits = effective(&cluster.value.user, &cluster.value.groups, &items);
+        let heartbeat =
+            children.heartbeat.unwrap_or_else(|| Stored { value: Heartbeat::new(name.clone()), version: 0 });
+        Ok(Some(View {
+            cluster,
+            heartbeat,
+            launches: children.launches,
+            tasks: children.tasks,
+            usage,
+            limits,
+            api_url: self.config.api_url.clone(),
+            may_launch,
+        }))
+    }
+}

@@ -1,0 +1,178 @@
+//! The records as they are being decided on, beside what they were.
+
+use super::{Action, Plan, View};
+use crate::model::{
+    Cluster, Counts, Heartbeat, Launch, LaunchId, Ms, Policy, Reason, ReasonCode, Record, Stored, Task, TaskFacts,
+    TaskId, TaskRole, Version,
+};
+use crate::ports::{Expect, Write};
+
+/// Tasks and launches that one transaction may change, so that with cluster, heartbeat, a new launch and 21 counters it stays
+/// below 100 items (DynamoDB's limit).
+const CHANGES: usize = 76;
+
+/// A record being decided on. `before` is none while it is new.
+pub(super) struct Entry<T> {
+    pub before: Option<Stored<T>>,
+    pub now: T,
+}
+
+impl<T: PartialEq + Clone> Entry<T> {
+    fn known(stored: &Stored<T>) -> Self {
+        Entry { before: Some(stored.clone()), now: stored.value.clone() }
+    }
+
+    fn changed(&self) -> bool {
+        self.before.as_ref().is_none_or(|b| b.value != self.now)
+    }
+
+    fn expect(&self) -> Expect {
+        expect(self.before.as_ref().map(|b| b.version))
+    }
+}
+
+fn expect(version: Option<Version>) -> Expect {
+    version.map_or(Expect::Absent, Expect::Version)
+}
+
+pub(super) struct Draft<'a> {
+    pub view: &'a View,
+    pub policy: &'a Policy,
+    pub now: Ms,
+    pub cluster: Cluster,
+    pub heartbeat: Heartbeat,
+    pub launches: Vec<Entry<Launch>>,
+    pub tasks: Vec<Entry<Task>>,
+    /// What this decision adds to the counters.
+    pub delta: Counts,
+    pub before: Vec<Action>,
+    pub after: Vec<Action>,
+    due_at: Option<Ms>,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(view: &'a View, now: Ms, policy: &'a Policy) -> Self {
+        Draft {
+            view,
+            policy,
+            now,
+            cluster: view.cluster.value.clone(),
+            heartbeat: view.heartbeat.value.clone(),
+            launches: view.launches.iter().map(Entry::known).collect(),
+            tasks: view.tasks.iter().map(Entry::known).collect(),
+            delta: Counts::default(),
+            before: Vec::new(),
+            after: Vec::new(),
+            due_at: None,
+        }
+    }
+
+    /// Something is awaited: look again at `at`.
+    pub fn due(&mut self, at: Ms) {
+        self.due_at = Some(self.due_at.map_or(at, |due| due.min(at)));
+    }
+
+    /// Something is awaited; the switch shows what happens to waits that are not due.
+    pub fn wait_until(&mut self, at: Ms) {
+        if self.policy.rules.waits_are_due {
+            self.due(at);
+        }
+    }
+
+    /// May more tasks and launches be changed in this transaction?
+    pub fn has_room(&self) -> bool {
+        self.changes() < CHANGES
+    }
+
+    fn changes(&self) -> usize {
+        self.tasks.iter().filter(|t| t.changed()).count() + self.launches.iter().filter(|l| l.changed()).count()
+    }
+
+    /// How many more tasks and launches may be changed.
+    pub fn room(&self) -> usize {
+        CHANGES.saturating_sub(self.changes())
+    }
+
+    pub fn launch(&self, id: &LaunchId) -> Option<&Launch> {
+        self.launches.iter().map(|l| &l.now).find(|l| l.id == *id)
+    }
+
+    /// How many tasks of a launch are known.
+    pub fn known_tasks(&self, id: &LaunchId) -> u32 {
+        self.tasks.iter().filter(|t| t.now.facts.launch == *id).count() as u32
+    }
+
+    /// Tasks of a role that may run.
+    pub fn may_run(&self, role: TaskRole) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().map(|t| &t.now).filter(move |t| t.facts.role == role && t.may_run())
+    }
+
+    /// Tells a task to stop.
+    pub fn stop(&mut self, id: &TaskId, code: ReasonCode, message: impl Into<String>) {
+        let now = self.now;
+        if let Some(task) = self.task_mut(id)
+            && task.may_run()
+            && task.stopping.is_none()
+        {
+            task.stopping = Some(Reason::new(code, message));
+            task.next_stop = Some(now);
+        }
+    }
+
+    pub fn task_mut(&mut self, id: &TaskId) -> Option<&mut Task> {
+        self.tasks.iter_mut().map(|t| &mut t.now).find(|t| t.facts.id == *id)
+    }
+
+    pub fn launch_mut(&mut self, id: &LaunchId) -> Option<&mut Launch> {
+        self.launches.iter_mut().map(|l| &mut l.now).find(|l| l.id == *id)
+    }
+
+    /// Takes what the launcher says of a task in, known or new. True when it is new.
+    pub fn learn_task(&mut self, facts: &TaskFacts) -> bool {
+        if let Some(task) = self.task_mut(&facts.id) {
+            task.learn(facts);
+            return false;
+        }
+        let mut task = Task::new(self.cluster.name.clone(), facts.clone());
+        if self.heartbeat.unknown.contains(&facts.id.worker_name()) {
+            task.registered_at = Some(self.now);
+        }
+        self.tasks.push(Entry { before: None, now: task });
+        true
+    }
+
+    /// Adds a launch that is called at once, after the save.
+    pub fn add_launch(&mut self, launch: Launch) {
+        self.delta = self.delta + launch.unit * i64::from(launch.spec.count);
+        self.launches.push(Entry { before: None, now: launch });
+    }
+
+    /// The transaction and the actions.
+    pub fn finish(mut self) -> Plan {
+        self.cluster.due_at = self.due_at;
+        let mut writes = Vec::new();
+        for task in self.tasks.iter().filter(|t| t.changed()) {
+            writes.push(Write::Put { record: Record::Task(task.now.clone()), expect: task.expect() });
+        }
+        for launch in self.launches.iter().filter(|l| l.changed()) {
+            writes.push(Write::Put { record: Record::Launch(launch.now.clone()), expect: launch.expect() });
+        }
+        if self.heartbeat != self.view.heartbeat.value {
+            let expect = Expect::Version(self.view.heartbeat.version);
+            writes.push(Write::Put { record: Record::Heartbeat(self.heartbeat), expect });
+        }
+        if !self.delta.is_zero() {
+            for scope in &self.view.cluster.value.charged.keys {
+                let ceiling = self.view.limits.ceiling(scope);
+                let ceiling = if self.policy.rules.charge_conditionally { ceiling } else { Counts::UNBOUNDED };
+                writes.push(Write::Count { scope: scope.clone(), delta: self.delta, ceiling });
+            }
+        }
+        // every change of anything is saved on the cluster's version too: two turns never save what either did not see
+        if !writes.is_empty() || self.cluster != self.view.cluster.value {
+            let expect = Expect::Version(self.view.cluster.version);
+            writes.push(Write::Put { record: Record::Cluster(Box::new(self.cluster)), expect });
+        }
+        Plan { before: self.before, writes, after: self.after, due_at: self.due_at }
+    }
+}

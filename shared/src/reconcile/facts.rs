@@ -1,0 +1,153 @@
+//! What our calls told us, taken into the records.
+
+use super::Fact;
+use super::draft::Draft;
+use crate::model::{LaunchId, LaunchState, Ms, Reason, ReasonCode, Status, TaskFacts, TaskId, TaskRole, TaskState};
+use crate::ports::{LaunchError, Launched};
+
+impl Draft<'_> {
+    pub fn learn(&mut self, facts: &[Fact]) {
+        for fact in facts {
+            match fact {
+                Fact::Launched { launch, result } => match result {
+                    Ok(launched) => self.learn_launched(launch, launched),
+                    Err(error) => self.learn_refused(launch, error),
+                },
+                Fact::Described { task, at, facts } => self.learn_described(task, *at, facts.as_ref()),
+                Fact::Listed { launch, at, tasks } => self.learn_listed(launch, *at, tasks),
+            }
+        }
+    }
+
+    fn learn_launched(&mut self, id: &LaunchId, launched: &Launched) {
+        let Some(launch) = self.launch(id).cloned() else { return };
+        let open = launch.state.is_open();
+        for facts in &launched.tasks {
+            if self.learn_task(facts) && !open {
+                self.make_stray(&facts.id);
+            }
+        }
+        if !open {
+            return;
+        }
+        self.accept(id);
+        if let Some(why) = &launched.shortfall {
+            self.wait_for(ReasonCode::WaitingForCapacity, format!("some tasks were not started: {why}"));
+        }
+    }
+
+    fn learn_refused(&mut self, id: &LaunchId, error: &LaunchError) {
+        let (now, policy) = (self.now, self.policy);
+        let retry_at = now + policy.launch_retry_ms + spread(id, policy.launch_retry_ms);
+        let Some(launch) = self.launch_mut(id) else { return };
+        let (role, calls) = (launch.spec.role, launch.calls);
+        launch.outcome = Some(Reason::new(code(error), error.to_string()));
+        match error {
+            LaunchError::Throttled => {
+                launch.next_try = retry_at;
+                self.cluster.waiting = Some(Reason::new(ReasonCode::Throttled, error.to_string()));
+            }
+            LaunchError::Unknown(_) => launch.next_try = retry_at,
+            LaunchError::Conflict(_) => {
+                launch.next_try = retry_at;
+                self.after.push(super::Action::List(id.clone()));
+            }
+            LaunchError::NoCapacity(_) | LaunchError::Rejected(_) => {
+                if launch.state != LaunchState::Pending {
+                    return;
+                }
+                // another call of the same launch may still land: only then is it certain that nothing was started
+                if calls <= 1 || !policy.rules.sole_call {
+                    self.release(id, LaunchState::Failed);
+                } else {
+                    launch.state = LaunchState::Cancelled;
+                    launch.next_try = now;
+                }
+                match error {
+                    LaunchError::Rejected(why) if role == TaskRole::Scheduler => {
+                        let reason =
+                            Reason::new(ReasonCode::LaunchRejected, format!("the scheduler cannot be started: {why}"));
+                        self.cluster.end(Status::Failed, reason, now);
+                    }
+                    LaunchError::Rejected(why) => self.worker_failed(&format!("a worker cannot be started: {why}")),
+                    _ => self.wait_for(ReasonCode::WaitingForCapacity, error.to_string()),
+                }
+            }
+        }
+    }
+
+    fn learn_described(&mut self, id: &TaskId, at: Ms, facts: Option<&TaskFacts>) {
+        let (policy, now) = (self.policy, self.now);
+        let Some(task) = self.task_mut(id) else { return };
+        task.check_at = None;
+        match facts {
+            Some(facts) => {
+                task.missing = 0;
+                task.learn(facts);
+            }
+            None if !task.may_run() => {}
+            None => {
+                let should_be_seen = at > task.facts.accepted_at + policy.visibility_ms;
+                if should_be_seen {
+                    task.missing += 1;
+                }
+                if task.missing >= 2 || !policy.rules.missing_twice {
+                    task.facts.state = TaskState::Stopped;
+                    task.facts.stopped_at.get_or_insert(now);
+                    task.facts.stop_code.get_or_insert_with(|| "Missing".into());
+                } else {
+                    task.check_at = Some(now + policy.check_ms);
+                }
+            }
+        }
+    }
+
+    fn learn_listed(&mut self, id: &LaunchId, at: Ms, tasks: &[TaskFacts]) {
+        let (policy, now) = (self.policy, self.now);
+        let Some(launch) = self.launch(id).cloned() else { return };
+        for facts in tasks {
+            if self.learn_task(facts) && !launch.state.is_open() {
+                self.make_stray(&facts.id);
+            }
+        }
+        if !matches!(launch.state, LaunchState::Expired | LaunchState::Cancelled) {
+            return;
+        }
+        // a call made within the window may land as late as its caller lives, and be seen later still
+        let last = launch.not_after
+            + if policy.rules.wait_for_late_calls { policy.caller_life_ms + policy.visibility_ms } else { 0 };
+        if at > last {
+            if self.known_tasks(id) > 0 { self.accept(id) } else { self.release(id, LaunchState::NotAccepted) }
+        } else if let Some(launch) = self.launch_mut(id) {
+            launch.next_try = now + policy.launch_list_ms;
+        }
+    }
+
+    /// Belongs to a launch that is closed without it.
+    pub fn make_stray(&mut self, id: &TaskId) {
+        if let Some(task) = self.task_mut(id) {
+            task.stray = true;
+        }
+    }
+
+    /// No new launch for a while, and why.
+    pub fn wait_for(&mut self, code: ReasonCode, message: String) {
+        self.cluster.waiting = Some(Reason::new(code, message));
+        let retry = self.policy.launch_retry_ms;
+        self.cluster.next_try = Some(self.now + retry + i64::from(self.cluster.launches % 7) * retry / 7);
+    }
+}
+
+fn code(error: &LaunchError) -> ReasonCode {
+    match error {
+        LaunchError::NoCapacity(_) => ReasonCode::WaitingForCapacity,
+        LaunchError::Rejected(_) => ReasonCode::LaunchRejected,
+        LaunchError::Throttled | LaunchError::Unknown(_) | LaunchError::Conflict(_) => ReasonCode::Throttled,
+    }
+}
+
+/// Spreads retries of many launches over `within` milliseconds, the same way each time.
+fn spread(id: &LaunchId, within: Ms) -> Ms {
+    let sum = id.0.bytes().fold(0u32, |sum, b| sum.wrapping_mul(31).wrapping_add(u32::from(b)));
+    i64::from(sum) % within.max(1)
+}

@@ -1,0 +1,135 @@
+//! The decision: from a cluster's records, and what our last calls told us, to what is written and done next.
+//!
+//! Pure: no I/O, no clock, no randomness. The shell loads a [`View`], calls [`reconcile`], performs [`Plan::before`], saves
+//! [`Plan::writes`] as one transaction, performs [`Plan::after`], and comes back with what it learned as [`Fact`]s.
+
+mod calls;
+mod draft;
+mod enforce;
+mod facts;
+mod launches;
+mod observe;
+mod rest;
+mod scheduler;
+#[cfg(test)]
+mod stories;
+mod workers;
+
+pub use enforce::{Silence, Silent, Verdict, heard, judge, judge_idle, judge_silence};
+pub use observe::observe;
+pub use workers::worker_cap;
+
+use crate::model::{
+    Cluster, Effective, Heartbeat, Launch, LaunchId, Ms, Policy, Stored, Task, TaskFacts, TaskId, Usage,
+};
+use crate::ports::{LaunchError, Launched, Route, Write};
+use draft::Draft;
+
+/// Everything a decision reads.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The cluster.
+    pub cluster: Stored<Cluster>,
+    /// Its heartbeat.
+    pub heartbeat: Stored<Heartbeat>,
+    /// Its launches.
+    pub launches: Vec<Stored<Launch>>,
+    /// Its tasks.
+    pub tasks: Vec<Stored<Task>>,
+    /// The counters it is charged to, in the order of `cluster.charged.keys`.
+    pub usage: Vec<Stored<Usage>>,
+    /// What applies to its user.
+    pub limits: Effective,
+    /// Where its tasks reach the gateway: ends in `/api`.
+    pub api_url: String,
+    /// May a launch be called now? Once a turn: clusters take turns at the launcher.
+    pub may_launch: bool,
+}
+
+/// What a call of ours told us. `at` is the time just before the call was made.
+#[derive(Clone, Debug)]
+pub enum Fact {
+    /// A launch call returned.
+    Launched {
+        /// Which.
+        launch: LaunchId,
+        /// How.
+        result: Result<Launched, LaunchError>,
+    },
+    /// A task was described, or is not known.
+    Described {
+        /// Which.
+        task: TaskId,
+        /// When we asked.
+        at: Ms,
+        /// What it is.
+        facts: Option<TaskFacts>,
+    },
+    /// A launch's tasks were listed.
+    Listed {
+        /// Which.
+        launch: LaunchId,
+        /// When we asked.
+        at: Ms,
+        /// Its tasks.
+        tasks: Vec<TaskFacts>,
+    },
+}
+
+/// What to do. Every action may be repeated.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Put the credentials where tasks find them; the launch that follows needs them.
+    Prepare,
+    /// Call this launch.
+    Launch(Box<Launch>),
+    /// Ask a task to stop.
+    Stop(TaskId),
+    /// Describe tasks.
+    Describe(Vec<TaskId>),
+    /// List a launch's tasks.
+    List(LaunchId),
+    /// Tell the proxy where the cluster is.
+    Publish(Route),
+    /// Tell the proxy that it is gone.
+    Unpublish,
+    /// Remove the credentials.
+    Discard,
+}
+
+/// What follows from a view.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Done before the save; if one fails, nothing is saved.
+    pub before: Vec<Action>,
+    /// One transaction; empty when nothing changes.
+    pub writes: Vec<Write>,
+    /// Done after the save.
+    pub after: Vec<Action>,
+    /// When somebody must look again.
+    pub due_at: Option<Ms>,
+}
+
+/// Decides.
+pub fn reconcile(view: &View, facts: &[Fact], now: Ms, policy: &Policy) -> Plan {
+    let mut draft = Draft::new(view, now, policy);
+    draft.learn(facts);
+    draft.settle_launches();
+    draft.settle_tasks();
+    draft.hear();
+    if draft.has_room() {
+        draft.judge_scheduler();
+        if draft.cluster.wants_to_run() {
+            draft.judge_workers();
+        }
+        if draft.cluster.wants_to_run() {
+            draft.launch_what_is_missing();
+        } else {
+            draft.come_to_rest();
+        }
+        draft.plan_calls();
+    } else {
+        draft.due(now);
+    }
+    draft.finish()
+}

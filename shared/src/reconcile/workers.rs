@@ -1,0 +1,227 @@
+//! The workers: as many as are wanted, and no more than there is room for.
+
+use super::draft::Draft;
+use super::scheduler::{backoff, how};
+use crate::dask;
+use crate::model::{
+    Cluster, Counts, Effective, LaunchSpec, LaunchState, Reason, ReasonCode, Scope, Status, TaskId, TaskRole,
+};
+
+/// The most workers a cluster may have, by its configuration and its user's limits for one cluster, with the limit that says so.
+pub fn worker_cap(cluster: &Cluster, limits: &Effective) -> Option<(u32, String)> {
+    let config = &cluster.config;
+    let own = config.max_workers().map(|(max, field)| (max, format!("`{field}`")));
+    let named = |max: f64, field: &str, from: &Scope| {
+        (max.clamp(0.0, f64::from(u32::MAX)) as u32, format!("`{field}` of {from}"))
+    };
+    let by_count = limits.cluster_workers.as_ref().map(|l| named(l.value as f64, "cluster_workers", &l.from));
+    let by_cores =
+        limits.cluster_cores.as_ref().map(|l| named((l.value / config.worker_cores).floor(), "cluster_cores", &l.from));
+    let by_memory = limits
+        .cluster_memory
+        .as_ref()
+        .map(|l| named((l.value / config.worker_memory.max(1)) as f64, "cluster_memory", &l.from));
+    [own, by_count, by_cores, by_memory].into_iter().flatten().min_by_key(|(max, _)| *max)
+}
+
+impl Draft<'_> {
+    /// Who is late, who ended before the scheduler knew it, who was closed for good.
+    pub fn judge_workers(&mut self) {
+        let (now, limit, check) = (self.now, self.policy.worker_start_timeout_ms, self.policy.check_ms);
+        let mut late: Vec<(TaskId, ReasonCode, String)> = Vec::new();
+        let mut failed: Vec<String> = Vec::new();
+        let mut dues = Vec::new();
+        let mut room = self.room();
+        for task in self.tasks.iter_mut().map(|t| &mut t.now).filter(|t| t.facts.role == TaskRole::Worker) {
+            if task.stopping.is_some() || task.stray {
+                continue;
+            }
+            if task.may_run() {
+                let (since, code, what) = match (task.registered_at, task.closed_since) {
+                    (None, _) => (task.facts.accepted_at, ReasonCode::WorkerStartTimeout, "did not connect"),
+                    (Some(_), Some(since)) => (since, ReasonCode::WorkerLost, "did not come back"),
+                    (Some(_), None) => continue,
+                };
+                if now > since + limit {
+                    if room == 0 {
+                        dues.push(now);
+                        break;
+                    }
+                    room -= 1;
+                    let message = format!("the worker {what} within {} s", limit / 1000);
+                    if code == ReasonCode::WorkerStartTimeout {
+                        task.failed_start = true;
+                        failed.push(message.clone());
+                    }
+                    late.push((task.facts.id.clone(), code, message));
+                } else {
+                    dues.push(since + limit + 1);
+                    if task.closed_since.is_some() {
+                        task.check_at.get_or_insert(now + check);
+                    }
+                }
+            } else if task.registered_at.is_none() && !task.failed_start {
+                // the heartbeat that names it may still be on its way
+                let judged_at = task.facts.stopped_at.unwrap_or(now) + check;
+                if now >= judged_at {
+                    if room == 0 {
+                        dues.push(now);
+                        break;
+                    }
+                    room -= 1;
+                    task.failed_start = true;
+                    failed.push(format!("a worker ended before it connected{}", how(Some(task))));
+                } else {
+                    dues.push(judged_at);
+                }
+            }
+        }
+        for at in dues {
+            self.wait_until(at);
+        }
+        for (id, code, message) in late {
+            self.stop(&id, code, message);
+        }
+        for message in failed {
+            self.worker_failed(&message);
+        }
+    }
+
+    /// Counts a start failure; too many in a row end the cluster.
+    pub fn worker_failed(&mut self, message: &str) {
+        self.cluster.worker_failures += 1;
+        let n = self.cluster.worker_failures;
+        if n >= self.policy.worker_start_failure_limit {
+            let message = format!("{n} workers in a row failed to start; the last: {message}");
+            let reason = Reason::new(ReasonCode::WorkerStartFailed, message).with("failures", n.into());
+            self.cluster.end(Status::Failed, reason, self.now);
+        } else {
+            self.cluster.next_try = Some(self.now + backoff(self.policy.start_backoff_ms, n));
+        }
+    }
+
+    /// Starts what is missing, stops what nobody wants any more and the scheduler does not know.
+    pub fn launch_what_is_missing(&mut self) {
+        if self.cluster.status != Status::Running {
+            return;
+        }
+        let cap = worker_cap(&self.cluster, &self.view.limits);
+        let cap_workers = cap.as_ref().map_or(i64::MAX, |(max, _)| i64::from(*max));
+        let wanted = i64::from(self.cluster.count).min(cap_workers);
+        let live = self
+            .tasks
+            .iter()
+            .map(|t| &t.now)
+            .filter(|t| t.facts.role == TaskRole::Worker && t.stopping.is_none() && !t.stray)
+            // one that ended unconnected is replaced once it is judged, so that a broken command does not start a storm
+            .filter(|t| (t.may_run() && !t.leaving) || (!t.may_run() && t.registered_at.is_none() && !t.failed_start))
+            .count() as i64;
+        let on_the_way = self.open_worker_slots(|state| state != LaunchState::Cancelled);
+        let missing = wanted - live - on_the_way;
+        if missing > 0 {
+            let may_exist = self.may_run(TaskRole::Worker).count() as i64 + self.open_worker_slots(|_| true);
+            self.launch_workers(missing, cap_workers - may_exist);
+        } else {
+            if self.cluster.waiting.is_some() {
+                self.cluster.waiting = None;
+            }
+            self.cluster.next_try = None;
+            self.drop_excess(-missing);
+        }
+    }
+
+    /// Workers of open launches that are not known yet.
+    fn open_worker_slots(&self, which: impl Fn(LaunchState) -> bool) -> i64 {
+        self.launches
+            .iter()
+            .map(|l| &l.now)
+            .filter(|l| l.spec.role == TaskRole::Worker && l.state.is_open() && which(l.state))
+            .map(|l| i64::from(l.spec.count) - i64::from(self.known_tasks(&l.id)))
+            .sum()
+    }
+
+    fn launch_workers(&mut self, missing: i64, room_in_cluster: i64) {
+        if let Some(at) = self.cluster.next_try.filter(|at| *at > self.now) {
+            return self.wait_until(at);
+        }
+        let unit = self.cluster.config.worker_unit();
+        let (room, limited_by) = self.room_under_limits(unit);
+        let count = missing.min(room_in_cluster).min(room).min(i64::from(self.policy.tasks_per_launch));
+        if count <= 0 {
+            let message = if room <= 0 {
+                format!("{missing} workers wait for room under {limited_by}")
+            } else {
+                format!("{missing} workers wait until others of the cluster are gone")
+            };
+            self.cluster.waiting = Some(Reason::new(ReasonCode::WaitingForRoom, message).with("missing", missing));
+            let again = self.now + self.policy.room_retry_ms;
+            self.cluster.next_try = Some(again);
+            return self.wait_until(again);
+        }
+        if !self.has_room() {
+            return self.due(self.now);
+        }
+        let Some(addresses) = self.cluster.addresses else { return };
+        let config = &self.cluster.config;
+        let spec = LaunchSpec {
+            role: TaskRole::Worker,
+            count: count as u32,
+            cores: config.worker_cores,
+            memory_bytes: config.worker_memory,
+            command: dask::worker_command(config, addresses.scheduler),
+            environment: dask::environment(config, &self.view.api_url, &self.cluster.name),
+            user: self.cluster.user.clone(),
+            groups: self.cluster.groups.clone(),
+            image: config.image.clone(),
+        };
+        self.cluster.waiting = None;
+        self.write_launch(spec, unit);
+    }
+
+    /// How many more units every counter has room for, and the tightest limit's name.
+    fn room_under_limits(&self, unit: Counts) -> (i64, String) {
+        let mut tightest = (i64::MAX, String::new());
+        for usage in &self.view.usage {
+            let used = usage.value.counts + self.delta;
+            let scope = &usage.value.scope;
+            let ceiling = self.view.limits.ceiling(scope);
+            let total = if matches!(scope, Scope::Group(_)) { "total_" } else { "" };
+            for (field, used, ceiling, each) in [
+                ("workers", used.workers, ceiling.workers, unit.workers),
+                ("cores", used.millicores, ceiling.millicores, unit.millicores),
+                ("memory", used.memory_bytes, ceiling.memory_bytes, unit.memory_bytes),
+            ] {
+                let room = if each > 0 { (ceiling - used) / each } else { i64::MAX };
+                if room < tightest.0 {
+                    tightest = (room, format!("`{total}{field}` of {scope}"));
+                }
+            }
+        }
+        tightest
+    }
+
+    /// Launches that were not called yet, then workers that never connected, youngest first. The others are the scheduler's to
+    /// retire.
+    fn drop_excess(&mut self, mut excess: i64) {
+        for i in (0..self.launches.len()).rev() {
+            let launch = &self.launches[i].now;
+            let uncalled = launch.state == LaunchState::Pending && launch.calls == 0;
+            let count = i64::from(launch.spec.count);
+            if uncalled && launch.spec.role == TaskRole::Worker && count <= excess {
+                excess -= count;
+                let id = launch.id.clone();
+                self.release(&id, LaunchState::NotAccepted);
+            }
+        }
+        let mut unconnected: Vec<_> = self
+            .may_run(TaskRole::Worker)
+            .filter(|t| t.registered_at.is_none() && t.stopping.is_none() && !t.leaving)
+            .map(|t| (t.facts.accepted_at, t.facts.id.clone()))
+            .collect();
+        unconnected.sort();
+        let most = (excess.max(0) as usize).min(self.room());
+        for (_, id) in unconnected.into_iter().rev().take(most) {
+            self.stop(&id, ReasonCode::WorkerExcess, "fewer workers are wanted");
+        }
+    }
+}
