@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod launcher;
 pub mod logs;
 pub mod machine;
 pub mod python;
