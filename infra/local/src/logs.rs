@@ -31,3 +31,10 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     line
 }
+
+/// The last lines of a log, for an error that it explains.
+pub fn last_lines(path: &std::path::Path, count: usize) -> String {
+    let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
