@@ -1,11 +1,7 @@
-//! temp
-use crate::model::*;
-pub fn scheduler_command(_: &ClusterConfig, _: &Policy) -> Vec<String> {
-    vec![]
-}
-pub fn worker_command(_: &ClusterConfig, _: std::net::SocketAddr) -> Vec<String> {
-    vec![]
-}
-pub fn environment(_: &ClusterConfig, _: &str, _: &ClusterName) -> Vec<(String, String)> {
-    vec![]
-}
+//! What tasks run, and how their schedulers are spoken to.
+
+mod command;
+mod http;
+
+pub use command::{Listen, environment, scheduler_command, worker_command};
+pub use http::HttpSchedulers;

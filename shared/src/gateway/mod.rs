@@ -20,6 +20,7 @@ pub use pass::PassReport;
 pub use stop::Caller;
 pub use turn::TurnError;
 
+use crate::dask::Listen;
 use crate::model::{
     Cluster, ClusterConfig, ClusterName, Effective, KeyRing, Limits, Ms, Policy, Scope, Use, effective,
 };
@@ -43,6 +44,8 @@ pub struct GatewayConfig {
     pub base: ClusterConfig,
     /// Where tasks reach the gateway: `http(s)://host:port<prefix>/api`.
     pub api_url: String,
+    /// Where tasks listen.
+    pub listen: Listen,
 }
 
 /// The gateway. Holds no state that a crash could lose: caches only.

@@ -112,6 +112,7 @@ impl Gateway {
             usage,
             limits,
             api_url: self.config.api_url.clone(),
+            listen: self.config.listen.clone(),
             may_launch,
         }))
     }

@@ -19,6 +19,7 @@ pub use enforce::{Silence, Silent, Verdict, heard, judge, judge_idle, judge_sile
 pub use observe::observe;
 pub use workers::worker_cap;
 
+use crate::dask::Listen;
 use crate::model::{
     Cluster, Effective, Heartbeat, Launch, LaunchId, Ms, Policy, Stored, Task, TaskFacts, TaskId, Usage,
 };
@@ -42,6 +43,8 @@ pub struct View {
     pub limits: Effective,
     /// Where its tasks reach the gateway: ends in `/api`.
     pub api_url: String,
+    /// Where tasks listen.
+    pub listen: Listen,
     /// May a launch be called now? Once a turn: clusters take turns at the launcher.
     pub may_launch: bool,
 }

@@ -161,7 +161,7 @@ impl Draft<'_> {
             count: 1,
             cores: config.scheduler_cores,
             memory_bytes: config.scheduler_memory,
-            command: dask::scheduler_command(config, self.policy),
+            command: dask::scheduler_command(config, self.policy, &self.view.listen),
             environment: dask::environment(config, &self.view.api_url, &self.cluster.name),
             user: self.cluster.user.clone(),
             groups: self.cluster.groups.clone(),

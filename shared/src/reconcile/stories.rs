@@ -66,6 +66,7 @@ impl Story {
             usage: vec![Stored { value: usage, version: 1 }],
             limits: Effective::default(),
             api_url: "http://127.0.0.1/api".into(),
+            listen: Listen::loopback(),
             may_launch: true,
         };
         Story { view, policy: Policy::default(), now: 1_000, facts: vec![], actions: vec![], due_at: None }

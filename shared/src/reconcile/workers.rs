@@ -168,7 +168,7 @@ impl Draft<'_> {
             count: count as u32,
             cores: config.worker_cores,
             memory_bytes: config.worker_memory,
-            command: dask::worker_command(config, addresses.scheduler),
+            command: dask::worker_command(config, addresses.scheduler, &self.view.listen),
             environment: dask::environment(config, &self.view.api_url, &self.cluster.name),
             user: self.cluster.user.clone(),
             groups: self.cluster.groups.clone(),

@@ -1,0 +1,108 @@
+//! The commands and the environment of schedulers and workers, as the official server gives them.
+
+use crate::model::{ClusterConfig, ClusterName, Policy};
+use std::net::SocketAddr;
+
+/// Python source of the preload that answers the idle question. A `--preload` value with a space in it is source text.
+const IDLE_PRELOAD: &str = include_str!("idle_preload.py");
+
+/// Where tasks listen. Port 0 picks a free one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Host of every server; IPv4 (`--dg-api-address` takes exactly one colon).
+    pub host: String,
+    /// The scheduler's comm port.
+    pub scheduler: u16,
+    /// The scheduler's dashboard port.
+    pub dashboard: u16,
+    /// The scheduler's API port.
+    pub api: u16,
+}
+
+impl Listen {
+    /// Loopback, free ports: for tasks that are processes of this machine.
+    pub fn loopback() -> Self {
+        Listen { host: "127.0.0.1".into(), scheduler: 0, dashboard: 0, api: 0 }
+    }
+}
+
+/// The command of a scheduler. Its own idle timeout is off: that check ignores queued tasks.
+pub fn scheduler_command(config: &ClusterConfig, policy: &Policy, listen: &Listen) -> Vec<String> {
+    let Listen { host, scheduler, dashboard, api } = listen;
+    let mut command = config.scheduler_cmd.clone();
+    let heartbeat_s = policy.heartbeat_period_ms as f64 / 1000.0;
+    for (option, value) in [
+        ("--protocol", "tls".to_owned()),
+        ("--host", host.clone()),
+        ("--port", scheduler.to_string()),
+        ("--dashboard-address", format!("{host}:{dashboard}")),
+        ("--preload", IDLE_PRELOAD.to_owned()),
+        ("--preload", "dask_gateway.scheduler_preload".to_owned()),
+        ("--dg-api-address", format!("{host}:{api}")),
+        ("--dg-heartbeat-period", heartbeat_s.to_string()),
+        ("--dg-adaptive-period", config.adaptive_period.to_string()),
+        ("--dg-idle-timeout", "0".to_owned()),
+    ] {
+        command.push(option.to_owned());
+        command.push(value);
+    }
+    command
+}
+
+/// The command of a worker. `{worker_name}` is replaced by the task's own name at its start.
+pub fn worker_command(config: &ClusterConfig, scheduler: SocketAddr, listen: &Listen) -> Vec<String> {
+    let mut command = config.worker_cmd.clone();
+    command.push(format!("tls://{scheduler}"));
+    for (option, value) in [
+        ("--host", listen.host.clone()),
+        ("--dashboard-address", format!("{}:0", listen.host)),
+        ("--name", "{worker_name}".to_owned()),
+        ("--nthreads", config.threads().to_string()),
+        ("--memory-limit", config.worker_memory.to_string()),
+    ] {
+        command.push(option.to_owned());
+        command.push(value);
+    }
+    command
+}
+
+/// The environment of both, without credentials: those are the launcher's to place. Ours wins over the configured.
+pub fn environment(config: &ClusterConfig, api_url: &str, name: &ClusterName) -> Vec<(String, String)> {
+    let ours = [
+        ("DASK_GATEWAY_API_URL", api_url),
+        ("DASK_GATEWAY_CLUSTER_NAME", name.as_str()),
+        ("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "True"),
+    ];
+    let mut environment = config.environment.clone();
+    environment.extend(ours.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    environment.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheduler_is_started_as_the_official_server_starts_it_and_never_ends_itself_for_idleness() {
+        let command = scheduler_command(&ClusterConfig::default(), &Policy::default(), &Listen::loopback());
+        let text = command.join(" ").replace(IDLE_PRELOAD, "<source>");
+        assert_eq!(
+            text,
+            "dask scheduler --protocol tls --host 127.0.0.1 --port 0 --dashboard-address 127.0.0.1:0 --preload <source> \
+             --preload dask_gateway.scheduler_preload --dg-api-address 127.0.0.1:0 --dg-heartbeat-period 15 \
+             --dg-adaptive-period 3 --dg-idle-timeout 0"
+        );
+    }
+
+    #[test]
+    fn what_the_gateway_sets_cannot_be_overridden() {
+        let name: ClusterName = "0".repeat(32).parse().unwrap();
+        let mut config = ClusterConfig::default();
+        config.environment.insert("DASK_GATEWAY_API_URL".into(), "http://elsewhere".into());
+        config.environment.insert("OMP_NUM_THREADS".into(), "1".into());
+        let got = environment(&config, "http://127.0.0.1:1/api", &name);
+        assert!(got.contains(&("DASK_GATEWAY_API_URL".into(), "http://127.0.0.1:1/api".into())));
+        assert!(got.contains(&("OMP_NUM_THREADS".into(), "1".into())));
+        assert_eq!(got.len(), 4);
+    }
+}

@@ -1,0 +1,157 @@
+//! The schedulers' HTTP APIs, spoken to directly.
+
+use crate::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+/// The largest answer that is read, in bytes.
+const LARGEST_ANSWER: usize = 64 << 10;
+/// Connections at once.
+const AT_ONCE: usize = 100;
+
+/// Plain HTTP to each scheduler's own address; a connection for every question, as they are rare.
+#[derive(Clone, Debug)]
+pub struct HttpSchedulers {
+    timeout: Duration,
+    slots: Arc<Semaphore>,
+}
+
+impl HttpSchedulers {
+    /// Each question has `timeout` from connecting to the last byte.
+    pub fn new(timeout: Duration) -> Self {
+        HttpSchedulers { timeout, slots: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    async fn ask_one(self, ask: Ask) -> Result<Answer, SchedulerError> {
+        let _slot = self.slots.acquire().await.map_err(|e| SchedulerError::Relay(e.to_string()))?;
+        match tokio::time::timeout(self.timeout, exchange(ask)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(SchedulerError::Unanswered(format!("nothing within {:?}", self.timeout))),
+        }
+    }
+}
+
+#[async_trait]
+impl Schedulers for HttpSchedulers {
+    async fn ask(&self, asks: Vec<Ask>) -> Vec<Result<Answer, SchedulerError>> {
+        let asked: Vec<_> = asks.into_iter().map(|ask| tokio::spawn(self.clone().ask_one(ask))).collect();
+        let mut answers = Vec::with_capacity(asked.len());
+        for answer in asked {
+            answers.push(answer.await.unwrap_or_else(|e| Err(SchedulerError::Relay(e.to_string()))));
+        }
+        answers
+    }
+}
+
+async fn exchange(ask: Ask) -> Result<Answer, SchedulerError> {
+    let unanswered = |e: &dyn std::error::Error| SchedulerError::Unanswered(e.to_string());
+    let request = request(&ask)?;
+    let stream = TcpStream::connect(ask.address).await.map_err(|e| unanswered(&e))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| unanswered(&e))?;
+    let connection = tokio::spawn(connection);
+    let answer = async {
+        let response = sender.send_request(request).await.map_err(|e| unanswered(&e))?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+        let body = body.map_err(|e| SchedulerError::Nonsense(e.to_string()))?.to_bytes();
+        read(&ask.question, status, &body)
+    }
+    .await;
+    connection.abort();
+    answer
+}
+
+fn request(ask: &Ask) -> Result<Request<Full<Bytes>>, SchedulerError> {
+    let (method, path, body) = match &ask.question {
+        Question::Health => (Method::GET, "/api/health", None),
+        Question::Idle => (Method::GET, "/faregate/idle", None),
+        question @ (Question::Scale { .. } | Question::Adapt { .. }) => {
+            let body = serde_json::to_vec(question).map_err(|e| SchedulerError::Relay(e.to_string()))?;
+            (Method::POST, "/api/comm", Some(body))
+        }
+    };
+    let mut builder = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, ask.address.to_string())
+        .header(header::AUTHORIZATION, format!("token {}", ask.token));
+    if body.is_some() {
+        builder = builder.header(header::CONTENT_TYPE, "application/json");
+    }
+    builder.body(Full::from(body.unwrap_or_default())).map_err(|e| SchedulerError::Relay(e.to_string()))
+}
+
+fn read(question: &Question, status: StatusCode, body: &[u8]) -> Result<Answer, SchedulerError> {
+    if !status.is_success() {
+        return Err(SchedulerError::Nonsense(format!("HTTP status {status}")));
+    }
+    if *question != Question::Idle {
+        return Ok(Answer::Ok);
+    }
+    /// `idle_ms` must be there, be it null: an answer without it says nothing.
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(deserialize_with = "Option::deserialize")]
+        idle_ms: Option<i64>,
+        clients: u32,
+        workers: u32,
+    }
+    let Body { idle_ms, clients, workers } =
+        serde_json::from_slice(body).map_err(|e| SchedulerError::Nonsense(e.to_string()))?;
+    Ok(Answer::Idle(Idleness { idle_ms, clients, workers }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_answer_says_anything_of_idleness() {
+        let idle =
+            |status: u16, body: &str| read(&Question::Idle, StatusCode::from_u16(status).unwrap(), body.as_bytes());
+        let counts = |idle_ms| Ok(Answer::Idle(Idleness { idle_ms, clients: 1, workers: 0 }));
+        assert_eq!(idle(200, r#"{"idle_ms": 1500, "clients": 1, "workers": 0, "tasks": 3}"#), counts(Some(1500)));
+        assert_eq!(idle(200, r#"{"idle_ms": null, "clients": 1, "workers": 0}"#), counts(None));
+        for (status, body) in [
+            (404, r#"{"idle_ms": 1500, "clients": 1, "workers": 0}"#),
+            (500, ""),
+            (200, "null"),
+            (200, "{}"),
+            (200, r#"{"clients": 1, "workers": 0}"#),
+            (200, r#"{"idle_ms": "long", "clients": 1, "workers": 0}"#),
+            (200, "<html>"),
+        ] {
+            assert!(matches!(idle(status, body), Err(SchedulerError::Nonsense(_))), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn scale_and_adapt_are_what_the_official_preload_reads() {
+        let body = |question: Question| serde_json::to_value(question).unwrap();
+        assert_eq!(body(Question::Scale { count: 2 }), serde_json::json!({"op": "scale", "count": 2}));
+        assert_eq!(
+            body(Question::Adapt { minimum: None, maximum: Some(4), active: true }),
+            serde_json::json!({"op": "adapt", "minimum": null, "maximum": 4, "active": true})
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_at_the_address_is_no_answer() {
+        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let cluster = "0".repeat(32).parse().unwrap();
+        let ask = Ask { cluster, address, token: "t".into(), question: Question::Health };
+        let answers = HttpSchedulers::new(Duration::from_secs(5)).ask(vec![ask]).await;
+        assert!(matches!(answers[..], [Err(SchedulerError::Unanswered(_))]), "{answers:?}");
+    }
+}
