@@ -35,7 +35,10 @@ impl From<Refusal> for Failure {
             Refusal::Forbidden(message) => (StatusCode::FORBIDDEN, message),
             Refusal::Invalid(message) => (StatusCode::UNPROCESSABLE_ENTITY, message),
             Refusal::Conflict(message) => (StatusCode::CONFLICT, message),
-            Refusal::Unavailable(message) => (StatusCode::SERVICE_UNAVAILABLE, message),
+            Refusal::Unavailable(message) => {
+                tracing::warn!(cause = message, "a request could not be served");
+                (StatusCode::SERVICE_UNAVAILABLE, message)
+            }
             Refusal::Internal(cause) => {
                 tracing::error!(cause, "a request failed");
                 let message = "the gateway failed to do this: its log says why. Try again";

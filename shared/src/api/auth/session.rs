@@ -91,7 +91,7 @@ impl Sessions {
             return None;
         }
         let who = Identity { name: sub, groups, role, method };
-        Some(SignedIn { who, renew_from: (left < LIFE_MS / 2).then_some(auth_time * 1000) })
+        Some(SignedIn { who, renew_from: (left <= LIFE_MS / 2).then_some(auth_time * 1000) })
     }
 }
 
