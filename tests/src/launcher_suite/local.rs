@@ -93,6 +93,9 @@ impl Drop for Local {
     }
 }
 
+/// What [`Local::processes`] are when nothing is left.
+pub const NOBODY: [i32; 0] = [];
+
 /// Sends a signal; gone already is fine.
 pub fn kill(pid: i32, signal: Signal) {
     let _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
