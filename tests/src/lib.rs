@@ -1,2 +1,5 @@
-//! Tests.
+//! Conformance suites, and what tests share.
+#![allow(clippy::unwrap_used)]
+
 pub mod api;
+pub mod launcher_suite;

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// What a supervisor may need beyond its two timeouts.
-const GRACE: Duration = Duration::from_secs(10);
+/// What a supervisor may need beyond twice its two timeouts.
+const GRACE: Duration = Duration::from_secs(1);
 
 impl Inner {
     /// Asks a task to stop; asking again does not begin again.
@@ -39,7 +39,7 @@ async fn see_it_stop(inner: Weak<Inner>, id: TaskId, entry: Entry, supervised: b
         return;
     };
     let turns = if supervised {
-        vec![(None, sigint + sigterm + GRACE)]
+        vec![(None, 2 * (sigint + sigterm) + GRACE)]
     } else {
         vec![(Some(Signal::INT), sigint), (Some(Signal::TERM), sigterm)]
     };
