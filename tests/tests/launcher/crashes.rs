@@ -62,7 +62,8 @@ async fn is_completed(local: &Local, request: &Launch) {
         reaches(local, task, TaskState::Running).await;
     }
     let expected: Vec<String> = tasks.iter().map(|task| task.0.clone()).collect();
-    until(local, "as many runs as tasks", || async { (ran(local, request).len() >= expected.len()).then_some(()) }).await;
+    until(local, "as many runs as tasks", || async { (ran(local, request).len() >= expected.len()).then_some(()) })
+        .await;
     stopped(local, &tasks).await;
     assert_eq!(ran(local, request), expected);
 }

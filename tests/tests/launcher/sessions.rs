@@ -45,7 +45,8 @@ async fn a_command_that_ignores_sigint_gets_sigterm() {
 #[tokio::test]
 async fn processes_that_ignore_both_are_killed() {
     let local = Local::open(PROGRAM).await;
-    let (_, task) = running(&local, "trap '' INT TERM; (while :; do sleep 1; done) & echo up; while :; do sleep 1; done").await;
+    let (_, task) =
+        running(&local, "trap '' INT TERM; (while :; do sleep 1; done) & echo up; while :; do sleep 1; done").await;
     local.launcher.stop(&task).await.unwrap();
     let rest = rest(&local, &task).await;
     assert_eq!((rest.exit_code, rest.stop_code.as_deref()), (Some(137), Some("Stopped")));

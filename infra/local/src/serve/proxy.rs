@@ -82,7 +82,10 @@ impl Proxy {
                 proxy.write_spec()?;
                 return Ok(proxy);
             }
-            tracing::warn!(pid = info.pid, "the configuration of the proxy has changed: it is restarted, and clients must reconnect");
+            tracing::warn!(
+                pid = info.pid,
+                "the configuration of the proxy has changed: it is restarted, and clients must reconnect"
+            );
             end(&proxy.dir, info).await?;
         }
         proxy.start_anywhere().await?;
@@ -110,7 +113,10 @@ impl Proxy {
             tracing::warn!("the proxy has ended; it is started again");
             self.reap();
             while let Err(error) = self.start().await {
-                tracing::error!(error = crate::logs::chain(&error), "the proxy could not be started; it is tried again");
+                tracing::error!(
+                    error = crate::logs::chain(&error),
+                    "the proxy could not be started; it is tried again"
+                );
                 sleep(RETRY).await;
             }
         }
@@ -130,7 +136,9 @@ impl Proxy {
         let wanted = self.spec.clone();
         let mut tries = 0;
         loop {
-            for address in [Some(&mut self.spec.address), self.spec.relay_address.as_mut(), self.spec.internal_address.as_mut()] {
+            for address in
+                [Some(&mut self.spec.address), self.spec.relay_address.as_mut(), self.spec.internal_address.as_mut()]
+            {
                 if let Some(address) = address.filter(|address| address.port() == 0) {
                     address.set_port(free_port(address.ip()).ok_or(ProxyError::NoPort(address.ip()))?);
                 }
