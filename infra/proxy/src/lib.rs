@@ -43,11 +43,8 @@ pub async fn run(
 ) -> Result<(), ConfigError> {
     let limit = accept::raise_descriptor_limit();
     let front = Arc::new(Front::open(config, routes)?);
-    let doors = [
-        (Some(listeners.public), Door::Public),
-        (listeners.relay, Door::Relay),
-        (listeners.internal, Door::Internal),
-    ];
+    let doors =
+        [(Some(listeners.public), Door::Public), (listeners.relay, Door::Relay), (listeners.internal, Door::Internal)];
     let mut accepting = JoinSet::new();
     for (listener, door) in doors {
         let Some(listener) = listener else { continue };
