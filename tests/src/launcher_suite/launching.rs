@@ -56,7 +56,8 @@ pub async fn calls_at_the_same_time_start_the_tasks_of_one_launch_once(fixture: 
     seen.dedup();
     assert_eq!(seen.len(), 1, "{seen:?}");
     assert_eq!(seen[0].len(), 2);
-    let all = || async { Some(ids(&fixture.launcher().list_launch(&request.id).await.unwrap())).filter(|i| *i == seen[0]) };
+    let all =
+        || async { Some(ids(&fixture.launcher().list_launch(&request.id).await.unwrap())).filter(|i| *i == seen[0]) };
     until(fixture, "exactly the two tasks of the launch", all).await;
     stopped(fixture, &seen[0]).await;
 }

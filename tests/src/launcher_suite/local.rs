@@ -110,9 +110,8 @@ fn processes_of(dir: &Path) -> Vec<i32> {
 fn belongs(pid: i32, dir: &Path) -> bool {
     let about = PathBuf::from(format!("/proc/{pid}"));
     let in_it = fs::read_link(about.join("cwd")).is_ok_and(|cwd| cwd.starts_with(dir));
-    let told = fs::read(about.join("cmdline")).is_ok_and(|line| {
-        String::from_utf8_lossy(&line).split('\0').any(|word| Path::new(word).starts_with(dir))
-    });
+    let told = fs::read(about.join("cmdline"))
+        .is_ok_and(|line| String::from_utf8_lossy(&line).split('\0').any(|word| Path::new(word).starts_with(dir)));
     in_it || told
 }
 

@@ -92,7 +92,12 @@ async fn tasks_get_the_environment_that_dask_needs_and_nothing_of_the_gateways_o
 #[tokio::test]
 async fn logs_outlive_the_credentials_and_go_when_the_cluster_is_forgotten() {
     let local = Local::open(PROGRAM).await;
-    let request = launch(&new_cluster(), 1, worker_spec(1, &["sh", "-c", "echo spilled > spilled; echo up; exec sleep 100000"]), local.now());
+    let request = launch(
+        &new_cluster(),
+        1,
+        worker_spec(1, &["sh", "-c", "echo spilled > spilled; echo up; exec sleep 100000"]),
+        local.now(),
+    );
     local.launcher.prepare(&credentials(&request.cluster, "k1-secret")).await.unwrap();
     let task = started(&local, &request).await.remove(0);
     until(&local, "up", || async { local.log(&request, &task).contains("up").then_some(()) }).await;
@@ -100,7 +105,9 @@ async fn logs_outlive_the_credentials_and_go_when_the_cluster_is_forgotten() {
     assert!(refused.to_string().contains(&task.0), "{refused}");
     stopped(&local, std::slice::from_ref(&task)).await;
     local.launcher.discard(&request.cluster).await.unwrap();
-    assert!(!local.cluster_dir(&request).join("work").exists() && !local.cluster_dir(&request).join("tls.crt").exists());
+    assert!(
+        !local.cluster_dir(&request).join("work").exists() && !local.cluster_dir(&request).join("tls.crt").exists()
+    );
     assert_eq!(local.log(&request, &task), "up\n");
     assert!(described(&local, &task).await.is_some());
     for _ in 0..2 {
@@ -134,7 +141,8 @@ async fn as_root_tasks_run_as_their_user_who_can_read_the_credentials_and_nothin
     local.launcher.prepare(&secrets).await.unwrap();
     let task = started(&local, &request).await.remove(0);
     let rest = reaches(&local, &task, TaskState::Stopped).await;
-    let groups = String::from_utf8(std::process::Command::new("id").args(["-G", "nobody"]).output().unwrap().stdout).unwrap();
+    let groups =
+        String::from_utf8(std::process::Command::new("id").args(["-G", "nobody"]).output().unwrap().stdout).unwrap();
     let lines: Vec<&str> = rest.last_lines.iter().map(String::as_str).collect();
     assert_eq!(lines[..4], ["nobody", groups.trim(), "nobody", "k1-secret"], "{rest:?}");
     let denied = lines[4..].iter().filter(|line| line.contains("denied")).count();

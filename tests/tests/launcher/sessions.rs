@@ -45,7 +45,8 @@ async fn a_command_that_ignores_sigint_gets_sigterm() {
 #[tokio::test]
 async fn processes_that_ignore_both_are_killed() {
     let local = Local::open(PROGRAM).await;
-    let (_, task) = running(&local, "trap '' INT TERM; (while :; do sleep 1; done) & echo up; while :; do sleep 1; done").await;
+    let (_, task) =
+        running(&local, "trap '' INT TERM; (while :; do sleep 1; done) & echo up; while :; do sleep 1; done").await;
     local.launcher.stop(&task).await.unwrap();
     let rest = rest(&local, &task).await;
     assert_eq!((rest.exit_code, rest.stop_code.as_deref()), (Some(137), Some("Stopped")));
@@ -87,6 +88,16 @@ async fn a_task_outlives_its_supervisor_and_can_still_be_stopped() {
     let rest = rest(&local, &task).await;
     assert_eq!((rest.exit_code, rest.stop_code.as_deref()), (None, Some("Lost")));
     assert_eq!(events.recv().await, Some(rest));
+}
+
+#[tokio::test]
+async fn without_its_supervisor_a_task_is_still_all_of_its_processes() {
+    let local = Local::open(PROGRAM).await;
+    // Its parent ends, so that only its environment tells whose it is.
+    let (request, task) = running(&local, "(setsid sh -c 'echo up; exec sleep 100000' &); exec sleep 100000").await;
+    kill(local.supervisor(&request, &task), Signal::KILL);
+    local.launcher.stop(&task).await.unwrap();
+    assert_eq!(rest(&local, &task).await.stop_code.as_deref(), Some("Lost"));
 }
 
 #[tokio::test]
