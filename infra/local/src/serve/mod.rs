@@ -23,7 +23,7 @@ use faregate::dask::{HttpSchedulers, Listen};
 use faregate::gateway::{Gateway, GatewayConfig};
 use faregate::model::{KeyRing, KeyRingError, Ms};
 use faregate::options::{InvalidDeclaration, Options};
-use faregate::ports::{Ports, StoreError};
+use faregate::ports::Ports;
 use faregate_proxy::FileRoutes;
 use loops::World;
 use proxy::Proxy;
@@ -55,8 +55,8 @@ pub enum ServeError {
     Python(#[from] PythonError),
     #[error(transparent)]
     Options(#[from] InvalidDeclaration),
-    #[error("the store `{}` cannot be opened", .path.display())]
-    Store { path: PathBuf, source: StoreError },
+    #[error(transparent)]
+    Store(#[from] crate::store::OpenError),
     #[error(transparent)]
     Launcher(#[from] launcher::OpenError),
     #[error(transparent)]
@@ -152,7 +152,7 @@ async fn build(
     api_url: String,
 ) -> Result<Built, ServeError> {
     let path = data.file("store.sqlite");
-    let store = Arc::new(SqliteStore::open(&path).map_err(|source| ServeError::Store { path, source })?);
+    let store = Arc::new(SqliteStore::open(&path)?);
     limits::apply(data, &*store, &config.limits).await?;
     let launcher = Arc::new(ProcessLauncher::open(launcher_settings(data, config, python)).await?);
     let path = data.file("routes");
