@@ -1,5 +1,7 @@
-//! Conformance suites, and what tests share.
-#![allow(clippy::unwrap_used)]
+//! What the tests share: conformance suites for the ports, sample records, and worlds to run in.
+#![allow(clippy::unwrap_used, missing_docs)] // names are sentences
 
 pub mod api;
 pub mod launcher_suite;
+pub mod samples;
+pub mod store_suite;

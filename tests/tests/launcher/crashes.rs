@@ -35,7 +35,7 @@ impl Victim {
     }
 
     /// `kill -9`.
-    pub fn is_killed(mut self) {
+    pub fn dies(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -78,7 +78,7 @@ async fn killed_before_the_record_is_written_it_leaves_no_process_and_the_launch
     victim.says("open");
     let waiting = || async { (local.processes().len() >= 4).then_some(()) };
     until(&local, "the launcher, and three supervisors at the gate", waiting).await;
-    victim.is_killed();
+    victim.dies();
     fs::write(local.dir.path().join("gate"), "").unwrap();
     until(&local, "no process left", || async { local.processes().is_empty().then_some(()) }).await;
     assert!(!local.record(&request).exists());
@@ -94,7 +94,7 @@ async fn killed_at_any_moment_of_a_launch_it_leaves_one_that_can_be_completed_an
         let mut victim = Victim::launching(&local, &[PROGRAM, "task"], &request);
         victim.says("open");
         std::thread::sleep(Duration::from_micros(step * 500));
-        victim.is_killed();
+        victim.dies();
         is_completed(&local, &request).await;
     }
     assert_eq!(local.processes(), NOBODY);

@@ -17,7 +17,7 @@ async fn a_killed_launcher(local: &Local, command: &[&str]) -> (Launch, Vec<Task
     let mut victim = Victim::launching(local, &[PROGRAM, "task"], &request);
     victim.says("open");
     victim.says("launched");
-    victim.is_killed();
+    victim.dies();
     let record: Value = serde_json::from_slice(&fs::read(local.record(&request)).unwrap()).unwrap();
     let tasks = record["tasks"].as_object().unwrap().keys().map(|id| TaskId(id.clone())).collect();
     (request, tasks)

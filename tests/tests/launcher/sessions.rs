@@ -91,6 +91,16 @@ async fn a_task_outlives_its_supervisor_and_can_still_be_stopped() {
 }
 
 #[tokio::test]
+async fn without_its_supervisor_a_task_is_still_all_of_its_processes() {
+    let local = Local::open(PROGRAM).await;
+    // Its parent ends, so that only its environment tells whose it is.
+    let (request, task) = running(&local, "(setsid sh -c 'echo up; exec sleep 100000' &); exec sleep 100000").await;
+    kill(local.supervisor(&request, &task), Signal::KILL);
+    local.launcher.stop(&task).await.unwrap();
+    assert_eq!(rest(&local, &task).await.stop_code.as_deref(), Some("Lost"));
+}
+
+#[tokio::test]
 async fn a_supervisor_that_hangs_is_replaced_when_its_task_is_stopped() {
     let local = Local::open(PROGRAM).await;
     let (request, task) = running(&local, "echo up; exec sleep 100000").await;
