@@ -1,4 +1,5 @@
 //! Dashboards: open to those who hold the key, and told nothing about them.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The API behind the proxy: as the client sent it, also while the gateway restarts.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What is logged, at the most talkative level.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

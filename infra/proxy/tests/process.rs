@@ -1,6 +1,7 @@
 //! The proxy as a process of its own: found by the next gateway, and alive at the limit of file descriptors.
 //!
 //! Run without the usual harness, because this program is also the child it starts.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

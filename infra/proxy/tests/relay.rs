@@ -1,4 +1,5 @@
 //! Clients reach their schedulers, and every byte arrives.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
