@@ -132,7 +132,7 @@ async fn serve(config: Config) -> Result<(), ServeError> {
     // a request may be waiting for news of a cluster
     let _ = tokio::time::timeout(Duration::from_secs(2), server).await;
     if config.gateway.stop_clusters_on_shutdown {
-        proxy.stop().await?;
+        proxy.stop(left == 0).await?;
     }
     let _ = std::fs::remove_file(&socket);
     if left > 0 { Err(ServeError::Restless(left)) } else { Ok(()) }

@@ -4,7 +4,7 @@
 use super::data_dir::{DataDir, write_private};
 use super::free_port::free_port;
 use crate::config::{Config, Settings};
-use crate::logs::last_lines;
+use crate::logs::{last_lines, length};
 use faregate_proxy::control::{ProxyInfo, ProxySpec, running};
 use faregate_proxy::{Api, ProxyConfig, Timeouts, TlsFiles};
 use rustix::process::{Pid, Signal, kill_process};
@@ -45,7 +45,7 @@ pub enum ProxyError {
     #[error("the proxy's process cannot be started")]
     Spawn(#[source] io::Error),
     /// It ended at once.
-    #[error("the proxy ended at its start:\n{0}")]
+    #[error("the proxy ended at its start: {0}")]
     Ended(String),
     /// It never listened.
     #[error("the proxy did not listen within {} seconds; `{}` may say why", START.as_secs(), .0.display())]
@@ -122,12 +122,17 @@ impl Proxy {
         }
     }
 
-    /// Stops the proxy, and waits for its end.
-    pub async fn stop(mut self) -> Result<(), ProxyError> {
+    /// Stops the proxy, and waits for its end. With `for_good` no scheduler is left that knows its address: the next one may have
+    /// another.
+    pub async fn stop(mut self, for_good: bool) -> Result<(), ProxyError> {
         if let Some(info) = running(&self.dir) {
             end(&self.dir, info).await?;
         }
         self.reap();
+        let path = self.dir.join("proxy-spec.json");
+        if for_good && let Err(source) = std::fs::remove_file(&path) {
+            return Err(ProxyError::File { path, source });
+        }
         Ok(())
     }
 
@@ -157,6 +162,7 @@ impl Proxy {
     async fn start(&mut self) -> Result<(), ProxyError> {
         self.write_spec()?;
         let log = self.dir.join("proxy.log");
+        let before = length(&log);
         let mut child = spawn(&self.dir.join("proxy-spec.json"), &log)?;
         let deadline = Instant::now() + START;
         loop {
@@ -167,7 +173,8 @@ impl Proxy {
                 return Ok(());
             }
             if let Ok(Some(_)) = child.try_wait() {
-                return Err(ProxyError::Ended(last_lines(&log, 5)));
+                let said = last_lines(&log, before, 5);
+                return Err(ProxyError::Ended(said.trim_start_matches("faregate: ").to_owned()));
             }
             if Instant::now() > deadline {
                 // unable to listen, it is of no use, and must not begin to listen later
