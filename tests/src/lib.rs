@@ -1,1 +1,3 @@
-//! Tests.
+//! Suites and worlds that the tests share.
+
+pub mod world;
