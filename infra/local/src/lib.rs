@@ -1,1 +1,3 @@
 //! The gateway on one machine.
+
+pub mod store;

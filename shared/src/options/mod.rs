@@ -1,14 +1,246 @@
-//! temp
-use crate::model::*;
-use serde_json::*;
-#[derive(Clone, Debug)]
-pub struct Options;
+//! Cluster options: what users may choose, declared as data, and what a choice makes of a cluster's configuration.
+
+mod declare;
+mod field;
+mod json;
+mod target;
+
+pub use field::{Field, Kind};
+pub use json::parse_json;
+
+use crate::model::ClusterConfig;
+use field::Choice;
+use serde_json::{Map, Value, json};
+use target::Overrides;
+
+/// The options there are, in the order they are declared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    fields: Vec<Field>,
+}
+
+/// A declaration that cannot be used: names the option.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("option `{option}`: {problem}")]
+pub struct InvalidDeclaration {
+    /// Its `field`, or its place in the list.
+    pub option: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// A choice that is refused: names the field, and the limit.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct InvalidOption(pub String);
+
 impl Options {
+    /// Reads declarations, as they stand under `[[options]]`; every default is tried on `base`.
+    pub fn declare(declarations: &[Value], base: &ClusterConfig) -> Result<Self, InvalidDeclaration> {
+        let mut options = Options::default();
+        for (n, declaration) in declarations.iter().enumerate() {
+            let field = declare::field(declaration, n)?;
+            let fail = |problem: String| InvalidDeclaration { option: field.field.clone(), problem };
+            if options.fields.iter().any(|f| f.field == field.field) {
+                return Err(fail("is declared twice".into()));
+            }
+            for (value, what) in field.values_to_try() {
+                let tried = field.check(&value).and_then(|choice| {
+                    let mut overrides = Overrides::new(base)?;
+                    field.choose(&choice, &mut overrides)?;
+                    overrides.finish()
+                });
+                tried.map_err(|e| fail(format!("its {what} cannot be used: {e}")))?;
+            }
+            options.fields.push(field);
+        }
+        Ok(options)
+    }
+
+    /// The list `cluster_options` of `GET /api/v1/options`, as the official client reads it.
+    pub fn describe(&self) -> Value {
+        let described = self
+            .fields
+            .iter()
+            .map(|f| json!({ "field": f.field, "label": f.label, "default": f.default, "spec": f.kind.spec() }));
+        Value::Array(described.collect())
+    }
+
+    /// Applies a user's choices to the server's settings: the choices, normalised and completed by the defaults, and the
+    /// configuration they come to.
     pub fn apply(
         &self,
-        _: &Map<String, Value>,
-        b: &ClusterConfig,
-    ) -> std::result::Result<(Map<String, Value>, ClusterConfig), String> {
-        Ok((Map::new(), b.clone()))
+        request: &Map<String, Value>,
+        base: &ClusterConfig,
+    ) -> Result<(Map<String, Value>, ClusterConfig), InvalidOption> {
+        if let Some(unknown) = request.keys().find(|key| !self.fields.iter().any(|f| f.field == **key)) {
+            return Err(self.unknown(unknown));
+        }
+        let mut normalised = Map::new();
+        let mut overrides = Overrides::new(base)?;
+        for field in &self.fields {
+            let Choice { value } = match request.get(&field.field) {
+                Some(value) => field.check(value)?,
+                None => Choice { value: field.default.clone() },
+            };
+            field.choose(&Choice { value: value.clone() }, &mut overrides)?;
+            normalised.insert(field.field.clone(), value);
+        }
+        let config = overrides.finish()?;
+        Ok((normalised, config))
+    }
+
+    fn unknown(&self, key: &str) -> InvalidOption {
+        let shown: String = key.chars().take(64).collect();
+        let near = self
+            .fields
+            .iter()
+            .map(|f| (strsim::jaro_winkler(&shown, &f.field), &f.field))
+            .filter(|(likeness, _)| *likeness > 0.8)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        InvalidOption(match near {
+            Some((_, near)) => format!("there is no option `{shown}`; did you mean `{near}`?"),
+            None => format!("there is no option `{shown}`"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared() -> Options {
+        let list = json!([
+            {"field": "worker_cores", "type": "int", "default": 1, "min": 1, "max": 4, "label": "Worker cores"},
+            {"field": "worker_memory", "type": "string", "default": "2 G"},
+            {"field": "period", "type": "float", "default": 3, "min": 0.5, "target": "adaptive_period"},
+            {"field": "environment", "type": "mapping"},
+            {"field": "debug", "type": "bool", "target": "environment.DEBUG"},
+            {"field": "profile", "type": "select", "options": [
+                {"key": "small", "set": {"scheduler_cores": 1}},
+                {"key": "large", "set": {"scheduler_cores": 2, "scheduler_memory": "8 G"}}]},
+        ]);
+        Options::declare(list.as_array().unwrap(), &ClusterConfig::default()).unwrap()
+    }
+
+    fn apply(request: Value) -> Result<(Map<String, Value>, ClusterConfig), String> {
+        declared().apply(request.as_object().unwrap(), &ClusterConfig::default()).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn choices_become_configuration_and_defaults_fill_the_rest() {
+        let request = json!({"worker_cores": 3, "period": 2, "environment": {"A": "1", "N": 2}, "profile": "large", "debug": true});
+        let (normalised, config) = apply(request).unwrap();
+        assert_eq!(config.worker_cores, 3.0);
+        assert_eq!(config.adaptive_period, 2.0);
+        assert_eq!((config.scheduler_cores, config.scheduler_memory), (2.0, 8 << 30));
+        let environment: Vec<_> = config.environment.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(environment, ["A=1", "DEBUG=true", "N=2"]);
+        assert_eq!(normalised["period"], json!(2.0));
+        assert_eq!(normalised["worker_memory"], json!("2 G"));
+        assert_eq!(normalised["profile"], json!("large"));
+    }
+
+    #[test]
+    fn what_is_refused_names_the_field_and_the_limit() {
+        let deep = (0..60).fold(json!(1), |inner, _| json!({ "a": inner }));
+        for (request, sentence) in [
+            (json!({"worker_core": 1}), "there is no option `worker_core`; did you mean `worker_cores`?"),
+            (json!({"zzz": 1}), "there is no option `zzz`"),
+            (json!({"worker_cores": 5}), "`worker_cores` must be at most 4, not 5"),
+            (json!({"worker_cores": 0}), "`worker_cores` must be at least 1, not 0"),
+            (json!({"worker_cores": true}), "`worker_cores` must be an integer, not a bool"),
+            (json!({"worker_cores": 2.0}), "`worker_cores` must be an integer, not a float"),
+            (json!({"worker_cores": 1e23}), "`worker_cores` must be an integer, not a float"),
+            (json!({"worker_cores": null}), "`worker_cores` must be an integer, not null"),
+            (json!({"period": "fast"}), "`period` must be a number, not a string"),
+            (json!({"period": true}), "`period` must be a number, not a bool"),
+            (json!({"period": 0.1}), "`period` must be at least 0.5, not 0.1"),
+            (json!({"debug": 1}), "`debug` must be a bool, not an integer"),
+            (json!({"profile": "huge"}), "`profile` must be one of `small`, `large`, not `huge`"),
+            (
+                json!({"worker_memory": "lots"}),
+                "`worker_memory`: `lots` is no size: write a number of bytes, or a number and K, M, G or T (2 G = 2 GiB)",
+            ),
+            (json!({"worker_memory": "1 K"}), "`worker_memory` must be at least 1 MiB, not 1 KiB"),
+            (json!({"environment": {"A": deep}}), "`environment`: the value of `A` must be a string, not a mapping"),
+            (json!({"environment": {"A=B": "1"}}), "`environment`: `A=B` cannot be a variable's name"),
+            (json!({"environment": "A=1"}), "`environment` must be a mapping, not a string"),
+            (json!({"worker_memory": "9".repeat(5000)}), "`worker_memory` must be at most 4096 bytes long, not 5000"),
+            (
+                json!({"environment": {"A": "x".repeat(20_000)}}),
+                "`environment` must be at most 16384 bytes of JSON, not 20008",
+            ),
+        ] {
+            assert_eq!(apply(request).unwrap_err(), sentence);
+        }
+    }
+
+    #[test]
+    fn not_a_number_is_refused_by_name() {
+        let request = parse_json(br#"{"period": NaN, "environment": {"A": "NaN, really"}}"#).unwrap();
+        assert_eq!(apply(request).unwrap_err(), "`period` must be a finite number, not NaN");
+    }
+
+    #[test]
+    fn the_description_is_what_the_official_client_reads() {
+        let described = declared().describe();
+        assert_eq!(
+            described[0],
+            json!({"field": "worker_cores", "label": "Worker cores", "default": 1, "spec": {"type": "int", "min": 1, "max": 4}})
+        );
+        assert_eq!(described[2]["spec"], json!({"type": "float", "min": 0.5, "max": null}));
+        assert_eq!(described[2]["default"], json!(3.0));
+        assert_eq!(
+            described[3],
+            json!({"field": "environment", "label": "environment", "default": {}, "spec": {"type": "mapping"}})
+        );
+        assert_eq!(described[5]["default"], json!("small"));
+        assert_eq!(described[5]["spec"], json!({"type": "select", "options": ["small", "large"]}));
+        assert!(!described.to_string().contains("1.0"));
+    }
+
+    #[test]
+    fn a_bad_declaration_names_the_option_and_the_problem() {
+        for (declaration, sentence) in [
+            (json!({"type": "int"}), "option `#1`: `field` is missing"),
+            (json!({"field": "a b", "type": "int"}), "option `a b`: `field` must be a Python identifier"),
+            (json!({"field": "x"}), "option `x`: `type` must be one of string, bool, int, float, select, mapping"),
+            (
+                json!({"field": "x", "type": "int"}),
+                "option `x`: `x` is no setting of a cluster; name one with `target`",
+            ),
+            (
+                json!({"field": "worker_cores", "type": "int", "default": 9, "max": 4}),
+                "option `worker_cores`: its default cannot be used: `worker_cores` must be at most 4, not 9",
+            ),
+            (
+                json!({"field": "worker_cores", "type": "int", "mim": 1}),
+                "option `worker_cores`: `mim` is unknown; did you mean `min`?",
+            ),
+            (
+                json!({"field": "worker_cores", "type": "int", "min": 1.5}),
+                "option `worker_cores`: `min` must be an integer, not a float",
+            ),
+            (
+                json!({"field": "worker_cores", "type": "int", "min": 3, "max": 2, "default": 3}),
+                "option `worker_cores`: `min` (3) is above `max` (2)",
+            ),
+            (
+                json!({"field": "p", "type": "select", "options": []}),
+                "option `p`: `options` must list at least one key",
+            ),
+            (
+                json!({"field": "p", "type": "select", "options": [{"key": "a", "set": {"nonsense": 1}}]}),
+                "option `p`: `nonsense` is no setting of a cluster; name one with `target`",
+            ),
+            (
+                json!({"field": "worker_memory", "type": "string"}),
+                "option `worker_memory`: its default cannot be used: `worker_memory`: `` is no size: write a number of bytes, or a number and K, M, G or T (2 G = 2 GiB)",
+            ),
+        ] {
+            let error = Options::declare(&[declaration], &ClusterConfig::default()).unwrap_err();
+            assert_eq!(error.to_string(), sentence);
+        }
     }
 }

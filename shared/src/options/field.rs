@@ -1,0 +1,164 @@
+//! One option: its type, its bounds, and the check of a value.
+
+use super::InvalidOption;
+use super::json::not_finite;
+use super::target::{Overrides, Target};
+use serde_json::{Map, Value, json};
+
+/// The longest text, in bytes.
+const LONGEST_TEXT: usize = 4096;
+/// The largest mapping, in bytes of JSON.
+const LARGEST_MAPPING: usize = 16 << 10;
+
+/// One option.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// The keyword users set it by.
+    pub field: String,
+    /// For people.
+    pub label: String,
+    /// The value while the user chooses none; always a valid one.
+    pub default: Value,
+    /// Its type.
+    pub kind: Kind,
+    pub(super) target: Option<Target>,
+}
+
+/// An option's type, as the official client knows them.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Kind {
+    String,
+    Bool,
+    Int { min: Option<i64>, max: Option<i64> },
+    Float { min: Option<f64>, max: Option<f64> },
+    Select(Vec<Alternative>),
+    Mapping,
+}
+
+/// One key of a select.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alternative {
+    /// What users choose.
+    pub key: String,
+    /// What it sets.
+    pub(super) sets: Vec<(Target, Value)>,
+}
+
+/// A checked value, normalised.
+pub(super) struct Choice {
+    pub value: Value,
+}
+
+impl Kind {
+    /// The type as the official client reads it; exactly its keys, or `cluster_options()` breaks as a whole.
+    pub(super) fn spec(&self) -> Value {
+        match self {
+            Kind::String => json!({"type": "string"}),
+            Kind::Bool => json!({"type": "bool"}),
+            Kind::Int { min, max } => json!({"type": "int", "min": min, "max": max}),
+            Kind::Float { min, max } => json!({"type": "float", "min": min, "max": max}),
+            Kind::Select(alternatives) => {
+                json!({"type": "select", "options": alternatives.iter().map(|a| &a.key).collect::<Vec<_>>()})
+            }
+            Kind::Mapping => json!({"type": "mapping"}),
+        }
+    }
+}
+
+/// What a JSON value is, in a user's words.
+pub(super) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a bool",
+        Value::Number(n) if n.is_f64() => "a float",
+        Value::Number(_) => "an integer",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
+}
+
+impl Field {
+    /// The default, and for a select each of its keys: what a declaration must be able to do.
+    pub(super) fn values_to_try(&self) -> Vec<(Value, String)> {
+        let mut values = vec![(self.default.clone(), "default".to_owned())];
+        if let Kind::Select(alternatives) = &self.kind {
+            values.extend(alternatives.iter().map(|a| (json!(a.key), format!("key `{}`", a.key))));
+        }
+        values
+    }
+
+    /// Checks a value: its type, its size, its bounds.
+    pub(super) fn check(&self, value: &Value) -> Result<Choice, InvalidOption> {
+        let name = &self.field;
+        let fail = |problem: String| Err(InvalidOption(format!("`{name}` must be {problem}")));
+        let wrong = |wanted: &str| fail(format!("{wanted}, not {}", kind_of(value)));
+        if let Some(word) = value.as_str().and_then(not_finite) {
+            return fail(format!("a finite number, not {word}"));
+        }
+        let value = match (&self.kind, value) {
+            (Kind::String, Value::String(text)) => {
+                if text.len() > LONGEST_TEXT {
+                    return fail(format!("at most {LONGEST_TEXT} bytes long, not {}", text.len()));
+                }
+                value.clone()
+            }
+            (Kind::String, _) => return wrong("a string"),
+            (Kind::Bool, Value::Bool(_)) => value.clone(),
+            (Kind::Bool, _) => return wrong("a bool"),
+            (Kind::Int { min, max }, Value::Number(n)) if !n.is_f64() => {
+                let Some(n) = n.as_i64() else { return fail(format!("below 2^63, not {n}")) };
+                match (min, max) {
+                    (Some(min), _) if n < *min => return fail(format!("at least {min}, not {n}")),
+                    (_, Some(max)) if n > *max => return fail(format!("at most {max}, not {n}")),
+                    _ => json!(n),
+                }
+            }
+            (Kind::Int { .. }, _) => return wrong("an integer"),
+            (Kind::Float { min, max }, Value::Number(n)) => {
+                let Some(n) = n.as_f64().filter(|n| n.is_finite()) else { return fail("a finite number".into()) };
+                match (min, max) {
+                    (Some(min), _) if n < *min => return fail(format!("at least {min}, not {n}")),
+                    (_, Some(max)) if n > *max => return fail(format!("at most {max}, not {n}")),
+                    _ => json!(n),
+                }
+            }
+            (Kind::Float { .. }, _) => return wrong("a number"),
+            (Kind::Select(alternatives), Value::String(key)) => {
+                if !alternatives.iter().any(|a| a.key == *key) {
+                    let keys: Vec<String> = alternatives.iter().map(|a| format!("`{}`", a.key)).collect();
+                    let shown: String = key.chars().take(64).collect();
+                    return fail(format!("one of {}, not `{shown}`", keys.join(", ")));
+                }
+                value.clone()
+            }
+            (Kind::Select(_), _) => return wrong("a string"),
+            (Kind::Mapping, Value::Object(_)) => {
+                let size = value.to_string().len();
+                if size > LARGEST_MAPPING {
+                    return fail(format!("at most {LARGEST_MAPPING} bytes of JSON, not {size}"));
+                }
+                value.clone()
+            }
+            (Kind::Mapping, _) => return wrong("a mapping"),
+        };
+        Ok(Choice { value })
+    }
+
+    /// Sets what a checked value stands for.
+    pub(super) fn choose(&self, choice: &Choice, overrides: &mut Overrides) -> Result<(), InvalidOption> {
+        if let Kind::Select(alternatives) = &self.kind
+            && let Some(chosen) = alternatives.iter().find(|a| choice.value == a.key && !a.sets.is_empty())
+        {
+            return chosen.sets.iter().try_for_each(|(target, value)| overrides.set(&self.field, target, value));
+        }
+        match &self.target {
+            Some(target) => overrides.set(&self.field, target, &choice.value),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Object access for declarations.
+pub(super) type Declaration = Map<String, Value>;
