@@ -25,6 +25,7 @@ pub use setup::{END, FAULT_END, Setup};
 pub use state::Stats;
 
 use executor::{Executor, lock};
+use faregate::dask::Listen;
 use faregate::gateway::{Gateway, GatewayConfig};
 use faregate::model::{KeyRing, Rules};
 use faregate::options::Options;
@@ -103,9 +104,9 @@ impl World {
             },
             ring: KeyRing::from_random(&[7; 64]),
             policy: state.setup.policy.clone(),
-            options: Options,
+            options: Options::default(),
             base: state.setup.base.clone(),
-            listen: "0.0.0.0".into(),
+            listen: Listen::loopback(),
             api_url: "http://127.0.0.1:8000/api".into(),
         }))
     }
