@@ -60,6 +60,10 @@ fn many(seeds: std::ops::Range<u64>, rules: Rules) -> ExitCode {
         println!("{:>6} {kind}: seeds {:?}", seeds.len(), &seeds[..seeds.len().min(8)]);
     }
     let seconds = started.elapsed().as_secs_f64();
-    println!("{} of {total} worlds broke a promise; {:.1} ms a world", failed.len(), seconds * 1000.0 / total.max(1) as f64);
+    println!(
+        "{} of {total} worlds broke a promise; {:.1} ms a world",
+        failed.len(),
+        seconds * 1000.0 / total.max(1) as f64
+    );
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -60,7 +60,9 @@ impl State {
             self.breach("a transaction that the store cannot do", error.to_string());
         }
         if result.is_err() {
-            self.say(|| format!("  save of {count} items: {}", result.as_ref().map_or_else(ToString::to_string, |()| "".into())));
+            self.say(|| {
+                format!("  save of {count} items: {}", result.as_ref().map_or_else(ToString::to_string, |()| "".into()))
+            });
             return result;
         }
         for (cluster, held) in clusters {
@@ -273,7 +275,8 @@ impl Schedulers for World {
             return Vec::new();
         }
         let count = asks.len();
-        let answers = self.call("schedulers.ask", move |state| asks.iter().map(|ask| state.answer(ask)).collect()).await;
+        let answers =
+            self.call("schedulers.ask", move |state| asks.iter().map(|ask| state.answer(ask)).collect()).await;
         let relay = || Err(SchedulerError::Relay("an internal error".into()));
         answers.unwrap_or_else(|Unknown| std::iter::repeat_with(relay).take(count).collect())
     }

@@ -283,7 +283,8 @@ impl Records {
         let mut page = Page { items: Vec::new(), cursor: None };
         for (name, rows) in self.index.iter().filter(|(name, _)| cursor.is_none_or(|c| name.as_str() > c)) {
             let seen_at = now - lag();
-            let Some((cluster, version)) = rows.iter().rev().find(|(at, _)| *at <= seen_at).and_then(|(_, r)| r.clone())
+            let Some((cluster, version)) =
+                rows.iter().rev().find(|(at, _)| *at <= seen_at).and_then(|(_, r)| r.clone())
             else {
                 continue;
             };

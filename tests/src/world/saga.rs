@@ -87,7 +87,8 @@ impl State {
     pub fn check_stop(&mut self, index: usize) {
         let task = &self.fleet.tasks[index];
         let (cluster, id) = (task.cluster.clone(), task.facts.id.clone());
-        let restarted = task.restarting.is_none_or(|since| self.now - since < self.setup.policy.worker_start_timeout_ms);
+        let restarted =
+            task.restarting.is_none_or(|since| self.now - since < self.setup.policy.worker_start_timeout_ms);
         let healthy = task.connected_at.is_some() && task.runs() && restarted && !task.stop_asked;
         let nest = self.records.nests.get(&cluster);
         let why = nest.and_then(|n| n.tasks.get(&id)).and_then(|t| t.value.stopping.as_ref()).map(|r| r.code);

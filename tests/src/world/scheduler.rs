@@ -107,7 +107,8 @@ impl State {
     pub fn connect(&mut self, worker: usize) {
         let started = self.fleet.tasks[worker].facts.started_at.unwrap_or(self.now);
         let Some(scheduler) = self.scheduler_of(worker) else {
-            let (delay, change) = if self.now - started > 60 * S { (0, Change::End(1)) } else { (5 * S, Change::Connect) };
+            let (delay, change) =
+                if self.now - started > 60 * S { (0, Change::End(1)) } else { (5 * S, Change::Connect) };
             return self.after(delay, Event::Task(worker, change));
         };
         self.fleet.tasks[worker].connected_at.get_or_insert(self.now);
@@ -137,7 +138,8 @@ impl State {
         self.say(|| format!("worker {worker} restarts"));
         self.lose_worker(worker);
         self.fleet.tasks[worker].restarting = Some(self.now);
-        let away = if self.dice.percent(70) { self.dice.between(2 * S, 8 * S) } else { self.dice.between(8 * S, 70 * S) };
+        let away =
+            if self.dice.percent(70) { self.dice.between(2 * S, 8 * S) } else { self.dice.between(8 * S, 70 * S) };
         self.after(away, Event::Task(worker, Change::Back));
     }
 
@@ -246,7 +248,10 @@ impl State {
         }
         // the preload's HTTP client gives up after 20 s
         self.after(20 * S, Event::Dask(index, Schedule::Answered(number, false, closing.clone())));
-        self.after(20, Event::Start(Work::Heartbeat { scheduler: index, number, name, content: Box::new(content), closing }));
+        self.after(
+            20,
+            Event::Start(Work::Heartbeat { scheduler: index, number, name, content: Box::new(content), closing }),
+        );
     }
 
     fn adapt(&mut self, index: usize) {

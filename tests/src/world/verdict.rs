@@ -28,8 +28,13 @@ impl State {
 
     /// A cluster that has ended leaves nothing.
     fn judge_rest(&mut self, name: &ClusterName, how: &str) {
-        let live: Vec<String> =
-            self.fleet.tasks.iter().filter(|t| t.lives() && t.cluster == *name).map(|t| t.facts.id.to_string()).collect();
+        let live: Vec<String> = self
+            .fleet
+            .tasks
+            .iter()
+            .filter(|t| t.lives() && t.cluster == *name)
+            .map(|t| t.facts.id.to_string())
+            .collect();
         if !live.is_empty() {
             self.breach("leaked", format!("{} {how}, and {live:?} run", short(name)));
         }
@@ -57,9 +62,8 @@ impl State {
         if cluster.status == Status::Pending {
             return self.breach("stuck pending", format!("{} (due at {due:?} s, {waits:?})", short(name)));
         }
-        let scheduler = self.dask.keys().copied().find(|i| {
-            self.fleet.tasks[*i].cluster == *name && self.fleet.tasks[*i].runs()
-        });
+        let scheduler =
+            self.dask.keys().copied().find(|i| self.fleet.tasks[*i].cluster == *name && self.fleet.tasks[*i].runs());
         let Some(scheduler) = scheduler else {
             return self.breach("running with a dead scheduler", short(name).into());
         };

@@ -109,7 +109,8 @@ impl State {
             }
             Whim::Capacity => {
                 self.capacity = !self.capacity;
-                let time = if self.capacity { self.dice.between(60 * S, 400 * S) } else { self.dice.between(5 * S, 90 * S) };
+                let time =
+                    if self.capacity { self.dice.between(60 * S, 400 * S) } else { self.dice.between(5 * S, 90 * S) };
                 if self.faulty() {
                     self.after(time, Event::Whim(Whim::Capacity));
                 }
