@@ -3,6 +3,7 @@
 //! Dependencies point one way: api → gateway → reconcile → [`model`]; [`ports`] speaks of the model alone.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod api;
 pub mod dask;
 pub mod gateway;
 pub mod model;

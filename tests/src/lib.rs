@@ -1,3 +1,8 @@
-//! Suites and worlds that the tests share.
+//! What the tests share: conformance suites for the ports, sample records, and worlds to run in.
+#![allow(clippy::unwrap_used, missing_docs)] // names are sentences
 
+pub mod api;
+pub mod launcher_suite;
+pub mod samples;
+pub mod store_suite;
 pub mod world;

@@ -24,6 +24,7 @@ pub use identity::{Identity, InvalidUser, Role, valid_user};
 pub use key_ring::{KeyRing, KeyRingError, RingKey, Sealed, Use};
 pub use launch::{Launch, LaunchId, LaunchSpec, LaunchState};
 pub use limits::{Effective, LimitValue, Limits, Scope, effective};
+pub(crate) use name::hex;
 pub use name::{ClusterName, InvalidName, UserKey};
 pub use policy::{Policy, Rules};
 pub use reason::{Reason, ReasonCode};

@@ -1,0 +1,7 @@
+//! `faregate demo`.
+use std::path::Path;
+/// Runs.
+pub fn run(python: Option<&Path>) -> Result<(), std::io::Error> {
+    let _ = python;
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Logs: on standard error, as JSON lines when nobody watches, for people when it is a terminal. `RUST_LOG` sets what is said.
+
+use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
+
+/// What is said without `RUST_LOG`.
+const DEFAULT: &str = "info";
+
+/// Starts logging. Called once, first thing.
+pub fn init() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    let to_stderr = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        to_stderr.init();
+    } else {
+        to_stderr.json().flatten_event(true).with_ansi(false).init();
+    }
+}
+
+/// An error and its causes on one line: `a: b: c`.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line
+}
+
+/// The last lines of a log, for an error that it explains.
+pub fn last_lines(path: &std::path::Path, count: usize) -> String {
+    let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}

@@ -1,0 +1,132 @@
+//! The door: who calls is settled before anything of the request is read, and the session cookie is set on the way out.
+
+use super::session::COOKIE;
+use super::{Denied, SignedIn, authorization};
+use crate::api::App;
+use crate::api::failure::Failure;
+use crate::api::path::cluster_name;
+use crate::gateway::Caller;
+use crate::model::{ClusterName, Identity, Use};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+
+/// Lets a request through once it is known whose it is: its handler asks for [`User`], [`ClusterCaller`] or either ([`Caller`]).
+pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let now = app.gateway.now();
+    let (caller, cookie) = match cluster_by_token(&app, &mut parts).await {
+        Some(cluster) => (cluster.map(Caller::Cluster), None),
+        None => match app.auth.sign_in(&parts.headers, now).await {
+            Err(Denied) => (Err(Denied), None),
+            Ok(SignedIn { who, renew_from }) => {
+                if changes_state(&parts.method) && is_foreign(&parts.headers) {
+                    let message = "a page of another site may not change anything here";
+                    return Failure::new(StatusCode::FORBIDDEN, message).into_response();
+                }
+                let cookie = renew_from.and_then(|from| app.auth.sessions.issue(&who, from, now));
+                (Ok(Caller::User(who)), cookie.map(|value| session_cookie(&parts.headers, &value)))
+            }
+        },
+    };
+    let mut response = match caller {
+        Err(Denied) => unauthorized().into_response(),
+        Ok(caller) => {
+            parts.extensions.insert(caller);
+            next.run(Request::from_parts(parts, body)).await
+        }
+    };
+    if let Some(cookie) = cookie.flatten() {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    if response.status() == StatusCode::UNAUTHORIZED {
+        for challenge in app.auth.challenges() {
+            response.headers_mut().append(header::WWW_AUTHENTICATE, challenge);
+        }
+    }
+    response
+}
+
+fn unauthorized() -> Failure {
+    Failure::new(StatusCode::UNAUTHORIZED, "sign in: the credentials are missing or wrong")
+}
+
+/// `Authorization: token <cluster's token>`, for the cluster in the path; none when the request makes no such claim.
+async fn cluster_by_token(app: &App, parts: &mut Parts) -> Option<Result<ClusterName, Denied>> {
+    let (scheme, token) = authorization(&parts.headers)?;
+    if !scheme.eq_ignore_ascii_case(b"token") {
+        return None;
+    }
+    let token = std::str::from_utf8(token).ok().map(str::to_owned);
+    let name = cluster_name(parts).await;
+    let known = token.zip(name).filter(|(token, name)| app.gateway.ring().verify(token, Use::Cluster, name));
+    Some(known.map(|(_, name)| name).ok_or(Denied))
+}
+
+fn changes_state(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Sent by a page of another site: a browser adds cookies, and credentials it remembers, without asking its user.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let host = headers.get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default();
+    let own = [&b"http://"[..], b"https://"].iter().any(|scheme| {
+        origin.as_bytes().strip_prefix(*scheme).is_some_and(|address| address.eq_ignore_ascii_case(host))
+    });
+    !own
+}
+
+fn session_cookie(headers: &HeaderMap, value: &str) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax{}", secure(headers))).ok()
+}
+
+/// The cookie that opens one cluster's dashboard, and is sent to nothing else.
+pub fn dashboard_cookie(app: &App, headers: &HeaderMap, name: &ClusterName, key: &str) -> Option<HeaderValue> {
+    let path = format!("{}/clusters/{name}/", app.prefix);
+    let secure = secure(headers);
+    HeaderValue::try_from(format!("faregate-dashboard={key}; Path={path}; HttpOnly; SameSite=Lax{secure}")).ok()
+}
+
+/// A cookie is `Secure` only where the outside address is https: elsewhere it would never come back.
+fn secure(headers: &HeaderMap) -> &'static str {
+    let proto = headers.get("x-forwarded-proto").map(HeaderValue::as_bytes).unwrap_or_default();
+    let first = proto.split(|b| *b == b',').next().unwrap_or_default().trim_ascii();
+    if first.eq_ignore_ascii_case(b"https") { "; Secure" } else { "" }
+}
+
+/// A signed-in user; 401 for a cluster.
+pub struct User(pub Identity);
+
+impl<S: Sync> FromRequestParts<S> for User {
+    type Rejection = Failure;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match parts.extensions.remove() {
+            Some(Caller::User(who)) => Ok(User(who)),
+            _ => Err(unauthorized()),
+        }
+    }
+}
+
+/// The cluster in the path itself, by its token; 401 for a user.
+pub struct ClusterCaller(pub ClusterName);
+
+impl<S: Sync> FromRequestParts<S> for ClusterCaller {
+    type Rejection = Failure;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match parts.extensions.remove() {
+            Some(Caller::Cluster(name)) => Ok(ClusterCaller(name)),
+            _ => Err(unauthorized()),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Failure;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        parts.extensions.remove().ok_or_else(unauthorized)
+    }
+}

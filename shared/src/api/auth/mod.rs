@@ -1,0 +1,77 @@
+//! Who calls: by `Authorization` header, or by the session cookie that spares the client a second round trip.
+
+mod basic;
+mod guard;
+mod session;
+
+pub use basic::Basic;
+pub use guard::{ClusterCaller, User, dashboard_cookie, guard};
+
+use crate::model::{Identity, KeyRing, KeyRingError, Ms, Role};
+use async_trait::async_trait;
+use axum::http::{HeaderMap, HeaderValue, header};
+use session::Sessions;
+use std::collections::BTreeSet;
+
+/// The credentials are not good. What was wrong with them is nobody's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denied;
+
+/// A way to sign in with an `Authorization` header.
+#[async_trait]
+pub trait Method: Send + Sync {
+    /// The first word of the header; compared without regard to case.
+    fn scheme(&self) -> &'static str;
+    /// What `WWW-Authenticate` says to those without credentials.
+    fn challenge(&self) -> HeaderValue;
+    /// Who it is, by what follows the scheme: any bytes a header may hold.
+    async fn authenticate(&self, credentials: &[u8]) -> Result<Identity, Denied>;
+}
+
+/// The ways to sign in, and the sessions of those who did.
+pub struct Auth {
+    methods: Vec<Box<dyn Method>>,
+    admins: BTreeSet<String>,
+    sessions: Sessions,
+}
+
+/// Somebody who has proved who they are.
+struct SignedIn {
+    who: Identity,
+    /// When they last showed credentials, if the cookie is to be (re)newed.
+    renew_from: Option<Ms>,
+}
+
+impl Auth {
+    /// Sessions are signed with the ring's newest key, and good with any. Users named in `admins` are admins, whatever the
+    /// method.
+    pub fn new(ring: &KeyRing, methods: Vec<Box<dyn Method>>, admins: BTreeSet<String>) -> Result<Self, KeyRingError> {
+        Ok(Auth { methods, admins, sessions: Sessions::new(ring)? })
+    }
+
+    /// What a 401 says.
+    fn challenges(&self) -> impl Iterator<Item = HeaderValue> {
+        self.methods.iter().map(|method| method.challenge())
+    }
+
+    /// Credentials of a scheme that is known here decide; otherwise the cookie does, and a bad one counts as absent.
+    async fn sign_in(&self, headers: &HeaderMap, now: Ms) -> Result<SignedIn, Denied> {
+        if let Some((scheme, credentials)) = authorization(headers)
+            && let Some(method) = self.methods.iter().find(|m| m.scheme().as_bytes().eq_ignore_ascii_case(scheme))
+        {
+            let mut who = method.authenticate(credentials).await?;
+            if self.admins.contains(&who.name) {
+                who.role = Role::Admin;
+            }
+            return Ok(SignedIn { who, renew_from: Some(now) });
+        }
+        self.sessions.find(headers, now).ok_or(Denied)
+    }
+}
+
+/// Scheme and credentials of the `Authorization` header; without a space there are no credentials.
+fn authorization(headers: &HeaderMap) -> Option<(&[u8], &[u8])> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes().trim_ascii();
+    let end = value.iter().position(|b| *b == b' ').unwrap_or(value.len());
+    Some((&value[..end], value[end..].trim_ascii()))
+}

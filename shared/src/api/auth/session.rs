@@ -1,0 +1,192 @@
+//! The session cookie: a signed statement of who the user is, so that nothing about sessions is stored and every replica can read it.
+
+use super::SignedIn;
+use crate::model::{Identity, KeyRing, KeyRingError, Ms, Role};
+use axum::http::{HeaderMap, header};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use serde::{Deserialize, Serialize};
+
+/// Its name.
+pub const COOKIE: &str = "faregate-session";
+/// How long one is good, in milliseconds. Used in its second half, it is renewed …
+const LIFE_MS: Ms = 3_600_000;
+/// … until the credentials themselves are this old: then they must be shown again.
+const CREDENTIALS_LIFE_MS: Ms = 24 * 3_600_000;
+
+/// Times are in seconds, as RFC 7519 has them.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<String>,
+    role: Role,
+    method: String,
+    /// When credentials were shown.
+    auth_time: i64,
+    exp: i64,
+}
+
+/// Makes and reads session cookies.
+pub struct Sessions {
+    header: Header,
+    signing: EncodingKey,
+    /// By key id.
+    verifying: Vec<(String, DecodingKey)>,
+    validation: Validation,
+}
+
+impl Sessions {
+    /// The newest key signs, every one verifies.
+    pub fn new(ring: &KeyRing) -> Result<Self, KeyRingError> {
+        let newest = ring.newest();
+        let verifying = ring
+            .keys
+            .iter()
+            .map(|key| Ok((key.id.clone(), DecodingKey::from_secret(&ring.session_key(&key.id)?))))
+            .collect::<Result<_, KeyRingError>>()?;
+        let mut validation = Validation::new(Algorithm::HS256);
+        // checked below, by the gateway's own clock
+        validation.validate_exp = false;
+        Ok(Sessions {
+            header: Header { kid: Some(newest.id.clone()), ..Header::new(Algorithm::HS256) },
+            signing: EncodingKey::from_secret(&ring.session_key(&newest.id)?),
+            verifying,
+            validation,
+        })
+    }
+
+    /// The value of a new cookie for somebody who showed credentials at `signed_in_at`; none when that is too long ago.
+    pub fn issue(&self, who: &Identity, signed_in_at: Ms, now: Ms) -> Option<String> {
+        let expires = (now + LIFE_MS).min(signed_in_at + CREDENTIALS_LIFE_MS);
+        if expires <= now {
+            return None;
+        }
+        let claims = Claims {
+            sub: who.name.clone(),
+            groups: who.groups.clone(),
+            role: who.role,
+            method: who.method.clone(),
+            auth_time: signed_in_at / 1000,
+            exp: expires / 1000,
+        };
+        encode(&self.header, &claims, &self.signing)
+            .inspect_err(|error| tracing::error!(%error, "a session cookie could not be signed"))
+            .ok()
+    }
+
+    /// The first good session among the request's cookies.
+    pub fn find(&self, headers: &HeaderMap, now: Ms) -> Option<SignedIn> {
+        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+        cookies.filter(|(name, _)| *name == COOKIE).find_map(|(_, value)| self.open(value, now))
+    }
+
+    fn open(&self, token: &str, now: Ms) -> Option<SignedIn> {
+        let kid = decode_header(token).ok()?.kid?;
+        let (_, key) = self.verifying.iter().find(|(id, _)| *id == kid)?;
+        let Claims { sub, groups, role, method, auth_time, exp } =
+            decode::<Claims>(token, key, &self.validation).ok()?.claims;
+        let left = exp.checked_mul(1000)? - now;
+        if left <= 0 {
+            return None;
+        }
+        let who = Identity { name: sub, groups, role, method };
+        Some(SignedIn { who, renew_from: (left <= LIFE_MS / 2).then_some(auth_time * 1000) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RingKey;
+    use axum::http::HeaderValue;
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+    const NOW: Ms = 1_800_000_000_000;
+
+    fn ring() -> KeyRing {
+        KeyRing::from_random(&std::array::from_fn(|i| i as u8))
+    }
+
+    fn alice() -> Identity {
+        Identity { name: "alice é".into(), groups: vec!["a".into()], role: Role::Admin, method: "basic".into() }
+    }
+
+    fn headers(lines: &[&str]) -> HeaderMap {
+        lines.iter().map(|line| (header::COOKIE, HeaderValue::from_str(line).unwrap())).collect()
+    }
+
+    fn cookie(value: &str) -> HeaderMap {
+        headers(&[&format!("{COOKIE}={value}")])
+    }
+
+    #[test]
+    fn a_session_carries_who_it_is_until_it_expires() {
+        let sessions = Sessions::new(&ring()).unwrap();
+        let value = sessions.issue(&alice(), NOW, NOW).unwrap();
+        let found = sessions.find(&cookie(&value), NOW + 1000).unwrap();
+        assert_eq!((found.who, found.renew_from), (alice(), None));
+        assert!(sessions.find(&cookie(&value), NOW + LIFE_MS - 1000).is_some());
+        assert!(sessions.find(&cookie(&value), NOW + LIFE_MS).is_none());
+    }
+
+    #[test]
+    fn a_session_in_its_second_half_is_renewed_until_the_credentials_are_a_day_old() {
+        let sessions = Sessions::new(&ring()).unwrap();
+        let mut now = NOW;
+        let mut value = sessions.issue(&alice(), NOW, now).unwrap();
+        while let Some(found) = sessions.find(&cookie(&value), now) {
+            if let Some(next) = found.renew_from.and_then(|from| sessions.issue(&found.who, from, now)) {
+                value = next;
+            }
+            now += 60_000;
+        }
+        assert_eq!(now - NOW, CREDENTIALS_LIFE_MS);
+    }
+
+    #[test]
+    fn the_good_session_is_found_among_bad_ones_and_others() {
+        let sessions = Sessions::new(&ring()).unwrap();
+        let value = sessions.issue(&alice(), NOW, NOW).unwrap();
+        let lines = ["x=y; faregate-session=stale; z", &format!("a=b;  {COOKIE}={value} ; c=d")];
+        assert!(sessions.find(&headers(&lines), NOW).is_some());
+        assert!(sessions.find(&headers(&["x=y", "", ";;=;", COOKIE]), NOW).is_none());
+    }
+
+    #[test]
+    fn an_older_key_still_verifies_and_a_key_out_of_the_ring_does_not() {
+        let old = ring();
+        let value = Sessions::new(&old).unwrap().issue(&alice(), NOW, NOW).unwrap();
+        let mut new = old.clone();
+        let secret = base64::engine::general_purpose::STANDARD.encode([9; 32]);
+        new.keys.insert(0, RingKey { id: "k2".into(), secret });
+        assert!(Sessions::new(&new).unwrap().find(&cookie(&value), NOW).is_some());
+        new.keys.truncate(1);
+        assert!(Sessions::new(&new).unwrap().find(&cookie(&value), NOW).is_none());
+    }
+
+    #[test]
+    fn forged_sessions_are_absent() {
+        let sessions = Sessions::new(&ring()).unwrap();
+        let value = sessions.issue(&alice(), NOW, NOW).unwrap();
+        let parts: Vec<&str> = value.split('.').collect();
+        let b64 = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let unsigned = b64(r#"{"alg":"none","kid":"k1"}"#);
+        let other_algorithm = b64(r#"{"alg":"HS512","kid":"k1"}"#);
+        let claims = b64(&format!(
+            r#"{{"sub":"bob","role":"admin","method":"basic","auth_time":{t},"exp":{t}}}"#,
+            t = NOW / 1000 + 3000
+        ));
+        for forged in [
+            format!("{unsigned}.{}.", parts[1]),
+            format!("{other_algorithm}.{}.{}", parts[1], parts[2]),
+            format!("{}.{claims}.{}", parts[0], parts[2]),
+            format!("{}.{}.{}", parts[0], parts[1], &parts[2][1..]),
+            format!("{}.{}", parts[0], parts[1]),
+            "..".into(),
+            String::new(),
+        ] {
+            assert!(sessions.find(&cookie(&forged), NOW).is_none(), "{forged}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+use crate::api::App;
+use crate::api::auth::User;
+use crate::api::failure::{Failure, json};
+use crate::api::path::Named;
+use crate::api::report::Report;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use std::sync::Arc;
+
+/// `GET /api/v1/clusters/{name}[?wait]`: one cluster, with `wait` once it has left PENDING (or a while later).
+pub async fn get(
+    State(app): State<Arc<App>>,
+    User(who): User,
+    Named(name): Named,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let cluster = if wants_to_wait(query.as_deref().unwrap_or_default()) {
+        app.gateway.wait(&who, &name).await?
+    } else {
+        app.gateway.get(&who, &name).await?
+    };
+    Ok(json(StatusCode::OK, &Report::full(&app, &cluster)?))
+}
+
+/// As the official server: `?wait`, `?wait=` and any number but zero.
+fn wants_to_wait(query: &str) -> bool {
+    let value = query.split('&').find_map(|pair| match pair.split_once('=') {
+        Some((key, value)) => (key == "wait").then_some(value),
+        None => (pair == "wait").then_some(""),
+    });
+    value.is_some_and(|value| value.is_empty() || value.parse::<i64>().is_ok_and(|number| number != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wait_comes_without_a_value_too() {
+        for query in ["wait", "wait=", "wait=1", "a=b&wait", "wait&wait=0"] {
+            assert!(wants_to_wait(query), "{query}");
+        }
+        for query in ["", "wait=0", "wait=no", "waiting", "a=wait"] {
+            assert!(!wants_to_wait(query), "{query}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+use crate::api::App;
+use crate::api::auth::ClusterCaller;
+use crate::api::body::{self, LARGE};
+use crate::api::content;
+use crate::api::failure::Failure;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use std::sync::Arc;
+
+/// `POST /api/v1/clusters/{name}/heartbeat`, by the cluster itself: 200 and nothing else; 409 once it shall stop.
+pub async fn heartbeat(
+    State(app): State<Arc<App>>,
+    ClusterCaller(name): ClusterCaller,
+    body: Body,
+) -> Result<StatusCode, Failure> {
+    let bytes = body::read(body, LARGE).await?;
+    let (content, digest) = content::parse(&bytes).map_err(|invalid| Failure::invalid(invalid.to_string()))?;
+    app.gateway.heartbeat(&name, content, digest).await?;
+    Ok(StatusCode::OK)
+}

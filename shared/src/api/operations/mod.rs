@@ -1,0 +1,25 @@
+//! One operation a file.
+
+mod adapt;
+mod create;
+mod dashboard;
+mod get;
+mod health;
+mod heartbeat;
+mod list;
+mod options;
+mod scale;
+mod stop;
+mod version;
+
+pub use adapt::adapt;
+pub use create::create;
+pub use dashboard::dashboard;
+pub use get::get;
+pub use health::health;
+pub use heartbeat::heartbeat;
+pub use list::list;
+pub use options::options;
+pub use scale::scale;
+pub use stop::stop;
+pub use version::version;

@@ -1,0 +1,252 @@
+//! The real router over a real gateway and a real store, without processes: for stories about the wire.
+
+mod call;
+mod host;
+mod quiet;
+
+pub use call::{Answer, Call};
+pub use host::TestHost;
+pub use quiet::{QuietLauncher, QuietRoutes, QuietSchedulers, QuietWakes};
+
+use axum::Router;
+use faregate::api::auth::{Auth, Basic};
+use faregate::api::{App, router};
+use faregate::dask::Listen;
+use faregate::gateway::{Gateway, GatewayConfig};
+use faregate::model::{ClusterConfig, ClusterName, KeyRing, Limits, Policy, Scope, Use};
+use faregate::options::Options;
+use faregate::ports::{Ports, Store, Wake};
+use faregate_local::store::SqliteStore;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// What a story may set before it begins.
+#[derive(Default)]
+pub struct Setup {
+    /// Served under.
+    pub prefix: String,
+    /// Shared by all users.
+    pub password: Option<String>,
+    /// Dashboards ask for sign-in.
+    pub dashboard_sign_in: bool,
+    /// What users may choose.
+    pub options: Options,
+    /// What a cluster is made of.
+    pub base: ClusterConfig,
+    /// Durations.
+    pub policy: Policy,
+}
+
+/// A gateway that is served, and the hands that its story needs on it.
+pub struct Api {
+    /// Under the router.
+    pub gateway: Arc<Gateway>,
+    /// What is served.
+    pub router: Router,
+    /// Clock and randomness.
+    pub host: Arc<TestHost>,
+    /// Starts nothing, remembers everything.
+    pub launcher: Arc<QuietLauncher>,
+    /// What schedulers were asked.
+    pub schedulers: Arc<QuietSchedulers>,
+    /// What was sent.
+    pub wakes: Arc<QuietWakes>,
+    /// The store itself.
+    pub store: Arc<SqliteStore>,
+    prefix: String,
+    database: PathBuf,
+    _directory: TempDir,
+}
+
+impl Api {
+    /// With all defaults.
+    pub async fn new() -> Api {
+        Api::with(Setup::default()).await
+    }
+
+    /// As set up.
+    pub async fn with(setup: Setup) -> Api {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let database = directory.path().join("faregate.db");
+        let store = Arc::new(SqliteStore::open(&database).expect("a store"));
+        let host = Arc::new(TestHost::default());
+        let launcher = Arc::new(QuietLauncher::default());
+        let schedulers = Arc::new(QuietSchedulers::default());
+        let wakes = Arc::new(QuietWakes::default());
+        let ports = Ports {
+            store: store.clone(),
+            wakes: wakes.clone(),
+            launcher: launcher.clone(),
+            schedulers: schedulers.clone(),
+            routes: Arc::new(QuietRoutes),
+            host: host.clone(),
+        };
+        let ring = KeyRing::from_random(&std::array::from_fn(|i| i as u8));
+        let gateway = Arc::new(Gateway::new(GatewayConfig {
+            ports,
+            ring: ring.clone(),
+            policy: setup.policy,
+            options: setup.options,
+            base: setup.base,
+            api_url: format!("http://127.0.0.1:8000{}/api", setup.prefix),
+            listen: Listen::loopback(),
+        }));
+        let basic = Basic { password: setup.password };
+        let auth = Auth::new(&ring, vec![Box::new(basic)], ["root".to_owned()].into()).expect("a whole ring");
+        let router = router(App {
+            gateway: gateway.clone(),
+            auth,
+            prefix: setup.prefix.clone(),
+            version: "1.2.3".into(),
+            dashboard_sign_in: setup.dashboard_sign_in,
+        });
+        Api {
+            gateway,
+            router,
+            host,
+            launcher,
+            schedulers,
+            wakes,
+            store,
+            prefix: setup.prefix,
+            database,
+            _directory: directory,
+        }
+    }
+
+    /// `GET`, below the prefix.
+    pub fn get(&self, path: &str) -> Call {
+        self.call("GET", path)
+    }
+
+    /// `POST`, below the prefix.
+    pub fn post(&self, path: &str) -> Call {
+        self.call("POST", path)
+    }
+
+    /// `DELETE`, below the prefix.
+    pub fn delete(&self, path: &str) -> Call {
+        self.call("DELETE", path)
+    }
+
+    /// Any method, below the prefix.
+    pub fn call(&self, method: &str, path: &str) -> Call {
+        Call::new(self.router.clone(), method, &format!("{}{path}", self.prefix))
+    }
+
+    /// The token of a cluster.
+    pub fn token(&self, name: &ClusterName) -> String {
+        let ring = self.gateway.ring();
+        ring.token(&ring.newest().id, Use::Cluster, name).expect("a key of the ring")
+    }
+
+    /// A new cluster of a user: PENDING, as nothing has looked at it yet.
+    pub async fn create(&self, user: &str) -> ClusterName {
+        let answer = self.post("/api/v1/clusters/").basic(user).json(&json!({"cluster_options": {}})).send().await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["name"].as_str().expect("a name").parse().expect("a cluster's name")
+    }
+
+    /// A new cluster of a user that RUNs: its scheduler was launched and has sent its first heartbeat.
+    pub async fn running(&self, user: &str) -> ClusterName {
+        let name = self.create(user).await;
+        self.run(&name).await;
+        name
+    }
+
+    /// Brings a PENDING cluster to RUNNING.
+    pub async fn run(&self, name: &ClusterName) {
+        self.turn(name).await;
+        assert_eq!(self.heartbeat(name, heartbeat()).await.status, 200);
+        self.turn(name).await;
+    }
+
+    /// Lets the reconciler look at a cluster once.
+    pub async fn turn(&self, name: &ClusterName) {
+        self.gateway.turn(&Wake::Cluster(name.clone())).await.expect("a turn");
+    }
+
+    /// Sends a heartbeat as the cluster's scheduler.
+    pub async fn heartbeat(&self, name: &ClusterName, body: Value) -> Answer {
+        self.post(&format!("/api/v1/clusters/{name}/heartbeat")).token(&self.token(name)).json(&body).send().await
+    }
+
+    /// One cluster's report.
+    pub async fn report(&self, user: &str, name: &ClusterName) -> Value {
+        let answer = self.get(&format!("/api/v1/clusters/{name}")).basic(user).send().await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// Limits that are in force from now on.
+    pub async fn limit(&self, scope: &str, limits: Limits) {
+        let scope = Scope::try_from(scope.to_owned()).expect("a scope");
+        self.store.put_limits(&scope, Some(&limits)).await.expect("written");
+        self.host.pass(self.gateway.policy().limits_cache_ms + 1);
+    }
+
+    /// Every row of every table that is on disk.
+    pub fn everything_stored(&self) -> BTreeMap<String, Vec<String>> {
+        let database = rusqlite::Connection::open(&self.database).expect("the database");
+        let tables: Vec<String> = rows(&database, "SELECT name FROM sqlite_master WHERE type = 'table'");
+        tables
+            .into_iter()
+            .map(|table| (table.clone(), rows(&database, &format!("SELECT * FROM \"{table}\""))))
+            .collect()
+    }
+
+    /// Takes the store away, as a disk that dies does.
+    pub fn lose_the_store(&self) {
+        let database = rusqlite::Connection::open(&self.database).expect("the database");
+        for table in self.everything_stored().into_keys().filter(|t| !t.starts_with("sqlite_")) {
+            database.execute(&format!("DROP TABLE \"{table}\""), []).expect("dropped");
+        }
+    }
+}
+
+/// Rows as text; one column as it is, several in brackets.
+fn rows(database: &rusqlite::Connection, query: &str) -> Vec<String> {
+    let mut statement = database.prepare(query).expect("a query");
+    let columns = statement.column_count();
+    let mut rows = statement.query([]).expect("rows");
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().expect("a row") {
+        let cell = |i| match row.get_ref(i).expect("a column") {
+            rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            other => format!("{other:?}"),
+        };
+        found.push(if columns == 1 { cell(0) } else { format!("{:?}", (0..columns).map(cell).collect::<Vec<_>>()) });
+    }
+    found
+}
+
+/// The first heartbeat of a scheduler, at the address that the quiet launcher gives all its tasks.
+pub fn heartbeat() -> Value {
+    json!({
+        "scheduler_address": "tls://127.0.0.1:40001",
+        "dashboard_address": "http://127.0.0.1:40002",
+        "api_address": "http://127.0.0.1:40003",
+        "count": 0,
+        "active_workers": [],
+        "closing_workers": [],
+        "closed_workers": [],
+    })
+}
+
+/// One option of every kind.
+pub fn options() -> Options {
+    let list = json!([
+        {"field": "worker_cores", "type": "int", "default": 1, "min": 1, "max": 4, "label": "Worker cores"},
+        {"field": "worker_memory", "type": "string", "default": "2 G"},
+        {"field": "period", "type": "float", "default": 3, "min": 0.5, "target": "adaptive_period"},
+        {"field": "environment", "type": "mapping"},
+        {"field": "debug", "type": "bool", "target": "environment.DEBUG"},
+        {"field": "profile", "type": "select", "options": [
+            {"key": "small", "set": {"scheduler_cores": 1}},
+            {"key": "large", "set": {"scheduler_cores": 2, "scheduler_memory": "8 G"}}]},
+    ]);
+    Options::declare(list.as_array().expect("a list"), &ClusterConfig::default()).expect("good declarations")
+}

@@ -1,0 +1,141 @@
+//! Ports behind which there is nothing: they accept everything, remember it, and start no process. What they cannot show, how processes
+//! and schedulers really behave, other tests do.
+
+use async_trait::async_trait;
+use faregate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId, TaskState};
+use faregate::ports::{
+    Answer, Ask, Credentials, LaunchError, Launched, Launcher, LauncherError, Question, Route, Routes, RoutesError,
+    SchedulerError, Schedulers, TaskPage, Wake, Wakes, WakesError,
+};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Every launch is accepted at once, and runs on 127.0.0.1 until it is stopped.
+#[derive(Default)]
+pub struct QuietLauncher {
+    tasks: Mutex<BTreeMap<TaskId, TaskFacts>>,
+    /// When set, every launch is refused with this sentence.
+    pub refuses: Mutex<Option<String>>,
+}
+
+#[async_trait]
+impl Launcher for QuietLauncher {
+    async fn prepare(&self, _: &Credentials) -> Result<(), LauncherError> {
+        Ok(())
+    }
+
+    async fn discard(&self, _: &ClusterName) -> Result<(), LauncherError> {
+        Ok(())
+    }
+
+    async fn launch(&self, launch: &Launch, now: Ms) -> Result<Launched, LaunchError> {
+        if let Some(why) = lock(&self.refuses).clone() {
+            return Err(LaunchError::Rejected(why));
+        }
+        let mut tasks = lock(&self.tasks);
+        let facts = (0..launch.spec.count).map(|n| TaskFacts {
+            id: TaskId(format!("{}-{n}", launch.id)),
+            launch: launch.id.clone(),
+            role: launch.spec.role,
+            version: 1,
+            state: TaskState::Running,
+            accepted_at: now,
+            pulled_at: Some(now),
+            started_at: Some(now),
+            stopped_at: None,
+            stop_code: None,
+            stop_reason: None,
+            exit_code: None,
+            capacity: Some("quiet".into()),
+            address: Some([127, 0, 0, 1].into()),
+            ports: None,
+            last_lines: Vec::new(),
+        });
+        let facts: Vec<TaskFacts> = facts.map(|facts| tasks.entry(facts.id.clone()).or_insert(facts).clone()).collect();
+        Ok(Launched { tasks: facts, shortfall: None })
+    }
+
+    async fn stop(&self, task: &TaskId) -> Result<(), LauncherError> {
+        if let Some(facts) = lock(&self.tasks).get_mut(task) {
+            facts.state = TaskState::Stopped;
+            facts.stopped_at = facts.started_at;
+            facts.version += 1;
+        }
+        Ok(())
+    }
+
+    async fn describe(&self, tasks: &[TaskId]) -> Result<Vec<Option<TaskFacts>>, LauncherError> {
+        let known = lock(&self.tasks);
+        Ok(tasks.iter().map(|id| known.get(id).cloned()).collect())
+    }
+
+    async fn list_launch(&self, launch: &LaunchId) -> Result<Vec<TaskFacts>, LauncherError> {
+        Ok(lock(&self.tasks).values().filter(|task| task.launch == *launch).cloned().collect())
+    }
+
+    async fn list(&self, _: Option<&str>) -> Result<TaskPage, LauncherError> {
+        let running = lock(&self.tasks).values().filter(|t| t.state != TaskState::Stopped).cloned().collect();
+        Ok(TaskPage { tasks: running, cursor: None })
+    }
+}
+
+/// Schedulers that say yes.
+#[derive(Default)]
+pub struct QuietSchedulers {
+    asked: Mutex<Vec<Ask>>,
+}
+
+impl QuietSchedulers {
+    /// Everything asked since the last call.
+    pub fn take(&self) -> Vec<Question> {
+        std::mem::take(&mut *lock(&self.asked)).into_iter().map(|ask| ask.question).collect()
+    }
+}
+
+#[async_trait]
+impl Schedulers for QuietSchedulers {
+    async fn ask(&self, asks: Vec<Ask>) -> Vec<Result<Answer, SchedulerError>> {
+        let answers = asks.iter().map(|_| Ok(Answer::Ok)).collect();
+        lock(&self.asked).extend(asks);
+        answers
+    }
+}
+
+/// Counts what was sent; nobody receives it.
+#[derive(Default)]
+pub struct QuietWakes {
+    sent: Mutex<usize>,
+}
+
+impl QuietWakes {
+    /// Wakes sent so far.
+    pub fn sent(&self) -> usize {
+        *lock(&self.sent)
+    }
+}
+
+#[async_trait]
+impl Wakes for QuietWakes {
+    async fn wake(&self, _: Wake, _: Ms) -> Result<(), WakesError> {
+        *lock(&self.sent) += 1;
+        Ok(())
+    }
+}
+
+/// No proxy to tell.
+pub struct QuietRoutes;
+
+#[async_trait]
+impl Routes for QuietRoutes {
+    async fn publish(&self, _: &ClusterName, _: &Route) -> Result<(), RoutesError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: &ClusterName) -> Result<(), RoutesError> {
+        Ok(())
+    }
+}

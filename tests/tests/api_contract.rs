@@ -1,0 +1,482 @@
+//! The wire contract's table: every call, as the official client makes it.
+#![allow(clippy::unwrap_used)]
+
+use faregate::model::{ClusterConfig, Limits, Policy};
+use faregate::ports::Question;
+use faregate_tests::api::{Api, Setup, heartbeat, options};
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+
+fn keys(report: &Value) -> Vec<&str> {
+    report.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn health_needs_no_sign_in_and_fails_when_the_store_is_gone() {
+    let api = Api::new().await;
+    let answer = api.get("/api/health").send().await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"status": "pass"})));
+    api.lose_the_store();
+    let answer = api.get("/api/health").send().await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (503, json!({"status": "fail"})));
+}
+
+#[tokio::test]
+async fn the_version_needs_no_sign_in() {
+    let answer = Api::new().await.get("/api/version").send().await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"version": "1.2.3"})));
+}
+
+#[tokio::test]
+async fn options_are_described_as_the_client_reads_them() {
+    let api = Api::new().await;
+    let answer = api.get("/api/v1/options").basic("alice").send().await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"cluster_options": []})));
+    let api = Api::with(Setup { options: options(), ..Setup::default() }).await;
+    assert_eq!(api.get("/api/v1/options").send().await.status, 401);
+    let answer = api.get("/api/v1/options").basic("alice").send().await;
+    assert_eq!(
+        answer.json()["cluster_options"],
+        json!([
+            {"field": "worker_cores", "label": "Worker cores", "default": 1,
+                "spec": {"type": "int", "min": 1, "max": 4}},
+            {"field": "worker_memory", "label": "worker_memory", "default": "2 G", "spec": {"type": "string"}},
+            {"field": "period", "label": "period", "default": 3.0,
+                "spec": {"type": "float", "min": 0.5, "max": null}},
+            {"field": "environment", "label": "environment", "default": {}, "spec": {"type": "mapping"}},
+            {"field": "debug", "label": "debug", "default": false, "spec": {"type": "bool"}},
+            {"field": "profile", "label": "profile", "default": "small",
+                "spec": {"type": "select", "options": ["small", "large"]}},
+        ])
+    );
+}
+
+#[tokio::test]
+async fn a_report_holds_the_normalised_options_and_the_keys_of_selects() {
+    let api = Api::with(Setup { options: options(), ..Setup::default() }).await;
+    let chosen = json!({"cluster_options": {"worker_cores": 2, "period": 2, "profile": "large"}});
+    let answer = api.post("/api/v1/clusters").basic("alice").json(&chosen).send().await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let report = api.report("alice", &answer.json()["name"].as_str().unwrap().parse().unwrap()).await;
+    assert_eq!(
+        report["options"],
+        json!({"worker_cores": 2, "worker_memory": "2 G", "period": 2.0, "environment": {}, "debug": false,
+            "profile": "large"})
+    );
+}
+
+#[tokio::test]
+async fn a_cluster_is_created_and_has_exactly_the_keys_the_client_knows() {
+    let api = Api::new().await;
+    let answer = api.post("/api/v1/clusters/").basic("alice").json(&json!({"cluster_options": {}})).send().await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(keys(&answer.json()), ["name"]);
+    let name = answer.json()["name"].as_str().unwrap().to_owned();
+    let report = api.report("alice", &name.parse().unwrap()).await;
+    assert_eq!(
+        report,
+        json!({
+            "name": name, "dashboard_route": null, "status": "PENDING", "start_time": 1_800_000_000_000_i64,
+            "stop_time": null, "options": {}, "tls_cert": null, "tls_key": null,
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_running_cluster_carries_its_certificate_key_and_dashboard() {
+    let api = Api::new().await;
+    let name = api.running("alice").await;
+    let report = api.report("alice", &name).await;
+    assert_eq!(report.as_object().unwrap().len(), 8);
+    assert_eq!(report["status"], "RUNNING");
+    assert!(report["tls_cert"].as_str().unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+    assert!(report["tls_key"].as_str().unwrap().starts_with("-----BEGIN PRIVATE KEY-----"));
+    let route = report["dashboard_route"].as_str().unwrap();
+    let key = route.strip_prefix(&format!("/clusters/{name}/")).unwrap().strip_suffix("/status").unwrap();
+    assert!(key.len() >= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'), "{key}");
+}
+
+#[tokio::test]
+async fn a_cluster_without_a_dashboard_has_no_route_to_one() {
+    let api = Api::new().await;
+    let name = api.create("alice").await;
+    api.turn(&name).await;
+    let mut body = heartbeat();
+    body["dashboard_address"] = json!("");
+    api.heartbeat(&name, body).await;
+    api.turn(&name).await;
+    let report = api.report("alice", &name).await;
+    assert_eq!((&report["status"], &report["dashboard_route"]), (&json!("RUNNING"), &Value::Null));
+}
+
+#[tokio::test]
+async fn lists_hold_ones_own_active_clusters_oldest_first() {
+    let api = Api::new().await;
+    let first = api.running("alice").await;
+    api.host.pass(5);
+    let second = api.create("alice").await;
+    api.host.pass(5);
+    let third = api.create("alice").await;
+    let other = api.create("bob").await;
+    let stopped = api.delete(&format!("/api/v1/clusters/{second}")).basic("alice").send().await;
+    assert_eq!(stopped.status, 204);
+
+    for path in ["/api/v1/clusters/", "/api/v1/clusters", "/api/v1/clusters/?status=pending,Running"] {
+        let list = api.get(path).basic("alice").send().await;
+        assert_eq!(list.status, 200);
+        let text = String::from_utf8(list.body.clone()).unwrap();
+        let (at_first, at_third) = (text.find(&format!("\"{first}\":")), text.find(&format!("\"{third}\":")));
+        assert!(at_first.unwrap() < at_third.unwrap(), "{text}");
+        let list = list.json();
+        assert_eq!(list.as_object().unwrap().len(), 2, "{list}");
+        for (name, report) in list.as_object().unwrap() {
+            assert_eq!(report["name"], *name);
+            let known =
+                ["name", "dashboard_route", "status", "start_time", "stop_time", "options", "tls_cert", "tls_key"];
+            assert!(keys(report).iter().all(|key| known.contains(key)), "{report}");
+        }
+        assert!(list[first.as_str()]["dashboard_route"].is_string());
+        assert!(list.get(other.as_str()).is_none());
+    }
+    let stopping = api.get("/api/v1/clusters/?status=STOPPING").basic("alice").send().await.json();
+    assert_eq!(keys(&stopping), [second.as_str()]);
+    let nobody = api.get("/api/v1/clusters/").basic("carol").send().await;
+    assert_eq!((nobody.status.as_u16(), nobody.json()), (200, json!({})));
+}
+
+#[tokio::test]
+async fn an_unknown_status_is_refused_and_the_known_ones_are_named() {
+    let api = Api::new().await;
+    for query in ["nope", "running,nope", "", "running,", "RUNNING%0A"] {
+        let refused = api.get(&format!("/api/v1/clusters/?status={query}")).basic("alice").send().await;
+        assert_eq!(refused.status, 422, "{query}");
+        assert!(refused.error().contains("PENDING, RUNNING, STOPPING, STOPPED, FAILED"));
+    }
+}
+
+#[tokio::test]
+async fn anothers_cluster_is_forbidden_and_none_is_not_found() {
+    let api = Api::new().await;
+    let name = api.running("alice").await;
+    let none = "0".repeat(32);
+    let body = json!({"count": 1});
+    for (method, path) in [("GET", ""), ("GET", "?wait"), ("POST", "/scale"), ("POST", "/adapt")] {
+        let forbidden =
+            api.call(method, &format!("/api/v1/clusters/{name}{path}")).basic("bob").json(&body).send().await;
+        assert_eq!(forbidden.status, 403, "{method} {path}");
+        assert!(!forbidden.error().contains("alice"));
+        let missing = api.call(method, &format!("/api/v1/clusters/{none}{path}")).basic("bob").json(&body).send().await;
+        assert_eq!(missing.status, 404, "{method} {path}");
+        missing.error();
+    }
+    let forbidden = api.delete(&format!("/api/v1/clusters/{name}")).basic("bob").send().await;
+    assert_eq!(forbidden.status, 403);
+    assert_eq!(api.report("alice", &name).await["status"], "RUNNING");
+}
+
+#[tokio::test]
+async fn deleting_answers_204_for_anything_that_is_not_anothers() {
+    let api = Api::new().await;
+    let name = api.running("alice").await;
+    for _ in 0..2 {
+        let deleted = api.delete(&format!("/api/v1/clusters/{name}")).basic("alice").send().await;
+        assert_eq!((deleted.status.as_u16(), deleted.body.len()), (204, 0));
+        assert_eq!(api.get("/api/v1/clusters/").basic("alice").send().await.json(), json!({}));
+    }
+    for none in ["0".repeat(32), "nonsense".into(), "a%0Ab".into()] {
+        assert_eq!(api.delete(&format!("/api/v1/clusters/{none}")).basic("alice").send().await.status, 204, "{none}");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_deletes_itself_with_its_token_and_no_other() {
+    let api = Api::new().await;
+    let (name, other) = (api.running("alice").await, api.running("alice").await);
+    let path = format!("/api/v1/clusters/{name}");
+    let refused = api.delete(&path).token(&api.token(&other)).send().await;
+    assert_eq!(refused.status, 401);
+    assert_eq!(api.report("alice", &name).await["status"], "RUNNING");
+    assert_eq!(api.delete(&path).token(&api.token(&name)).send().await.status, 204);
+    assert_eq!(api.report("alice", &name).await["status"], "STOPPING");
+    // asked once and never again: also fine when it has ended, or never was
+    assert_eq!(api.delete(&path).token(&api.token(&name)).send().await.status, 204);
+    let gone = "0".repeat(32).parse().unwrap();
+    assert_eq!(api.delete(&format!("/api/v1/clusters/{gone}")).token(&api.token(&gone)).send().await.status, 204);
+}
+
+#[tokio::test]
+async fn an_ended_cluster_has_a_stop_time_and_no_secrets() {
+    let api = Api::new().await;
+    let name = api.running("alice").await;
+    api.delete(&format!("/api/v1/clusters/{name}")).basic("alice").send().await;
+    for _ in 0..10 {
+        api.host.pass(60_000);
+        api.turn(&name).await;
+    }
+    let report = api.report("alice", &name).await;
+    assert_eq!(report["status"], "STOPPED");
+    assert!(report["stop_time"].as_i64().unwrap() > report["start_time"].as_i64().unwrap());
+    for key in ["dashboard_route", "tls_cert", "tls_key"] {
+        assert_eq!(report[key], Value::Null, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn wait_holds_until_a_cluster_runs() {
+    let api = Api::new().await;
+    let name = api.create("alice").await;
+    api.host.patient.store(true, Ordering::SeqCst);
+    let path = format!("/api/v1/clusters/{name}?wait");
+    let (answer, ()) = tokio::join!(api.get(&path).basic("alice").send(), api.run(&name));
+    assert_eq!((answer.status.as_u16(), &answer.json()["status"]), (200, &json!("RUNNING")));
+}
+
+#[tokio::test]
+async fn wait_answers_early_when_it_takes_long_and_at_once_where_it_must() {
+    let api = Api::new().await;
+    let name = api.create("alice").await;
+    let before = api.gateway.now();
+    let answer = api.get(&format!("/api/v1/clusters/{name}?wait=1")).basic("alice").send().await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["status"]), (200, &json!("PENDING")));
+    assert_eq!(api.gateway.now() - before, api.gateway.policy().wait_ms);
+    let before = api.gateway.now();
+    let answer = api.get(&format!("/api/v1/clusters/{name}?wait=0")).basic("alice").send().await;
+    assert_eq!((answer.status.as_u16(), api.gateway.now()), (200, before));
+
+    let api = Api::with(Setup { policy: Policy { wait_ms: 0, ..Policy::default() }, ..Setup::default() }).await;
+    let name = api.create("alice").await;
+    let before = api.gateway.now();
+    let answer = api.get(&format!("/api/v1/clusters/{name}?wait")).basic("alice").send().await;
+    assert_eq!((&answer.json()["status"], api.gateway.now()), (&json!("PENDING"), before));
+}
+
+#[tokio::test]
+async fn waiting_for_a_cluster_that_failed_is_a_conflict_with_the_reason() {
+    let api = Api::new().await;
+    let name = api.create("alice").await;
+    *api.launcher.refuses.lock().unwrap() = Some("no such image".into());
+    for _ in 0..20 {
+        api.turn(&name).await;
+        api.host.pass(60_000);
+    }
+    let answer = api.get(&format!("/api/v1/clusters/{name}?wait")).basic("alice").send().await;
+    assert_eq!(answer.status, 409);
+    let sentence = answer.error();
+    assert!(sentence.starts_with(&format!("Cluster '{name}' failed to start: ")), "{sentence}");
+    assert!(sentence.contains("no such image"), "{sentence}");
+    // without `wait`, the record
+    assert_eq!(api.report("alice", &name).await["status"], "FAILED");
+}
+
+#[tokio::test]
+async fn scaling_asks_the_scheduler() {
+    let api = Api::new().await;
+    let name = api.running("alice").await;
+    for path in [format!("/api/v1/clusters/{name}/scale"), format!("/api/v1/clusters/{name}/scale/")] {
+        let answer = api.post(&path).basic("alice").json(&json!({"count": 3})).send().await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"ok": true, "msg": null})));
+        assert_eq!(api.schedulers.take(), [Question::Scale { count: 3 }]);
+    }
+}
+
+fn at_most_two_workers() -> Setup {
+    let base = ClusterConfig { cluster_max_workers: Some(2), ..ClusterConfig::default() };
+    Setup { base, ..Setup::default() }
+}
+
+#[tokio::test]
+async fn scaling_over_the_limit_scales_to_the_limit_and_says_so() {
+    let api = Api::with(at_most_two_workers()).await;
+    let name = api.running("alice").await;
+    for count in [json!(3), json!(u64::MAX)] {
+        let path = format!("/api/v1/clusters/{name}/scale");
+        let answer = api.post(&path).basic("alice").json(&json!({"count": count})).send().await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["ok"]), (200, &json!(false)));
+        let message = answer.json()["msg"].as_str().unwrap().to_owned();
+        assert!(message.contains("cluster_max_workers"), "{message}");
+        assert!(message.ends_with(" Scaling to 2 instead."), "{message}");
+        assert_eq!(api.schedulers.take(), [Question::Scale { count: 2 }]);
+    }
+}
+
+#[tokio::test]
+async fn adapting_asks_the_scheduler_within_the_limit() {
+    let api = Api::with(at_most_two_workers()).await;
+    let name = api.running("alice").await;
+    let path = format!("/api/v1/clusters/{name}/adapt");
+    for (body, minimum, maximum, active) in [
+        (json!({"minimum": null, "maximum": null, "active": true}), 0, 2, true),
+        (json!({"minimum": null, "maximum": null, "active": false}), 0, 2, false),
+        (json!({"minimum": 1, "maximum": 2}), 1, 2, true),
+        (json!({}), 0, 2, true),
+    ] {
+        let answer = api.post(&path).basic("alice").json(&body).send().await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"ok": true, "msg": null})), "{body}");
+        let (minimum, maximum) = (Some(minimum), Some(maximum));
+        assert_eq!(api.schedulers.take(), [Question::Adapt { minimum, maximum, active }]);
+    }
+    let answer = api.post(&path).basic("alice").json(&json!({"minimum": 0, "maximum": 9})).send().await;
+    assert_eq!(answer.json()["ok"], false);
+    let message = answer.json()["msg"].as_str().unwrap().to_owned();
+    assert!(message.ends_with(" Using `maximum=2, minimum=0` instead."), "{message}");
+}
+
+#[tokio::test]
+async fn without_a_limit_null_bounds_stay_open() {
+    let api = Api::new().await;
+    let name = api.running("alice").await;
+    let path = format!("/api/v1/clusters/{name}/adapt");
+    let answer = api.post(&path).basic("alice").json(&json!({"minimum": null, "maximum": null})).send().await;
+    assert_eq!(answer.json(), json!({"ok": true, "msg": null}));
+    assert_eq!(api.schedulers.take(), [Question::Adapt { minimum: None, maximum: None, active: true }]);
+}
+
+#[tokio::test]
+async fn a_cluster_that_does_not_run_cannot_be_scaled() {
+    let api = Api::new().await;
+    let pending = api.create("alice").await;
+    let stopping = api.running("alice").await;
+    api.delete(&format!("/api/v1/clusters/{stopping}")).basic("alice").send().await;
+    for name in [pending, stopping] {
+        for (what, body) in [("scale", json!({"count": 1})), ("adapt", json!({}))] {
+            let path = format!("/api/v1/clusters/{name}/{what}");
+            let refused = api.post(&path).basic("alice").json(&body).send().await;
+            assert_eq!(refused.status, 409, "{what}");
+            assert!(refused.error().contains("is not running"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn heartbeats_need_the_clusters_own_token() {
+    let api = Api::new().await;
+    let (name, other) = (api.running("alice").await, api.running("alice").await);
+    let path = format!("/api/v1/clusters/{name}/heartbeat");
+    let answer = api.heartbeat(&name, heartbeat()).await;
+    assert_eq!((answer.status.as_u16(), answer.body.len()), (200, 0));
+    let before = api.everything_stored();
+    for call in [
+        api.post(&path),
+        api.post(&path).basic("alice"),
+        api.post(&path).token(""),
+        api.post(&path).token("k1-00"),
+        api.post(&path).token(&api.token(&other)),
+        api.post(&path).header("authorization", format!("Bearer {}", api.token(&name))),
+    ] {
+        let refused = call.json(&heartbeat()).send().await;
+        assert_eq!(refused.status, 401);
+        refused.error();
+        assert!(refused.headers.contains_key("www-authenticate"));
+    }
+    assert_eq!(api.everything_stored(), before);
+}
+
+#[tokio::test]
+async fn a_cluster_that_shall_stop_may_send_no_more_heartbeats() {
+    let api = Api::new().await;
+    let name = api.running("alice").await;
+    api.delete(&format!("/api/v1/clusters/{name}")).basic("alice").send().await;
+    api.turn(&name).await;
+    let mut body = heartbeat();
+    body["count"] = json!(1);
+    let refused = api.heartbeat(&name, body).await;
+    assert_eq!(refused.status, 409);
+    refused.error();
+    let none = "0".repeat(32).parse().unwrap();
+    assert_eq!(api.heartbeat(&none, heartbeat()).await.status, 409);
+}
+
+#[tokio::test]
+async fn a_heartbeat_of_several_mebibytes_is_taken() {
+    let api = Api::new().await;
+    let name = api.running("alice").await;
+    let names: Vec<String> = (0..120_000).map(|n| format!("w-{n:032x}")).collect();
+    let mut body = heartbeat();
+    body["closed_workers"] = json!(names);
+    assert!(body.to_string().len() > 4 << 20);
+    assert_eq!(api.heartbeat(&name, body).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_limit_on_clusters_is_refused_with_a_sentence_that_names_it() {
+    let api = Api::new().await;
+    api.limit("default", Limits { clusters: Some(2), ..Limits::default() }).await;
+    let (_, _) = (api.create("alice").await, api.create("alice").await);
+    let refused = api.post("/api/v1/clusters/").basic("alice").json(&json!({"cluster_options": {}})).send().await;
+    assert_eq!(refused.status, 422);
+    let sentence = refused.error();
+    assert!(sentence.contains("`clusters` = 2"), "{sentence}");
+    api.create("bob").await;
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_refused_in_json() {
+    let api = Api::new().await;
+    let name = api.create("alice").await;
+    for path in ["/", "/api", "/api/v2/clusters", "/api/v1/clusters//", &format!("/clusters/{name}/status"), "/%ff"] {
+        let refused = api.get(path).basic("alice").send().await;
+        assert_eq!(refused.status, 404, "{path}");
+        refused.error();
+    }
+    for (method, path) in [
+        ("DELETE", "/api/health"),
+        ("PUT", "/api/v1/clusters/"),
+        ("OPTIONS", "/api/v1/clusters/"),
+        ("BREW", "/api/v1/clusters/"),
+        ("PATCH", &format!("/api/v1/clusters/{name}")),
+        ("GET", &format!("/api/v1/clusters/{name}/scale")),
+    ] {
+        let refused = api.call(method, path).basic("alice").send().await;
+        assert_eq!(refused.status, 405, "{method} {path}");
+        refused.error();
+        assert!(refused.headers.contains_key("allow"), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_ever_a_redirect() {
+    let api = Api::new().await;
+    let name = api.running("alice").await;
+    for path in [
+        "/api/health",
+        "/api/version",
+        "/api/v1/options",
+        "/api/v1/clusters",
+        &format!("/api/v1/clusters/{name}"),
+        &format!("/api/v1/clusters/{name}/scale"),
+    ] {
+        for path in [path.to_owned(), format!("{path}/"), format!("{path}?x=y")] {
+            let answer = api.get(&path).basic("alice").send().await;
+            assert!(!answer.status.is_redirection(), "{path}: {answer:?}");
+            assert_ne!(answer.status, 404, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn everything_is_served_below_a_prefix_and_routes_are_relative_to_it() {
+    let prefix = "/services/dask-gateway";
+    let api = Api::with(Setup { prefix: prefix.into(), ..Setup::default() }).await;
+    let name = api.running("alice").await;
+    let report = api.report("alice", &name).await;
+    assert!(report["dashboard_route"].as_str().unwrap().starts_with(&format!("/clusters/{name}/")));
+    let outside = faregate_tests::api::Call::new(api.router.clone(), "GET", "/api/version").send().await;
+    assert_eq!(outside.status, 404);
+    outside.error();
+}
+
+#[tokio::test]
+async fn a_store_that_is_gone_is_a_503_without_details_of_anyones_cluster() {
+    let api = Api::new().await;
+    let name = api.running("alice").await;
+    api.lose_the_store();
+    for call in [
+        api.get("/api/v1/clusters/"),
+        api.get(&format!("/api/v1/clusters/{name}")),
+        api.delete(&format!("/api/v1/clusters/{name}")),
+    ] {
+        let answer = call.basic("alice").send().await;
+        assert_eq!(answer.status, 503);
+        answer.error();
+    }
+}
