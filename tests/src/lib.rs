@@ -8,3 +8,4 @@ pub mod samples;
 pub mod script;
 pub mod server;
 pub mod store_suite;
+pub mod world;
