@@ -3,5 +3,7 @@
 
 pub mod api;
 pub mod launcher_suite;
+pub mod python;
 pub mod samples;
+pub mod server;
 pub mod store_suite;

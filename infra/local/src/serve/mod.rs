@@ -16,14 +16,14 @@ use crate::config::Config;
 use crate::launcher::{self, ProcessLauncher};
 use crate::machine::{Machine, now};
 use crate::python::{self, PythonEnv, PythonError};
-use crate::store::SqliteStore;
+use crate::store::{self, SqliteStore};
 use crate::wakes::LocalWakes;
 use faregate::api::{App, auth, router};
 use faregate::dask::{HttpSchedulers, Listen};
 use faregate::gateway::{Gateway, GatewayConfig};
 use faregate::model::{KeyRing, KeyRingError, Ms};
 use faregate::options::{InvalidDeclaration, Options};
-use faregate::ports::{Ports, StoreError};
+use faregate::ports::Ports;
 use faregate_proxy::FileRoutes;
 use loops::World;
 use proxy::Proxy;
@@ -33,7 +33,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 /// A question to a scheduler is given up after this time.
 const QUESTION: Duration = Duration::from_secs(5);
@@ -55,8 +55,8 @@ pub enum ServeError {
     Python(#[from] PythonError),
     #[error(transparent)]
     Options(#[from] InvalidDeclaration),
-    #[error("the store `{}` cannot be opened", .path.display())]
-    Store { path: PathBuf, source: StoreError },
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
     #[error(transparent)]
     Launcher(#[from] launcher::OpenError),
     #[error(transparent)]
@@ -151,8 +151,7 @@ async fn build(
     python: &PythonEnv,
     api_url: String,
 ) -> Result<Built, ServeError> {
-    let path = data.file("store.sqlite");
-    let store = Arc::new(SqliteStore::open(&path).map_err(|source| ServeError::Store { path, source })?);
+    let store = Arc::new(SqliteStore::open(&data.file("store.sqlite"))?);
     limits::apply(data, &*store, &config.limits).await?;
     let launcher = Arc::new(ProcessLauncher::open(launcher_settings(data, config, python)).await?);
     let path = data.file("routes");
@@ -186,7 +185,7 @@ async fn build(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         dashboard_sign_in: config.gateway.dashboard_sign_in,
     };
-    let world = World { gateway, wakes, store, launcher, foreign: Arc::new(Notify::new()) };
+    let world = World { gateway, wakes, store, launcher };
     Ok(Built { world, app })
 }
 
