@@ -113,16 +113,15 @@ impl Server {
         Ok((status.ok_or(std::io::ErrorKind::InvalidData)?, body.to_owned()))
     }
 
-    /// A second gateway with other arguments on the same data directory: what it says when it ends.
-    pub fn second(&self, arguments: &[&str]) -> Output {
-        let mut command = self.command();
-        command.args(arguments).stdin(Stdio::null()).output().unwrap()
+    /// Another gateway on the same data directory and configuration, at this address: what it says when it ends.
+    pub fn another(&self, address: &str) -> Output {
+        self.command(address).stdin(Stdio::null()).output().unwrap()
     }
 
-    fn command(&self) -> Command {
+    fn command(&self, address: &str) -> Command {
         let mut command = Command::new(binary());
         command
-            .args(["serve", "--address", "127.0.0.1:0", "--data-dir"])
+            .args(["serve", "--address", address, "--data-dir"])
             .arg(&self.data_dir)
             .arg("--config")
             .arg(self.dir.path().join("faregate.toml"))
@@ -133,8 +132,8 @@ impl Server {
 
     fn run(&mut self) {
         let log = OpenOptions::new().create(true).append(true).open(self.dir.path().join("gateway.log")).unwrap();
-        let mut child =
-            self.command().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("it can be started");
+        let mut command = self.command("127.0.0.1:0");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         self.pid = child.id();
         let stdout = child.stdout.take().expect("a pipe");
         self.child = Some(child);
@@ -186,7 +185,7 @@ pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-        cargo.args(["build", "-p", "faregate-local", "--bin", "faregate", "--message-format=json-render-diagnostics"]);
+        cargo.args(["build", "--workspace", "--bin", "faregate", "--message-format=json-render-diagnostics"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }
