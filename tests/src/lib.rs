@@ -1,2 +1,3 @@
-//! Tests.
+//! What the tests share: fixtures, conformance suites, worlds.
+
 pub mod api;
