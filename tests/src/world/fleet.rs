@@ -6,7 +6,7 @@ use super::state::{Event, State, short};
 use super::work::Work;
 use faregate::model::{ClusterName, Launch, LaunchId, LaunchSpec, Ms, TaskFacts, TaskId, TaskRole, TaskState};
 use faregate::ports::{LaunchError, Launched, TaskPage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// One task.
@@ -54,6 +54,8 @@ pub struct Fleet {
     by_id: BTreeMap<TaskId, usize>,
     /// Accepted launches: the request, and its tasks.
     tokens: BTreeMap<LaunchId, (LaunchSpec, Vec<usize>)>,
+    /// Launches that were refused for good at least once.
+    pub refused: BTreeSet<LaunchId>,
 }
 
 /// How a task changes by itself.
@@ -106,6 +108,7 @@ impl State {
             self.breach("a launch was called when its token was forgotten", launch.id.to_string());
         }
         if self.faulty() && !self.capacity {
+            self.fleet.refused.insert(launch.id.clone());
             return Err(LaunchError::NoCapacity("capacity is unavailable at this time".into()));
         }
         let wanted = launch.spec.count;

@@ -1,7 +1,8 @@
 //! The queue of wakes, as SQS: at least once, late, in no order; a message that nobody finished comes again.
 
-use super::setup::S;
+use super::setup::{END, S};
 use super::state::{Event, State};
+use super::verdict::QUIET_MS;
 use super::work::Work;
 use faregate::model::Ms;
 use faregate::ports::Wake;
@@ -50,6 +51,7 @@ impl State {
             return;
         }
         self.stats.turns += 1;
+        self.stats.late_turns += u64::from(self.age() > END - QUIET_MS);
         self.say(|| format!("turn {}", label(&wake)));
         self.after(REDELIVERY_MS, Event::Deliver(id));
         self.after(0, Event::Start(Work::Turn { message: id, wake }));

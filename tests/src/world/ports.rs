@@ -53,6 +53,13 @@ impl State {
                 _ => None,
             })
             .collect();
+        let ended: Vec<TaskId> = writes
+            .iter()
+            .filter_map(|w| match w {
+                Write::Put { record: Record::Task(t), .. } if !t.may_run() => Some(t.facts.id.clone()),
+                _ => None,
+            })
+            .collect();
         let count = writes.len();
         let now = self.now;
         let result = self.records.transact(writes, now);
@@ -64,6 +71,9 @@ impl State {
                 format!("  save of {count} items: {}", result.as_ref().map_or_else(ToString::to_string, |()| "".into()))
             });
             return result;
+        }
+        for id in ended {
+            self.known_ends.entry(id).or_insert(now);
         }
         for (cluster, held) in clusters {
             self.see(&cluster, held);
@@ -148,7 +158,11 @@ impl Store for World {
         let usage = usage.clone();
         let put = move |state: &mut State| {
             let now = state.now;
-            state.records.put_usage(&usage, version, now)
+            let result = state.records.put_usage(&usage, version, now);
+            if result.is_ok() && !state.still {
+                state.check_recount(&usage);
+            }
+            result
         };
         self.call("store.put_usage", put).await.map_err(StoreError::from)?
     }
@@ -220,12 +234,14 @@ impl Wakes for World {
 impl Launcher for World {
     async fn prepare(&self, credentials: &Credentials) -> Result<(), LauncherError> {
         let name = credentials.cluster.clone();
-        self.call("launcher.prepare", move |state| drop(state.credentials.insert(name))).await.map_err(launcher_error)
+        let prepared = self.call("launcher.prepare", move |state| state.credentials.insert(name)).await;
+        prepared.map(|_| ()).map_err(launcher_error)
     }
 
     async fn discard(&self, cluster: &ClusterName) -> Result<(), LauncherError> {
         let name = cluster.clone();
-        self.call("launcher.discard", move |state| drop(state.credentials.remove(&name))).await.map_err(launcher_error)
+        let discarded = self.call("launcher.discard", move |state| state.credentials.remove(&name)).await;
+        discarded.map(|_| ()).map_err(launcher_error)
     }
 
     async fn launch(&self, launch: &Launch, now: Ms) -> Result<Launched, LaunchError> {

@@ -56,7 +56,9 @@ impl State {
             ReasonCode::SchedulerStartFailed | ReasonCode::SchedulerStartTimeout => {
                 saga.schedulers_died > 0 || outage || shut
             }
-            ReasonCode::HeartbeatTimeout => saga.hung,
+            ReasonCode::HeartbeatTimeout => {
+                saga.hung || saga.schedulers_died > 0 || self.is_cut_off_alone()
+            }
             ReasonCode::WorkerStartFailed => saga.failed_workers + late_workers >= limit || saga.hung,
             ReasonCode::IdleTimeout => self.was_idle(name),
             _ => false,
@@ -66,6 +68,13 @@ impl State {
             let how = format!("{} {target:?}: {} ({saga:?}, {late_workers} late)", short(name), reason.message);
             self.breach("wrongly ended", how);
         }
+    }
+
+    /// No scheduler can be reached, and there are too few for that to look like our own fault.
+    fn is_cut_off_alone(&self) -> bool {
+        let policy = &self.setup.policy;
+        let running = self.records.clusters.values().filter(|c| c.value.status == Status::Running).count();
+        self.setup.cut_off.is_some_and(|(from, _)| self.age() >= from) && running < policy.mass_silence_least
     }
 
     /// Workers that did not connect in time, or only just.
@@ -93,6 +102,11 @@ impl State {
         let nest = self.records.nests.get(&cluster);
         let why = nest.and_then(|n| n.tasks.get(&id)).and_then(|t| t.value.stopping.as_ref()).map(|r| r.code);
         let hung = self.sagas.get(&cluster).is_some_and(|s| s.hung || s.schedulers_died > 0);
+        let wanted = self.records.clusters.get(&cluster).is_some_and(|c| c.value.wants_to_run());
+        let launch = self.fleet.tasks[index].facts.launch.clone();
+        if wanted && why == Some(ReasonCode::NotWanted) && !self.fleet.refused.contains(&launch) {
+            self.breach("a wanted task was stopped", format!("{id} of {}", short(&cluster)));
+        }
         if healthy && !hung && why == Some(ReasonCode::WorkerLost) {
             self.breach("a worker that was only restarting was stopped", format!("{id} of {}", short(&cluster)));
         }

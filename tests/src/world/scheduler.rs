@@ -242,7 +242,7 @@ impl State {
             closed: names(&mut dask.closed.iter()),
         };
         self.say(|| format!("heartbeat of {} ({index}): {}", short(&name), summary(&content)));
-        let out = self.is_out() || self.setup.front_door_shut.is_some_and(|(a, b)| (a..b).contains(&self.age()));
+        let out = self.is_out() || self.is_within(self.setup.front_door_shut) || self.is_within(self.setup.cut_off);
         if out {
             return self.after(S, Event::Dask(index, Schedule::Answered(number, false, closing)));
         }
@@ -278,7 +278,8 @@ impl State {
             facts.address == Some(ask.address.ip()) && ports(*i, shared)[1..].contains(&ask.address.port())
         };
         let found = self.dask.keys().copied().find(|i| self.fleet.tasks[*i].runs() && listens(i));
-        let Some(index) = found.filter(|i| self.is_healthy(*i)) else {
+        let cut_off = self.is_within(self.setup.cut_off);
+        let Some(index) = found.filter(|i| self.is_healthy(*i) && !cut_off) else {
             return Err(SchedulerError::Unanswered("connection refused or timed out".into()));
         };
         if self.fleet.tasks[index].cluster != ask.cluster {

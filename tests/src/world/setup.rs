@@ -41,6 +41,21 @@ pub struct Faults {
     pub stale: u32,
 }
 
+impl Faults {
+    /// Nothing is lost but by crashes, and those are rare enough that what is tried again comes through in time.
+    fn mild(self) -> Self {
+        let most = |fault: u32| fault.min(12);
+        Faults {
+            crash: self.crash.max(5).min(12),
+            lands_late: most(self.lands_late),
+            fails: most(self.fails),
+            slow: most(self.slow),
+            wake_lost: 0,
+            ..self
+        }
+    }
+}
+
 /// What a seed decides at the start.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -82,6 +97,12 @@ pub struct Setup {
     pub outage: Option<(Ms, Ms)>,
     /// The front door refuses heartbeats meanwhile, everything else works: from, to.
     pub front_door_shut: Option<(Ms, Ms)>,
+    /// No scheduler reaches us meanwhile, nor we them: from, to.
+    pub cut_off: Option<(Ms, Ms)>,
+    /// No pass comes meanwhile: what must be prompt depends on wakes alone. From, to.
+    pub no_passes: Option<(Ms, Ms)>,
+    /// Between recounts of a user's counters.
+    pub recount_ms: Ms,
     /// Processes that crash as a whole, with everything under way in them.
     pub process_crashes: i64,
 }
@@ -140,6 +161,9 @@ impl Setup {
         };
         let outage = window(&mut d, 12, 400 * S);
         let front_door_shut = window(&mut d, 8, 300 * S);
+        let cut_off = if crowd { window(&mut d, 60, 540 * S) } else { None };
+        let no_passes = window(&mut d, if outage.is_none() { 15 } else { 0 }, 1_200 * S);
+        let faults = if no_passes.is_some() { faults.mild() } else { faults };
         Setup {
             seed,
             users,
@@ -160,6 +184,9 @@ impl Setup {
             retire_ms: d.pick(&[5 * S, 20 * S, 200 * S]),
             outage,
             front_door_shut,
+            cut_off,
+            no_passes,
+            recount_ms: d.pick(&[10 * S, 300 * S, 300 * S, 300 * S]),
             process_crashes: d.below(3),
         }
     }
@@ -178,7 +205,7 @@ fn policy(rules: Rules, d: &mut Dice) -> Policy {
         launch_list_ms: 20 * S,
         start_backoff_ms: 5 * S,
         room_retry_ms: 30 * S,
-        launch_window_ms: 150 * S,
+        launch_window_ms: d.pick(&[30 * S, 150 * S]),
         caller_life_ms: 60 * S,
         visibility_ms: 90 * S,
         young_ms: 300 * S,

@@ -8,7 +8,7 @@ use super::saga::Saga;
 use super::scheduler::{Dask, Schedule};
 use super::setup::{EPOCH, FAULT_END, Setup};
 use super::work::Work;
-use faregate::model::{ClusterName, Ms};
+use faregate::model::{ClusterName, Ms, TaskId};
 use faregate::ports::Route;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -85,6 +85,8 @@ pub struct Stats {
     pub events: u64,
     /// Turns of the reconciler.
     pub turns: u64,
+    /// Those of them in the last minutes.
+    pub late_turns: u64,
     /// Shells cut off.
     pub crashes: u64,
     /// Calls that landed after their caller's death.
@@ -135,6 +137,8 @@ pub struct State {
     pub tickets: u64,
     /// See [`State::tickets`].
     pub taken: BTreeSet<u64>,
+    /// When a task's end was first written down, while it is not settled.
+    pub known_ends: BTreeMap<TaskId, Ms>,
     /// Counts.
     pub stats: Stats,
 }
@@ -159,6 +163,7 @@ impl State {
             trace,
             tickets: 0,
             taken: BTreeSet::new(),
+            known_ends: BTreeMap::new(),
             stats: Stats::default(),
             queue: BinaryHeap::new(),
             seq: 0,
@@ -183,7 +188,12 @@ impl State {
 
     /// Is nothing of ours running?
     pub fn is_out(&self) -> bool {
-        self.setup.outage.is_some_and(|(from, to)| (from..to).contains(&self.age()))
+        self.is_within(self.setup.outage)
+    }
+
+    /// Is it now within a window of time?
+    pub fn is_within(&self, window: Option<(Ms, Ms)>) -> bool {
+        window.is_some_and(|(from, to)| (from..to).contains(&self.age()))
     }
 
     /// When our own service was last back.

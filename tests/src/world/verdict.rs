@@ -2,10 +2,14 @@
 
 use super::setup::{END, EPOCH, S};
 use super::state::{State, short};
-use faregate::model::{Cluster, ClusterName, Counts, Ms, Scope, Status, TaskRole, effective};
+use faregate::model::{Cluster, ClusterName, Counts, LaunchState, Ms, Scope, Status, TaskRole, Usage, effective};
 
 /// Nothing may be written in the last minutes.
-const QUIET_MS: Ms = 400 * S;
+pub const QUIET_MS: Ms = 400 * S;
+/// And this many turns are too many for one cluster in that time.
+const RESTLESS: u64 = 80;
+/// What is known is acted on within this time, with no pass to help.
+const PROMPT_MS: Ms = 600 * S;
 
 impl State {
     /// Judges the world at its end.
@@ -20,6 +24,56 @@ impl State {
         }
         self.judge_counters();
         self.judge_quiet();
+    }
+
+    /// While no pass comes to help: what was written down is acted on soon.
+    pub fn check_promptness(&mut self) {
+        if !self.is_within(self.setup.no_passes.map(|(from, to)| (from + PROMPT_MS, to))) {
+            return;
+        }
+        let mut late = Vec::new();
+        for (name, nest) in &self.records.nests {
+            for task in nest.tasks.values().map(|t| &t.value).filter(|t| !t.settled) {
+                let accepted =
+                    nest.launches.get(&task.facts.launch).is_some_and(|l| l.value.state == LaunchState::Accepted);
+                let known = self.known_ends.get(&task.facts.id).is_some_and(|at| self.now - at > PROMPT_MS);
+                if accepted && known {
+                    late.push(("what a task did was not acted on", name.clone()));
+                }
+            }
+            let Some(heartbeat) = nest.heartbeat.as_ref().map(|h| &h.value) else { continue };
+            let talks = heartbeat.seen_at.is_some_and(|at| self.now - at < 60 * S);
+            if talks && heartbeat.accepting && heartbeat.due_at.is_some_and(|at| self.now - at > PROMPT_MS) {
+                late.push(("what a heartbeat said was not acted on", name.clone()));
+            }
+        }
+        for (what, name) in late {
+            self.breach(what, short(&name).into());
+        }
+    }
+
+    /// A recount has written a counter: it is what the records say at this moment.
+    pub fn check_recount(&mut self, usage: &Usage) {
+        let mut sum = Counts::default();
+        for cluster in self.records.clusters.values().map(|c| &c.value) {
+            if !cluster.charged.keys.contains(&usage.scope) {
+                continue;
+            }
+            sum = sum + Counts::CLUSTER * i64::from(cluster.charged.cluster);
+            let Some(nest) = self.records.nests.get(&cluster.name) else { continue };
+            for launch in nest.launches.values().map(|l| &l.value) {
+                let tasks = nest.tasks.values().map(|t| &t.value).filter(|t| t.facts.launch == launch.id);
+                let units = match launch.state {
+                    state if state.is_open() => i64::from(launch.spec.count),
+                    LaunchState::Accepted => tasks.filter(|t| !t.settled && !t.stray).count() as i64,
+                    _ => 0,
+                };
+                sum = sum + launch.unit * units;
+            }
+        }
+        if sum != usage.counts {
+            self.breach("a recount is wrong", format!("{usage:?}, by the records {sum:?}"));
+        }
     }
 
     fn live_workers(&self, name: &ClusterName) -> i64 {
@@ -121,6 +175,10 @@ impl State {
         let waiting = self.records.clusters.values().any(|c| c.value.due_at.is_some());
         let late: Vec<String> =
             self.records.written.iter().filter(|(at, _)| *at > from).map(|(_, key)| format!("{key:?}")).collect();
+        let turns = self.stats.late_turns;
+        if turns > RESTLESS * (self.sagas.len() as u64 + 1) {
+            self.breach("restless", format!("{turns} turns in the last {} s", QUIET_MS / S));
+        }
         if !waiting && !late.is_empty() {
             self.breach("written at rest", format!("{} items, the last {:?}", late.len(), late.last()));
         }

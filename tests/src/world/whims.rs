@@ -1,7 +1,7 @@
 //! What nobody asked for: deaths, hangs, restarts, shortages; and what users do.
 
 use super::fleet::Change;
-use super::setup::{EPOCH, FAULT_END, S};
+use super::setup::{END, EPOCH, FAULT_END, S};
 use super::state::{Event, State, Whim};
 use super::work::Work;
 use faregate::model::{Ms, TaskRole};
@@ -23,8 +23,11 @@ impl State {
             }
             let at = self.dice.between(60 * S, FAULT_END);
             self.after(at, Event::Start(Work::Create(who.clone())));
-            let at = self.dice.between(60 * S, 200 * S);
-            self.after(at, Event::Start(Work::Recount(who.name.clone())));
+            let mut at = self.dice.between(60 * S, 200 * S);
+            while at < END {
+                self.after(at, Event::Start(Work::Recount(who.name.clone())));
+                at += if at < FAULT_END { setup.recount_ms } else { 300 * S } + self.dice.below(5 * S);
+            }
         }
         let mut whims = vec![(Whim::Kill, setup.kills), (Whim::Hang, setup.hangs), (Whim::Restart, setup.restarts)];
         whims.push((Whim::Work, 6));
@@ -139,20 +142,15 @@ impl State {
     /// Every minute a pass, now and then none, or two at once; sweeps and recounts less often.
     fn minute(&mut self) {
         self.after(60 * S, Event::Whim(Whim::Minute));
-        let passes = if self.fault(100) { 0 } else { 1 + u32::from(self.fault(150)) };
+        self.check_promptness();
+        let passes = if self.fault(100) || self.is_within(self.setup.no_passes) { 0 } else { 1 + u32::from(self.fault(150)) };
         for _ in 0..passes {
             let at = self.dice.below(5 * S);
             self.after(at, Event::Start(Work::Pass));
         }
         let minute = (self.now - EPOCH) / (60 * S);
-        if minute % 2 == 0 && !self.fault(200) {
+        if minute % 2 == 0 && !self.is_within(self.setup.no_passes) && !self.fault(200) {
             self.after(10 * S, Event::Start(Work::Sweep));
-        }
-        if minute % 5 == 0 {
-            for who in self.setup.users.clone() {
-                let at = self.dice.below(30 * S);
-                self.after(at, Event::Start(Work::Recount(who.name)));
-            }
         }
     }
 }
