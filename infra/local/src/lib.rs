@@ -1,3 +1,14 @@
-//! The gateway on one machine.
+//! The gateway on one machine: the core of `faregate` over an embedded store and local processes, with the proxy as a process of its own
+//! that outlives it.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod launcher;
+pub mod logs;
+pub mod machine;
+pub mod python;
+pub mod serve;
 pub mod store;
+pub mod wakes;

@@ -1,2 +1,7 @@
-//! Binary.
-fn main() {}
+//! The binary `faregate`: see [`faregate_local::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    faregate_local::cli::main()
+}

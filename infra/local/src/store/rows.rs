@@ -17,7 +17,9 @@ pub(super) struct Row {
 impl Row {
     pub fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         let version: i64 = row.get(1)?;
-        Ok(Row { sort: row.get(0)?, version: version as u64, seen_at: row.get(2)?, body: row.get(3)? })
+        // edited by hand, a body may be text
+        let body = row.get_ref(3)?.as_bytes()?.to_vec();
+        Ok(Row { sort: row.get(0)?, version: version as u64, seen_at: row.get(2)?, body })
     }
 }
 

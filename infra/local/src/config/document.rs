@@ -1,0 +1,121 @@
+//! The configuration's manual: every key with its default, as a file that can be edited.
+
+use super::Config;
+use super::keys::{Key, SECTIONS};
+
+/// Width of the comments' text.
+const WIDTH: usize = 100;
+
+/// A TOML text of all defaults, each with its explanation; what has no default stands commented out.
+pub fn document() -> String {
+    let mut out = wrap(
+        "Faregate's configuration. Every key is optional; these are the defaults. Give the file to `faregate serve --config FILE`. \
+         Sizes are texts such as \"2 G\" (= 2 GiB), durations are seconds.",
+    );
+    for section in SECTIONS {
+        out.push_str(&format!("\n# ---- {} {}\n", section.title, "-".repeat(60 - section.title.len().min(60))));
+        for key in section.keys {
+            out.push_str(&entry(key));
+        }
+    }
+    out.push_str(TABLES);
+    out
+}
+
+/// A key: its explanation, and its default or an example.
+fn entry(key: &Key) -> String {
+    let mut defaults = Config::default();
+    let line = match (key.slot)(&mut defaults).show() {
+        Some(value) => format!("{} = {}", key.name, inline(&value)),
+        None => format!("# {} = {}", key.name, key.example),
+    };
+    format!("\n{}{line}\n", wrap(key.about))
+}
+
+/// A value on one line.
+fn inline(value: &toml::Value) -> String {
+    match value {
+        toml::Value::Table(table) if table.is_empty() => "{}".to_owned(),
+        value => value.to_string(),
+    }
+}
+
+/// Comment lines.
+fn wrap(text: &str) -> String {
+    let mut lines = String::new();
+    let mut line = String::from("#");
+    for word in text.split_whitespace() {
+        if line.len() + 1 + word.len() > WIDTH {
+            lines.push_str(&line);
+            lines.push('\n');
+            line = String::from("#");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    lines + &line + "\n"
+}
+
+/// The tables: nothing in them is set by default, save the method of signing in.
+const TABLES: &str = r##"
+# ---- Limits ------------------------------------------------------
+
+# What applies to a user is looked up field by field: the user's own table, else the most generous of
+# their groups', else the default's. A field that is nowhere set is no limit. Edits by the command line
+# apply to running clusters within one `check_period`.
+#
+#   clusters          clusters at once                    total_clusters    the same for a whole group,
+#   workers           workers of all one's clusters       total_workers       over all its members
+#   cores             their cores                         total_cores
+#   memory            their memory                        total_memory
+#   cluster_workers   workers of one cluster              max_lifetime      seconds a cluster may live
+#   cluster_cores     their cores                         idle_timeout      seconds it may be idle; 0 = for ever
+#   cluster_memory    their memory                        budget            US dollars in a calendar month
+#   allowed           values by option field              frozen            a sentence: nothing starts or runs
+#
+# [limits.default]
+# clusters = 3
+# workers = 20
+# memory = "64 G"
+#
+# [limits."group:research"]
+# workers = 50
+# total_workers = 200
+#
+# [limits."user:alice"]
+# cluster_workers = 40
+
+# ---- Options -----------------------------------------------------
+
+# What users may choose for a cluster (`gateway.cluster_options()`), each a table of its own. `target` is
+# the key above that a choice sets, or `environment.NAME`; by default the key of the field's own name.
+# Types: string, bool, int and float (with `min`, `max`), mapping, and select, whose `options` are keys,
+# each with a `value`, or with all that it sets.
+#
+# [[options]]
+# field = "worker_cores"
+# label = "Cores of a worker"
+# type = "int"
+# default = 1
+# min = 1
+# max = 4
+#
+# [[options]]
+# field = "profile"
+# label = "Profile"
+# type = "select"
+# options = [{ key = "small", set = { worker_memory = "2 G" } }, { key = "large", set = { worker_memory = "8 G", worker_threads = 2 } }]
+# default = "small"
+
+# ---- Sign-in -----------------------------------------------------
+
+[auth]
+# Ways to sign in; `basic`: a user name and the password that all users share.
+methods = ["basic"]
+# Users who may see and stop the clusters of all.
+admins = []
+
+[auth.basic]
+# The password. While there is none, everybody who reaches the address is let in under any name.
+# password = "a long secret"
+"##;

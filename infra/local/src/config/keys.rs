@@ -1,0 +1,228 @@
+//! Every key of the configuration's top level: its name, what it means, where it goes. The one list that reading, checking and
+//! documenting share.
+
+use super::{Config, Slot};
+
+/// One key.
+pub struct Key {
+    /// Its name in the file.
+    pub name: &'static str,
+    /// What it means: sentences for an administrator.
+    pub about: &'static str,
+    /// A value to show for a key that has none by default.
+    pub example: &'static str,
+    /// Where it goes.
+    pub slot: fn(&mut Config) -> Slot<'_>,
+}
+
+/// Keys that belong together.
+pub struct Section {
+    /// A heading.
+    pub title: &'static str,
+    /// Its keys.
+    pub keys: &'static [Key],
+}
+
+/// One entry: name, slot, explanation, and an example where the default is nothing.
+macro_rules! key {
+    ($name:literal, $slot:expr, $about:literal) => {
+        key!($name, $slot, $about, "")
+    };
+    ($name:literal, $slot:expr, $about:literal, $example:literal) => {
+        Key { name: $name, about: $about, example: $example, slot: $slot }
+    };
+}
+
+/// All keys, in the order in which they are documented.
+pub const SECTIONS: &[Section] = &[
+    Section {
+        title: "The gateway",
+        keys: &[
+            key!(
+                "address",
+                |c| Slot::Address(&mut c.gateway.address),
+                "Where to listen: API, dashboards and scheduler relay share this port. Port 0 picks a free one."
+            ),
+            key!(
+                "proxy_address",
+                |c| Slot::OptionalAddress(&mut c.gateway.proxy_address),
+                "A second address for the scheduler relay, for clients with a `proxy_address` of their own. The relay stays at `address` too.",
+                r#""127.0.0.1:8786""#
+            ),
+            key!(
+                "prefix",
+                |c| Slot::Prefix(&mut c.gateway.prefix),
+                "Path under which everything is served, such as /services/gateway behind a JupyterHub."
+            ),
+            key!(
+                "tls_cert",
+                |c| Slot::OptionalPath(&mut c.gateway.tls_cert),
+                "Certificate chain (PEM) for HTTPS at `address`. Goes with `tls_key`.",
+                r#""/etc/faregate/cert.pem""#
+            ),
+            key!(
+                "tls_key",
+                |c| Slot::OptionalPath(&mut c.gateway.tls_key),
+                "Private key (PEM) of `tls_cert`.",
+                r#""/etc/faregate/key.pem""#
+            ),
+            key!(
+                "data_dir",
+                |c| Slot::OptionalPath(&mut c.gateway.data_dir),
+                "Directory of records, keys, logs and cluster files. Default: ~/.local/share/faregate.",
+                r#""/var/lib/faregate""#
+            ),
+            key!(
+                "python",
+                |c| Slot::OptionalPath(&mut c.gateway.python),
+                "Python environment of schedulers and workers: a directory with bin/dask and the dask-gateway package. Default: one made at the first start, under ~/.cache/faregate.",
+                r#""/opt/dask""#
+            ),
+            key!(
+                "stop_clusters_on_shutdown",
+                |c| Slot::Bool(&mut c.gateway.stop_clusters_on_shutdown),
+                "At SIGTERM or Ctrl-C: stop all clusters and the proxy; or, when false, leave both running for the next start to adopt."
+            ),
+            key!(
+                "dashboard_sign_in",
+                |c| Slot::Bool(&mut c.gateway.dashboard_sign_in),
+                "Ask for sign-in at dashboards, at a plain /clusters/<name>/status, instead of a key in their link."
+            ),
+            key!(
+                "run_as_user",
+                |c| Slot::Bool(&mut c.gateway.run_as_user),
+                "Run each cluster as the system user of its owner's name. The gateway must run as root."
+            ),
+            key!(
+                "allow_no_password",
+                |c| Slot::Bool(&mut c.gateway.allow_no_password),
+                "Serve an address that is not loopback although no password is set: whoever reaches it is let in."
+            ),
+        ],
+    },
+    Section {
+        title: "Clusters",
+        keys: &[
+            key!("worker_cores", |c| Slot::Number(&mut c.cluster.worker_cores), "Cores of a worker."),
+            key!(
+                "worker_memory",
+                |c| Slot::Size(&mut c.cluster.worker_memory),
+                "Memory of a worker. K, M, G and T are binary: 2 G = 2 GiB."
+            ),
+            key!(
+                "worker_threads",
+                |c| Slot::OptionalCount(&mut c.cluster.worker_threads),
+                "Threads of a worker. Default: its cores, at least one.",
+                "2"
+            ),
+            key!("worker_cmd", |c| Slot::Words(&mut c.cluster.worker_cmd), "Command that starts a worker."),
+            key!("scheduler_cores", |c| Slot::Number(&mut c.cluster.scheduler_cores), "Cores of a scheduler."),
+            key!("scheduler_memory", |c| Slot::Size(&mut c.cluster.scheduler_memory), "Memory of a scheduler."),
+            key!("scheduler_cmd", |c| Slot::Words(&mut c.cluster.scheduler_cmd), "Command that starts a scheduler."),
+            key!(
+                "environment",
+                |c| Slot::Texts(&mut c.cluster.environment),
+                "Environment variables of schedulers and workers, such as { OMP_NUM_THREADS = \"1\" }."
+            ),
+            key!(
+                "cluster_max_workers",
+                |c| Slot::OptionalCount(&mut c.cluster.cluster_max_workers),
+                "Most workers of one cluster.",
+                "8"
+            ),
+            key!(
+                "cluster_max_cores",
+                |c| Slot::OptionalNumber(&mut c.cluster.cluster_max_cores),
+                "Most cores of one cluster, its scheduler's included.",
+                "16.0"
+            ),
+            key!(
+                "cluster_max_memory",
+                |c| Slot::OptionalSize(&mut c.cluster.cluster_max_memory),
+                "Most memory of one cluster, its scheduler's included.",
+                r#""32 G""#
+            ),
+            key!(
+                "adaptive_period",
+                |c| Slot::Number(&mut c.cluster.adaptive_period),
+                "Seconds between adaptive scaling's decisions."
+            ),
+            key!(
+                "idle_timeout",
+                |c| Slot::Number(&mut c.cluster.idle_timeout),
+                "Seconds until an idle cluster is stopped, by dask's own rule of what idle is; 0 = never."
+            ),
+            key!(
+                "image",
+                |c| Slot::OptionalText(&mut c.cluster.image),
+                "Container image, for hosts that run containers. Not used on one machine.",
+                r#""daskgateway/dask-gateway""#
+            ),
+        ],
+    },
+    Section {
+        title: "Durations, in seconds, and other rules",
+        keys: &[
+            key!(
+                "cluster_start_timeout",
+                |c| Slot::Seconds(&mut c.policy.cluster_start_timeout_ms),
+                "Until a scheduler that was started must report."
+            ),
+            key!(
+                "worker_start_timeout",
+                |c| Slot::Seconds(&mut c.policy.worker_start_timeout_ms),
+                "Until a worker that was started, or restarts, must have joined its scheduler."
+            ),
+            key!(
+                "worker_start_failure_limit",
+                |c| Slot::Count { to: &mut c.policy.worker_start_failure_limit, least: 1 },
+                "Workers that fail to start, in a row, until the cluster is failed."
+            ),
+            key!(
+                "scheduler_start_failure_limit",
+                |c| Slot::Count { to: &mut c.policy.scheduler_start_failure_limit, least: 1 },
+                "Schedulers that fail to start until the cluster is failed."
+            ),
+            key!(
+                "cluster_heartbeat_period",
+                |c| Slot::Seconds(&mut c.policy.heartbeat_period_ms),
+                "Between two reports of a scheduler."
+            ),
+            key!(
+                "cluster_heartbeat_timeout",
+                |c| Slot::Seconds(&mut c.policy.heartbeat_timeout_ms),
+                "Silence of a scheduler until it is asked whether it lives; only then it is failed."
+            ),
+            key!(
+                "max_lifetime",
+                |c| Slot::OptionalSeconds(&mut c.policy.max_lifetime_ms),
+                "Longest life of a cluster. Default: no limit.",
+                "86400.0"
+            ),
+            key!(
+                "check_period",
+                |c| Slot::Seconds(&mut c.gateway.check_period_ms),
+                "Between two passes over all clusters, which enforce limits, timeouts and edits of limits."
+            ),
+            key!(
+                "db_cluster_max_age",
+                |c| Slot::Seconds(&mut c.policy.keep_records_ms),
+                "Records of ended clusters are kept so long."
+            ),
+            key!(
+                "sigint_timeout",
+                |c| Slot::Seconds(&mut c.gateway.sigint_timeout_ms),
+                "From SIGINT to SIGTERM when a process is stopped."
+            ),
+            key!("sigterm_timeout", |c| Slot::Seconds(&mut c.gateway.sigterm_timeout_ms), "From SIGTERM to SIGKILL."),
+        ],
+    },
+];
+
+/// Tables beside the keys, for the same list of what is known.
+pub const TABLES: [&str; 3] = ["limits", "options", "auth"];
+
+/// Every key.
+pub fn all() -> impl Iterator<Item = &'static Key> {
+    SECTIONS.iter().flat_map(|section| section.keys)
+}

@@ -1,0 +1,62 @@
+//! Which TCP ports processes listen on.
+
+use super::processes::Process;
+use std::collections::{BTreeSet, HashMap};
+use std::{fs, io};
+
+/// The listening sockets of this machine: inode and port.
+pub struct Listeners(HashMap<u64, u16>);
+
+impl Listeners {
+    /// Looks.
+    pub fn read() -> io::Result<Listeners> {
+        let mut found = parse(&fs::read_to_string("/proc/net/tcp")?);
+        match fs::read_to_string("/proc/net/tcp6") {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {} // no IPv6 here
+            other => found.extend(parse(&other?)),
+        }
+        Ok(Listeners(found))
+    }
+
+    /// The ports that any of `processes` listens on, sorted. A process that ended, or is not ours to inspect, has none.
+    pub fn of(&self, processes: &[Process]) -> Vec<u16> {
+        let ports: BTreeSet<u16> = processes.iter().flat_map(|process| self.of_one(process)).collect();
+        ports.into_iter().collect()
+    }
+
+    fn of_one(&self, process: &Process) -> Vec<u16> {
+        let Ok(descriptors) = fs::read_dir(format!("/proc/{}/fd", process.pid)) else { return Vec::new() };
+        let links = descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+        let inodes = links.filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
+        inodes.filter_map(|inode: u64| self.0.get(&inode).copied()).collect()
+    }
+}
+
+/// Lines of `/proc/net/tcp`: `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …`.
+fn parse(table: &str) -> HashMap<u64, u16> {
+    let listener = |line: &str| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
+        let port = u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()?;
+        (*state == "0A").then_some((inode.parse().ok()?, port))
+    };
+    table.lines().skip(1).filter_map(listener).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn a_process_owns_the_ports_it_listens_on_and_not_those_it_connects_from() {
+        let me = Process::of(std::process::id() as i32).unwrap().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let six = TcpListener::bind("[::1]:0").ok();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let ports = Listeners::read().unwrap().of(&[me]);
+        assert!(ports.contains(&listener.local_addr().unwrap().port()));
+        assert!(six.is_none_or(|six| ports.contains(&six.local_addr().unwrap().port())));
+        assert!(!ports.contains(&stream.local_addr().unwrap().port()));
+    }
+}

@@ -1,0 +1,94 @@
+//! How a launcher is set up.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a launcher needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The gateway's data directory; clusters are in `clusters/` below it. With [`Settings::run_as_user`], users must be able to
+    /// pass through it (mode 0711).
+    pub directory: PathBuf,
+    /// Program and first arguments that reach [`super::supervise`]; the task's directory is appended.
+    pub supervisor: Vec<OsString>,
+    /// A directory that comes first in the tasks' `PATH`: where `dask` is.
+    pub bin: Option<PathBuf>,
+    /// Run tasks as the system user who asked for them. Needs root.
+    pub run_as_user: bool,
+    /// Between SIGINT and SIGTERM, when a task is stopped.
+    pub sigint_timeout: Duration,
+    /// Between SIGTERM and SIGKILL; also for what a task leaves behind when it ends.
+    pub sigterm_timeout: Duration,
+    /// Most tasks on one page of a list.
+    pub page: usize,
+}
+
+/// The launcher cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Only root can become another user.
+    #[error("tasks can run as the user who asks for them only when the gateway runs as root")]
+    NotRoot,
+    /// What a task needs in its environment must be text.
+    #[error("the data directory `{}` is not valid UTF-8", .0.display())]
+    NotText(PathBuf),
+    /// The directory cannot be used, or what is in it cannot be read.
+    #[error("the launcher's directory `{}` cannot be used", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Passed on from the gateway's own environment: what the official server passes on, and the user's.
+const INHERITED: [&str; 9] =
+    ["PATH", "PYTHONPATH", "CONDA_ROOT", "CONDA_DEFAULT_ENV", "VIRTUAL_ENV", "LANG", "LC_ALL", "HOME", "USER"];
+
+impl Settings {
+    /// The defaults: the official server's patience, this very program (found by the kernel, also after an upgrade has replaced
+    /// its file) as supervisor.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Settings {
+            directory: directory.into(),
+            supervisor: vec!["/proc/self/exe".into(), "task".into()],
+            bin: None,
+            run_as_user: false,
+            sigint_timeout: Duration::from_secs(10),
+            sigterm_timeout: Duration::from_secs(5),
+            page: 100,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), OpenError> {
+        if self.run_as_user && !rustix::process::geteuid().is_root() {
+            return Err(OpenError::NotRoot);
+        }
+        self.directory.to_str().map(drop).ok_or_else(|| OpenError::NotText(self.directory.clone()))
+    }
+
+    pub(super) fn clusters(&self) -> PathBuf {
+        self.directory.join("clusters")
+    }
+
+    /// Of directories that users pass through.
+    pub(super) fn open_mode(&self) -> u32 {
+        if self.run_as_user { 0o711 } else { 0o700 }
+    }
+
+    /// The environment every task has, before anything of its own.
+    pub(super) fn base_environment(&self) -> Vec<(String, String)> {
+        let mut inherited: Vec<(String, String)> =
+            INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?))).collect();
+        if let Some(bin) = self.bin.as_ref().and_then(|bin| bin.to_str()) {
+            let path = env::var("PATH").map_or(bin.to_owned(), |path| format!("{bin}:{path}"));
+            inherited.retain(|(name, _)| name != "PATH");
+            inherited.push(("PATH".to_owned(), path));
+        }
+        inherited
+    }
+}

@@ -1,0 +1,55 @@
+//! Logs: on standard error, as JSON lines when nobody watches, for people when it is a terminal. `RUST_LOG` sets what is said.
+
+use std::fs::File;
+use std::io::{IsTerminal, Read, Seek, SeekFrom};
+use std::path::Path;
+use tracing_subscriber::EnvFilter;
+
+/// What is said without `RUST_LOG`.
+const DEFAULT: &str = "info";
+
+/// Starts logging. Called once, first thing.
+pub fn init() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    let to_stderr = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        to_stderr.init();
+    } else {
+        to_stderr.json().flatten_event(true).with_ansi(false).init();
+    }
+}
+
+/// An error and its causes on one line: `a: b: c`.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line
+}
+
+/// How long a log is, in bytes.
+pub fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |log| log.len())
+}
+
+/// The last lines of a log from a place on, for an error that they explain.
+pub fn last_lines(path: &Path, from: u64, count: usize) -> String {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut log| {
+        log.seek(SeekFrom::Start(from.min(length(path))))?;
+        log.read_to_end(&mut bytes)
+    });
+    if let Err(error) = read {
+        return format!("`{}` cannot be read: {error}", path.display());
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}

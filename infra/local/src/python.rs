@@ -1,0 +1,269 @@
+//! The Python environment of schedulers and workers: made once, kept for next time.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use rustix::fs::{FlockOperation, flock};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Written last: an environment without it was left half made.
+const COMPLETE: &str = ".complete";
+/// The oldest Python that the pinned packages run on.
+const OLDEST: (u32, u32) = (3, 10);
+/// So many of pip's last lines explain its failure.
+const LAST_LINES: usize = 12;
+
+/// What shall be in an environment, and where it is kept.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Requirements, as pip reads them.
+    pub requirements: Vec<String>,
+    /// The directory that holds environments, each under a name made of its requirements.
+    pub home: PathBuf,
+}
+
+impl Spec {
+    /// The official client, 2026.3.0, with a version of dask: what the gateway is tested with.
+    pub fn dask(version: &str, home: PathBuf) -> Self {
+        let requirements = [
+            "dask-gateway==2026.3.0".to_owned(),
+            format!("dask=={version}"),
+            format!("distributed=={version}"),
+            "bokeh>=3.1".to_owned(),
+            "numpy".to_owned(),
+            "aiohttp".to_owned(),
+        ];
+        Spec { requirements: requirements.to_vec(), home }
+    }
+
+    /// What `serve` and `demo` use: [`Spec::dask`] of the official pin, in the user's cache.
+    pub fn default_in_cache() -> Result<Self, PythonError> {
+        Ok(Spec::dask("2026.3.0", cache_dir().ok_or(PythonError::NoHome)?))
+    }
+
+    /// Where its environment is, made or not.
+    pub fn dir(&self) -> PathBuf {
+        let hash = digest(&SHA256, self.requirements.join("\n").as_bytes());
+        let hex: String = hash.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        self.home.join(format!("python-{hex}"))
+    }
+}
+
+/// `FAREGATE_CACHE_DIR`, or `faregate` in `XDG_CACHE_HOME`, or in `~/.cache`.
+fn cache_dir() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("FAREGATE_CACHE_DIR")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|dir| dir.join("faregate")))
+        .or_else(|| variable("HOME").map(|dir| dir.join(".cache/faregate")))
+}
+
+/// An environment that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PythonEnv {
+    dir: PathBuf,
+}
+
+impl PythonEnv {
+    /// An existing environment: a directory with `bin/dask` and `bin/python`.
+    pub fn existing(dir: &Path) -> Result<PythonEnv, PythonError> {
+        let env = PythonEnv {
+            dir: std::path::absolute(dir).map_err(|source| PythonError::Use { dir: dir.to_owned(), source })?,
+        };
+        for program in ["dask", "python"] {
+            if !env.bin().join(program).is_file() {
+                return Err(PythonError::Incomplete { dir: env.dir, program });
+            }
+        }
+        Ok(env)
+    }
+
+    /// The environment's directory, absolute.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its programs.
+    pub fn bin(&self) -> PathBuf {
+        self.dir.join("bin")
+    }
+
+    /// Its interpreter.
+    pub fn python(&self) -> PathBuf {
+        self.bin().join("python")
+    }
+}
+
+/// There is no environment to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum PythonError {
+    /// Nowhere to keep it.
+    #[error(
+        "there is no place to keep a Python environment: set `HOME` or `FAREGATE_CACHE_DIR`, or give one with `--python DIR`"
+    )]
+    NoHome,
+    /// The directory cannot be used.
+    #[error("the Python environment `{}` cannot be used", .dir.display())]
+    Use {
+        /// The directory.
+        dir: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not what `--python` needs.
+    #[error("the Python environment `{}` has no `bin/{program}`; install `dask-gateway`, `dask` and `distributed` there", .dir.display())]
+    Incomplete {
+        /// The directory.
+        dir: PathBuf,
+        /// What is missing.
+        program: &'static str,
+    },
+    /// No interpreter.
+    #[error("`python3` cannot be run; install Python {}.{} or later, or give an environment with `--python DIR`", OLDEST.0, OLDEST.1)]
+    NoPython(#[source] io::Error),
+    /// Too old an interpreter.
+    #[error("`python3` is version {found}, too old for the packages; install {}.{} or later, or give an environment with `--python DIR`", OLDEST.0, OLDEST.1)]
+    TooOld {
+        /// Its version.
+        found: String,
+    },
+    /// No `venv`, or it failed.
+    #[error("`python3 -m venv` failed (on Debian and Ubuntu it needs the package python3-venv):\n{output}")]
+    Venv {
+        /// What it said.
+        output: String,
+    },
+    /// A fault of ours.
+    #[error("the making of the Python environment broke off: {0}")]
+    Panicked(String),
+    /// pip failed.
+    #[error("`pip install` failed; its last lines:\n{output}")]
+    Pip {
+        /// What it said.
+        output: String,
+    },
+}
+
+/// The environment of a specification: as it is kept, or made now, which takes about a minute and needs a package index.
+/// `say` hears what is being done. Of several callers at once, in any processes, one makes it and the others wait. Blocks.
+pub fn ensure(spec: &Spec, say: &dyn Fn(&str)) -> Result<PythonEnv, PythonError> {
+    let dir = spec.dir();
+    let failed = |source| PythonError::Use { dir: dir.clone(), source };
+    std::fs::create_dir_all(&spec.home).map_err(failed)?;
+    let _lock = lock(&dir.with_extension("lock"), say).map_err(failed)?;
+    let kept = PythonEnv { dir: dir.clone() };
+    // an upgrade of the system's Python leaves a link to nowhere
+    if dir.join(COMPLETE).is_file() && kept.python().exists() {
+        return PythonEnv::existing(&dir);
+    }
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).map_err(failed)?;
+    }
+    check_version()?;
+    say("making a Python environment");
+    make_venv(&dir)?;
+    install(&kept, &spec.requirements, say)?;
+    let made = PythonEnv::existing(&dir)?;
+    std::fs::write(dir.join(COMPLETE), spec.requirements.join("\n")).map_err(failed)?;
+    Ok(made)
+}
+
+/// Held until it is dropped.
+fn lock(path: &Path, say: &dyn Fn(&str)) -> io::Result<File> {
+    let file = File::options().write(true).create(true).truncate(false).open(path)?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        say("waiting for another process that makes the same Python environment");
+        flock(&file, FlockOperation::LockExclusive)?;
+    }
+    Ok(file)
+}
+
+fn check_version() -> Result<(), PythonError> {
+    let script = "import sys; print('%d.%d' % sys.version_info[:2])";
+    let output =
+        Command::new("python3").args(["-c", script]).stdin(Stdio::null()).output().map_err(PythonError::NoPython)?;
+    let found = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let version = found.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+    if version.is_some_and(|version: (u32, u32)| version >= OLDEST) {
+        Ok(())
+    } else {
+        Err(PythonError::TooOld { found })
+    }
+}
+
+fn make_venv(dir: &Path) -> Result<(), PythonError> {
+    let output = Command::new("python3")
+        .args(["-m", "venv"])
+        .arg(dir)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(PythonError::NoPython)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(PythonError::Venv { output: String::from_utf8_lossy(&said).trim().to_owned() })
+}
+
+/// Runs pip, with both its outputs in one pipe, so that one reader hears all of it in order.
+fn install(env: &PythonEnv, requirements: &[String], say: &dyn Fn(&str)) -> Result<(), PythonError> {
+    let failed = |source| PythonError::Use { dir: env.dir.clone(), source };
+    let (reader, writer) = io::pipe().map_err(failed)?;
+    let mut command = Command::new(env.python());
+    command
+        .args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"])
+        .args(requirements)
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone().map_err(failed)?)
+        .stderr(writer);
+    let mut child = command.spawn().map_err(failed)?;
+    // our own copies of the pipe's end must go, or it never ends
+    drop(command);
+    let mut last = VecDeque::new();
+    for line in BufReader::new(reader).lines() {
+        let line = line.map_err(failed)?;
+        say(line.trim());
+        last.push_back(line);
+        if last.len() > LAST_LINES {
+            last.pop_front();
+        }
+    }
+    if child.wait().map_err(failed)?.success() {
+        Ok(())
+    } else {
+        Err(PythonError::Pip { output: last.into_iter().collect::<Vec<_>>().join("\n") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_requirements_are_another_environment() {
+        let home = PathBuf::from("/cache");
+        let dir = |version| Spec::dask(version, home.clone()).dir();
+        assert_ne!(dir("2026.3.0"), dir("2026.8.0"));
+        assert_eq!(dir("2026.3.0"), dir("2026.3.0"));
+    }
+
+    #[test]
+    fn a_directory_without_dask_is_refused_with_what_it_lacks() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let error = PythonEnv::existing(dir.path()).expect_err("refused").to_string();
+        assert!(error.contains("has no `bin/dask`"), "{error}");
+    }
+
+    #[test]
+    fn pips_last_lines_explain_its_failure_and_nothing_half_made_is_kept() {
+        let home = tempfile::tempdir().expect("a directory");
+        let missing = home.path().join("no-such-package.whl").display().to_string();
+        let spec = Spec { requirements: vec![missing.clone()], home: home.path().to_owned() };
+        match ensure(&spec, &|_| {}) {
+            Err(PythonError::Pip { output }) => assert!(output.contains("no-such-package"), "{output}"),
+            other => panic!("{other:?}"),
+        }
+        assert!(!spec.dir().join(COMPLETE).exists());
+    }
+}

@@ -1,0 +1,50 @@
+//! Limits of the configuration file, brought into the store, where limits can be edited too.
+//!
+//! The file has the last word about what it changed since the last start; what it did not change keeps the edits made meanwhile.
+
+use super::data_dir::{DataDir, write_private};
+use faregate::model::{Limits, Scope};
+use faregate::ports::{Store, StoreError};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+/// The limits were not brought in.
+#[derive(Debug, thiserror::Error)]
+pub enum LimitsError {
+    /// What was last brought in cannot be remembered.
+    #[error("the file `{}` cannot be used", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The store failed.
+    #[error("the configured limits were not stored")]
+    Store(#[from] StoreError),
+}
+
+/// Brings in what differs from the last time; repeated whole after a crash in between.
+pub async fn apply(data: &DataDir, store: &dyn Store, configured: &BTreeMap<Scope, Limits>) -> Result<(), LimitsError> {
+    let path = data.file("limits-from-config.json");
+    let failed = |source| LimitsError::File { path: path.clone(), source };
+    let last: BTreeMap<Scope, Limits> = match std::fs::read(&path) {
+        Ok(json) => serde_json::from_slice(&json).map_err(|error| failed(error.into()))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+        Err(error) => return Err(failed(error)),
+    };
+    if last == *configured {
+        return Ok(());
+    }
+    for (scope, limits) in configured {
+        if last.get(scope) != Some(limits) {
+            store.put_limits(scope, Some(limits)).await?;
+        }
+    }
+    for scope in last.keys().filter(|scope| !configured.contains_key(scope)) {
+        store.put_limits(scope, None).await?;
+    }
+    let json = serde_json::to_vec_pretty(configured).map_err(|error| failed(error.into()))?;
+    write_private(&path, &json).map_err(failed)
+}

@@ -1,0 +1,138 @@
+//! What runs beside the API for as long as the gateway does: the reconciler's workers, the launcher's events, the pass, the sweep.
+
+use super::data_dir::DataDir;
+use crate::launcher::ProcessLauncher;
+use crate::wakes::LocalWakes;
+use faregate::gateway::Gateway;
+use faregate::model::{ClusterName, Ms, TaskFacts};
+use faregate::ports::{Store, Wake, Wakes};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+/// Turns at once.
+const WORKERS: usize = 4;
+/// Between two sweeps.
+const SWEEP: Duration = Duration::from_secs(60);
+/// Between two removals of the files of clusters whose records are forgotten.
+const TIDY: Duration = Duration::from_secs(600);
+/// Tries of one event; what is still not taken in then, the sweep finds.
+const EVENT_TRIES: u32 = 8;
+
+/// What the loops work with.
+#[derive(Clone)]
+pub struct World {
+    /// The core.
+    pub gateway: Arc<Gateway>,
+    /// The queue.
+    pub wakes: Arc<LocalWakes>,
+    /// Records.
+    pub store: Arc<dyn Store>,
+    /// Tasks.
+    pub launcher: Arc<ProcessLauncher>,
+    /// Notified when somebody else has written to the store.
+    pub foreign: Arc<Notify>,
+}
+
+impl World {
+    /// How many clusters are not at rest, as far as the store can say.
+    pub async fn active(&self) -> usize {
+        self.store.active(None, 1000).await.map_or(0, |page| page.items.len())
+    }
+}
+
+/// Starts all of them; they end when the set is dropped.
+pub fn start(world: &World, data: &DataDir, check_period: Duration, since: Ms) -> JoinSet<()> {
+    let mut loops = JoinSet::new();
+    for _ in 0..WORKERS {
+        loops.spawn(reconcile(world.clone()));
+    }
+    // listening before the first look, so that nothing falls in between
+    loops.spawn(take_events(world.gateway.clone(), world.launcher.events()));
+    loops.spawn(pass(world.clone(), check_period, since));
+    loops.spawn(sweep(world.wakes.clone()));
+    loops.spawn(tidy(world.clone(), data.file("clusters")));
+    loops
+}
+
+/// Takes one wake after the other. A turn is a task of its own, so that its panic is a failed turn.
+async fn reconcile(world: World) {
+    loop {
+        let wake = world.wakes.next().await;
+        let turn = tokio::spawn({
+            let (gateway, wake) = (world.gateway.clone(), wake.clone());
+            async move { gateway.turn(&wake).await }
+        });
+        let well = match turn.await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(?wake, error = crate::logs::chain(&error), "a turn failed; it is taken again");
+                false
+            }
+            Err(panic) => {
+                tracing::error!(?wake, %panic, "a turn panicked; it is taken again");
+                false
+            }
+        };
+        world.wakes.done(wake, well);
+    }
+}
+
+async fn take_events(gateway: Arc<Gateway>, mut events: mpsc::UnboundedReceiver<TaskFacts>) {
+    while let Some(facts) = events.recv().await {
+        let mut tries = 0;
+        while let Err(error) = gateway.task_event(&facts).await {
+            tries += 1;
+            if tries == EVENT_TRIES {
+                tracing::error!(task = %facts.id, %error, "an event was not taken in; the sweep will find what it was about");
+                break;
+            }
+            sleep(Duration::from_millis(50 << tries)).await;
+        }
+    }
+}
+
+/// Looks at everything that is active: at once, then regularly, and whenever somebody else has written to the store.
+async fn pass(world: World, period: Duration, since: Ms) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! { _ = ticks.tick() => {}, () = world.foreign.notified() => {} }
+        match world.gateway.pass(since).await {
+            Ok(report) => tracing::trace!(?report, "pass"),
+            Err(error) => tracing::error!(%error, "a pass failed"),
+        }
+    }
+}
+
+async fn sweep(wakes: Arc<LocalWakes>) {
+    let mut ticks = interval(SWEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        // the local queue takes everything
+        let _ = wakes.wake(Wake::Sweep { cursor: None }, 0).await;
+    }
+}
+
+/// Removes files and logs of clusters whose records are forgotten.
+async fn tidy(world: World, clusters: std::path::PathBuf) {
+    let mut ticks = interval(TIDY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Ok(entries) = std::fs::read_dir(&clusters) else { continue };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<ClusterName>().ok());
+        for name in names {
+            // a record is there before its files are: without one, it is past
+            if !matches!(world.store.cluster(&name).await, Ok(None)) {
+                continue;
+            }
+            if let Err(error) = world.launcher.forget(&name).await {
+                tracing::warn!(cluster = %name, %error, "the files of a forgotten cluster were not removed");
+            }
+        }
+    }
+}

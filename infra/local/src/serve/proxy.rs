@@ -1,0 +1,266 @@
+//! The proxy's process: started or taken over, watched, brought back. It outlives the gateway, because whoever ends a relay cancels
+//! the computations of those who wait behind it.
+
+use super::data_dir::{DataDir, write_private};
+use super::free_port::free_port;
+use crate::config::{Config, Settings};
+use crate::logs::{last_lines, length};
+use faregate_proxy::control::{ProxyInfo, ProxySpec, running};
+use faregate_proxy::{Api, ProxyConfig, Timeouts, TlsFiles};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::OpenOptions;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Between two looks at a proxy.
+const LOOK: Duration = Duration::from_millis(100);
+/// A proxy that was started listens within this time.
+const START: Duration = Duration::from_secs(20);
+/// A proxy that was told to stop is killed after this time.
+const STOP: Duration = Duration::from_secs(10);
+/// Before a start that failed is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+/// Other free ports are tried when one was taken in the meantime.
+const PORTS: u32 = 5;
+/// A log longer than this many bytes is put aside before the next start.
+const LONG_LOG: u64 = 16 << 20;
+
+/// The proxy is not running.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// A file of the data directory failed.
+    #[error("the proxy's file `{}` cannot be used", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The process was not started.
+    #[error("the proxy's process cannot be started")]
+    Spawn(#[source] io::Error),
+    /// It ended at once.
+    #[error("the proxy ended at its start: {0}")]
+    Ended(String),
+    /// It never listened.
+    #[error("the proxy did not listen within {} seconds; `{}` may say why", START.as_secs(), .0.display())]
+    Late(PathBuf),
+    /// No free port.
+    #[error("there is no free port at {0}")]
+    NoPort(std::net::IpAddr),
+    /// Told to stop, and killed, it still runs.
+    #[error("the proxy (process {0}) does not stop")]
+    Unstoppable(i32),
+}
+
+/// A proxy that serves.
+pub struct Proxy {
+    dir: PathBuf,
+    /// With every port resolved: what a proxy is brought back with.
+    spec: ProxySpec,
+    /// Its process, if it is our child.
+    child: Option<Child>,
+}
+
+impl Proxy {
+    /// Takes over the proxy that runs for this data directory if it serves what is configured; else starts one.
+    pub async fn open(data: &DataDir, config: &Config) -> Result<Proxy, ProxyError> {
+        let spec_path = data.file("proxy-spec.json");
+        let before = std::fs::read(&spec_path).ok().and_then(|json| serde_json::from_slice::<ProxySpec>(&json).ok());
+        let kept = before.and_then(|spec| spec.internal_address).map_or(0, |address| address.port());
+        let wanted = wanted(data, &config.gateway, kept);
+        let mut proxy = Proxy { dir: data.path().to_owned(), spec: wanted, child: None };
+        if let Some(info) = running(&proxy.dir) {
+            if info.serves(&proxy.spec) {
+                tracing::info!(pid = info.pid, address = %info.address, version = info.version, "the proxy that runs is taken over");
+                proxy.resolve(&info);
+                proxy.write_spec()?;
+                return Ok(proxy);
+            }
+            tracing::warn!(
+                pid = info.pid,
+                "the configuration of the proxy has changed: it is restarted, and clients must reconnect"
+            );
+            end(&proxy.dir, info).await?;
+        }
+        proxy.start_anywhere().await?;
+        Ok(proxy)
+    }
+
+    /// The public address.
+    pub fn address(&self) -> SocketAddr {
+        self.spec.address
+    }
+
+    /// Where schedulers reach the API, prefix included.
+    pub fn api_url(&self) -> String {
+        let address = self.spec.internal_address.unwrap_or(self.spec.address);
+        format!("http://{address}{}/api", self.spec.config.prefix)
+    }
+
+    /// Brings the proxy back whenever it ends, at the same addresses. Runs until it is dropped.
+    pub async fn watch(&mut self) {
+        loop {
+            sleep(LOOK).await;
+            if running(&self.dir).is_some() {
+                continue;
+            }
+            tracing::warn!("the proxy has ended; it is started again");
+            self.reap();
+            while let Err(error) = self.start().await {
+                tracing::error!(
+                    error = crate::logs::chain(&error),
+                    "the proxy could not be started; it is tried again"
+                );
+                sleep(RETRY).await;
+            }
+        }
+    }
+
+    /// Stops the proxy, and waits for its end. With `for_good` no scheduler is left that knows its address: the next one may have
+    /// another.
+    pub async fn stop(mut self, for_good: bool) -> Result<(), ProxyError> {
+        if let Some(info) = running(&self.dir) {
+            end(&self.dir, info).await?;
+        }
+        self.reap();
+        let path = self.dir.join("proxy-spec.json");
+        if for_good && let Err(source) = std::fs::remove_file(&path) {
+            return Err(ProxyError::File { path, source });
+        }
+        Ok(())
+    }
+
+    /// Starts with ports of our choice where none are given; another one when somebody else was quicker.
+    async fn start_anywhere(&mut self) -> Result<(), ProxyError> {
+        let wanted = self.spec.clone();
+        let mut tries = 0;
+        loop {
+            for address in
+                [Some(&mut self.spec.address), self.spec.relay_address.as_mut(), self.spec.internal_address.as_mut()]
+            {
+                if let Some(address) = address.filter(|address| address.port() == 0) {
+                    address.set_port(free_port(address.ip()).ok_or(ProxyError::NoPort(address.ip()))?);
+                }
+            }
+            let free = self.spec == wanted;
+            match self.start().await {
+                Err(ProxyError::Ended(_)) if !free && tries < PORTS => {
+                    tries += 1;
+                    self.spec = wanted.clone();
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn start(&mut self) -> Result<(), ProxyError> {
+        self.write_spec()?;
+        let log = self.dir.join("proxy.log");
+        let before = length(&log);
+        let mut child = spawn(&self.dir.join("proxy-spec.json"), &log)?;
+        let deadline = Instant::now() + START;
+        loop {
+            if let Some(info) = running(&self.dir).filter(|info| u32::try_from(info.pid) == Ok(child.id())) {
+                tracing::info!(pid = info.pid, address = %info.address, "the proxy serves");
+                self.resolve(&info);
+                self.child = Some(child);
+                return Ok(());
+            }
+            if let Ok(Some(_)) = child.try_wait() {
+                let said = last_lines(&log, before, 5);
+                return Err(ProxyError::Ended(said.trim_start_matches("faregate: ").to_owned()));
+            }
+            if Instant::now() > deadline {
+                // unable to listen, it is of no use, and must not begin to listen later
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(ProxyError::Late(log));
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn resolve(&mut self, info: &ProxyInfo) {
+        self.spec.address = info.address;
+        self.spec.relay_address = info.relay_address;
+        self.spec.internal_address = info.internal_address;
+    }
+
+    fn write_spec(&self) -> Result<(), ProxyError> {
+        let path = self.dir.join("proxy-spec.json");
+        let json = serde_json::to_vec_pretty(&self.spec).map_err(io::Error::from);
+        json.and_then(|json| write_private(&path, &json)).map_err(|source| ProxyError::File { path, source })
+    }
+
+    /// Lets go of a child that has ended.
+    fn reap(&mut self) {
+        if let Some(child) = &mut self.child
+            && !matches!(child.try_wait(), Ok(None))
+        {
+            self.child = None;
+        }
+    }
+}
+
+/// What the configuration asks for. `internal` is the port that schedulers were told, 0 at the first start.
+fn wanted(data: &DataDir, settings: &Settings, internal: u16) -> ProxySpec {
+    let tls = settings.tls_cert.clone().zip(settings.tls_key.clone());
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    ProxySpec {
+        data_dir: data.path().to_owned(),
+        address: settings.address,
+        relay_address: settings.proxy_address,
+        internal_address: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, internal))),
+        config: ProxyConfig {
+            prefix: settings.prefix.clone(),
+            api: Api::Unix(data.file("gateway.sock")),
+            keys: data.file("keys.json"),
+            tls: tls.map(|(cert, key)| TlsFiles { cert: absolute(cert), key: absolute(key) }),
+            sign_in: settings.dashboard_sign_in,
+            timeouts: Timeouts::default(),
+        },
+    }
+}
+
+/// This very program (found by the kernel, also after an upgrade has replaced its file) as a proxy. It leaves our session by itself.
+fn spawn(spec: &Path, log: &Path) -> Result<Child, ProxyError> {
+    let failed = |source| ProxyError::File { path: log.to_owned(), source };
+    if std::fs::metadata(log).is_ok_and(|log| log.len() > LONG_LOG) {
+        std::fs::rename(log, log.with_extension("log.1")).map_err(failed)?;
+    }
+    let output = OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(failed)?;
+    Command::new("/proc/self/exe")
+        .arg("proxy")
+        .arg("--spec")
+        .arg(spec)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().map_err(failed)?)
+        .stderr(output)
+        .spawn()
+        .map_err(ProxyError::Spawn)
+}
+
+/// Ends a proxy: asks first, then does not ask.
+async fn end(dir: &Path, info: ProxyInfo) -> Result<(), ProxyError> {
+    let gone = || running(dir).is_none_or(|now| (now.pid, now.started) != (info.pid, info.started));
+    for signal in [Signal::TERM, Signal::KILL] {
+        if let Some(pid) = Pid::from_raw(info.pid).filter(|_| !gone()) {
+            // an error says that it is gone already
+            let _ = kill_process(pid, signal);
+        }
+        let deadline = Instant::now() + STOP;
+        while Instant::now() < deadline {
+            if gone() {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+    Err(ProxyError::Unstoppable(info.pid))
+}

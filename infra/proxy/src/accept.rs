@@ -1,0 +1,119 @@
+//! Accepting, also at the limit of file descriptors: the new are refused, the old are kept.
+
+use rustix::io::Errno;
+use rustix::net::sockopt;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpStream};
+
+/// How many descriptors this process may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DescriptorLimit(Option<u64>);
+
+impl DescriptorLimit {
+    /// Public connections get descriptors below this number only (the kernel gives out the lowest one that is free).
+    /// The rest, 32 or a quarter, is for the gateway: a flood of clients must not keep heartbeats out.
+    pub(crate) fn public_ceiling(self) -> Option<i32> {
+        self.0.map(|limit| i32::try_from(limit - (limit / 4).min(32)).unwrap_or(i32::MAX))
+    }
+}
+
+/// Raises the soft limit of open files to the hard one, and says what it is now.
+pub(crate) fn raise_descriptor_limit() -> DescriptorLimit {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => DescriptorLimit(maximum),
+        Err(error) => {
+            tracing::warn!(%error, ?current, ?maximum, "the limit of open files cannot be raised");
+            DescriptorLimit(current)
+        }
+    }
+}
+
+/// Accepts for ever. Connections inherit what is set on the listener: no delay, and keep-alive probes, so that a
+/// peer that vanished without a word is noticed after about twelve minutes, and no middlebox forgets an idle relay.
+pub(crate) async fn serve(listener: TcpListener, ceiling: Option<i32>, mut connected: impl FnMut(TcpStream)) {
+    if let Err(error) = tune(&listener) {
+        tracing::warn!(%error, "the listener's socket options cannot be set");
+    }
+    let mut spare = Spare::new();
+    let mut refused = Refused::default();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) if ceiling.is_some_and(|ceiling| stream.as_raw_fd() >= ceiling) => refused.one(),
+            Ok((stream, _)) => connected(stream),
+            Err(error) if is_out_of_descriptors(&error) => {
+                refused.one();
+                spare.refuse_one(&listener).await;
+            }
+            // Of the connection, not of the listener: it was reset while it waited, for example.
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "accept failed; trying again");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+/// Socket options of every connection.
+pub(crate) fn tune(socket: impl rustix::fd::AsFd) -> Result<(), Errno> {
+    let socket = socket.as_fd();
+    sockopt::set_tcp_nodelay(socket, true)?;
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, Duration::from_secs(120))?;
+    sockopt::set_tcp_keepintvl(socket, Duration::from_secs(30))?;
+    sockopt::set_tcp_keepcnt(socket, 20)
+}
+
+/// A descriptor held back: given up for a moment, it lets a connection be accepted in order to be closed. Without it,
+/// the connection would stay in the queue and `accept` fail in a loop.
+struct Spare(Option<File>);
+
+impl Spare {
+    fn new() -> Self {
+        Spare(File::open("/dev/null").ok())
+    }
+
+    async fn refuse_one(&mut self, listener: &TcpListener) {
+        self.0 = None;
+        // Never waits for a connection: the one that could not be accepted is there, or has gone.
+        let accepted = tokio::time::timeout(Duration::from_millis(1), listener.accept()).await;
+        drop(accepted);
+        *self = Spare::new();
+        if self.0.is_none() {
+            // Another thread was faster. Nothing can be refused until something closes.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Logs a flood of refusals as a line every ten seconds.
+#[derive(Default)]
+struct Refused {
+    count: u64,
+    logged: Option<Instant>,
+}
+
+impl Refused {
+    fn one(&mut self) {
+        self.count += 1;
+        if self.logged.is_none_or(|at| at.elapsed() > Duration::from_secs(10)) {
+            tracing::warn!(refused = self.count, "the limit of open files is reached: new connections are refused");
+            *self = Refused { count: 0, logged: Some(Instant::now()) };
+        }
+    }
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let errno = error.raw_os_error();
+    [Errno::MFILE, Errno::NFILE].iter().any(|e| Some(e.raw_os_error()) == errno)
+}
+
+fn is_of_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,100 @@
+//! What the caller decides.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// Where the gateway's API is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Api {
+    /// HTTP/1.1 over a Unix socket at this path.
+    Unix(PathBuf),
+}
+
+/// A certificate and its private key. Both are read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsFiles {
+    /// Certificate chain, PEM, the server's own first.
+    pub cert: PathBuf,
+    /// Private key, PEM.
+    pub key: PathBuf,
+}
+
+/// Time limits. None applies to an established relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Timeouts {
+    /// From a connection's start until its ClientHello, or the head of its first request, is complete.
+    pub handshake_ms: u64,
+    /// For a connection to a scheduler or a dashboard.
+    pub connect_ms: u64,
+    /// How long an HTTP connection may wait for its next request.
+    pub keep_alive_ms: u64,
+    /// How long a request waits for a gateway that is away.
+    pub gateway_wait_ms: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts { handshake_ms: 10_000, connect_ms: 10_000, keep_alive_ms: 75_000, gateway_wait_ms: 2_000 }
+    }
+}
+
+impl Timeouts {
+    pub(crate) fn handshake(&self) -> Duration {
+        Duration::from_millis(self.handshake_ms)
+    }
+
+    pub(crate) fn connect(&self) -> Duration {
+        Duration::from_millis(self.connect_ms)
+    }
+}
+
+/// How to serve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProxyConfig {
+    /// The path everything is served under: empty, or like `/services/dask-gateway`.
+    #[serde(default)]
+    pub prefix: String,
+    /// Where the API is.
+    pub api: Api,
+    /// The file that holds the gateway's [`faregate::model::KeyRing`] as JSON. Read again when it changes.
+    pub keys: PathBuf,
+    /// With it the public port speaks HTTPS, and plain HTTP is refused there.
+    #[serde(default)]
+    pub tls: Option<TlsFiles>,
+    /// Dashboards ask for sign-in (at the gateway) instead of carrying their key in the path.
+    #[serde(default)]
+    pub sign_in: bool,
+    /// Time limits.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+}
+
+/// The sockets, bound by the caller.
+#[derive(Debug)]
+pub struct Listeners {
+    /// HTTP, HTTPS, dashboards and the relay.
+    pub public: TcpListener,
+    /// The relay alone.
+    pub relay: Option<TcpListener>,
+    /// The API alone, always plain HTTP: for schedulers of the same machine.
+    pub internal: Option<TcpListener>,
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Malformed prefix.
+    #[error("`prefix` must be empty, or start with `/` and not end with it; it is `{0}`")]
+    Prefix(String),
+    /// Missing or malformed key ring.
+    #[error("the key ring cannot be used: {0}")]
+    Keys(String),
+    /// Missing or malformed certificate or key.
+    #[error("`tls_cert` and `tls_key` cannot be used: {0}")]
+    Tls(String),
+}

@@ -1,0 +1,174 @@
+//! The way to the gateway: HTTP over a Unix socket, on connections that are kept.
+
+use super::answer::{Answer, AnswerBody, refuse};
+use super::headers;
+use crate::config::Api;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
+use http_body_util::{Either, Empty};
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::time::{Instant, sleep};
+
+/// Connections kept, and for how long: shorter than any server keeps its side.
+const KEEP: usize = 64;
+const KEEP_FOR: Duration = Duration::from_secs(15);
+
+type Outgoing = Either<Incoming, Empty<Bytes>>;
+type Sender = SendRequest<Outgoing>;
+
+/// The gateway's API, and the idle connections to it, oldest first.
+pub(super) struct Gateway {
+    api: Api,
+    wait: Duration,
+    idle: Mutex<VecDeque<(Instant, Sender)>>,
+}
+
+/// A connection in use. Dropped, it closes.
+pub(super) struct Lease {
+    gateway: Arc<Gateway>,
+    sender: Sender,
+}
+
+impl Lease {
+    /// The answer was read to its end: the connection is free.
+    pub(super) fn give_back(self) {
+        let mut idle = self.gateway.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < KEEP {
+            idle.push_back((Instant::now(), self.sender));
+        }
+    }
+}
+
+/// The gateway could not be asked, or went away before it answered.
+#[derive(Debug, thiserror::Error)]
+enum Away {
+    #[error("cannot connect to the gateway")]
+    Connect(#[source] io::Error),
+    #[error("the connection to the gateway failed")]
+    Request(#[source] hyper::Error),
+}
+
+impl Gateway {
+    pub(super) fn new(api: Api, wait: Duration) -> Self {
+        Gateway { api, wait, idle: Mutex::default() }
+    }
+
+    /// Passes a request on, its path as it was sent, and the answer back.
+    pub(super) async fn forward(self: &Arc<Self>, request: Request<Incoming>, scheme: HeaderValue) -> Answer {
+        let (mut head, body) = request.into_parts();
+        headers::remove_hop_by_hop(&mut head.headers);
+        // Answered by our own server when the gateway starts to read the body.
+        head.headers.remove(header::EXPECT);
+        head.headers.insert(HeaderName::from_static("x-forwarded-proto"), scheme);
+        head.version = Version::HTTP_11;
+        if let (Some(target), Some(_)) = (head.uri.path_and_query(), head.uri.authority()) {
+            if let (false, Some(Ok(host))) =
+                (head.headers.contains_key(header::HOST), head.uri.authority().map(|a| a.as_str().parse()))
+            {
+                head.headers.insert(header::HOST, host);
+            }
+            head.uri = Uri::from(target.clone());
+        }
+        let body = if body.is_end_stream() { Either::Right(Empty::new()) } else { Either::Left(body) };
+        match self.send(Request::from_parts(head, body)).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, source, "a request was not answered");
+                let mut answer = refuse(StatusCode::SERVICE_UNAVAILABLE, "the gateway is restarting; try again");
+                answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                answer
+            }
+        }
+    }
+
+    /// Tries again while the gateway is away, as long as it cannot have seen the request, or seeing it twice does
+    /// no harm.
+    async fn send(self: &Arc<Self>, mut request: Request<Outgoing>) -> Result<Answer, Away> {
+        let deadline = Instant::now() + self.wait;
+        loop {
+            let copy = repeatable(&request);
+            let mut sender = match self.kept().await {
+                Some(sender) => sender,
+                None => self.connect(deadline).await?,
+            };
+            match sender.try_send_request(request).await {
+                Ok(answer) => {
+                    let (mut head, body) = answer.into_parts();
+                    headers::remove_hop_by_hop(&mut head.headers);
+                    let lease = Lease { gateway: self.clone(), sender };
+                    let body = if body.is_end_stream() {
+                        lease.give_back();
+                        AnswerBody::Gateway(body, None)
+                    } else {
+                        AnswerBody::Gateway(body, Some(lease))
+                    };
+                    return Ok(Answer::from_parts(head, body));
+                }
+                Err(mut failed) => match failed.take_message().or(copy) {
+                    Some(again) if Instant::now() < deadline => request = again,
+                    _ => return Err(Away::Request(failed.into_error())),
+                },
+            }
+        }
+    }
+
+    /// A kept connection that still works, the youngest first.
+    async fn kept(&self) -> Option<Sender> {
+        loop {
+            let (since, mut sender) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop_back()?;
+            if since.elapsed() > KEEP_FOR {
+                // So are all others.
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                return None;
+            }
+            if sender.ready().await.is_ok() {
+                return Some(sender);
+            }
+        }
+    }
+
+    async fn connect(&self, deadline: Instant) -> Result<Sender, Away> {
+        let Api::Unix(path) = &self.api;
+        let stream = connect_unix(path, deadline).await.map_err(Away::Connect)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Away::Request)?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection to the gateway broke");
+            }
+        });
+        Ok(sender)
+    }
+}
+
+/// Until `deadline` a gateway that is not there may come back.
+async fn connect_unix(path: &Path, deadline: Instant) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(20)).await,
+            result => return result,
+        }
+    }
+}
+
+/// The same request once more, when it has no body and repeating it changes nothing.
+fn repeatable(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
+    let harmless = [Method::GET, Method::HEAD, Method::OPTIONS, Method::DELETE].contains(request.method());
+    if !harmless || matches!(request.body(), Either::Left(_)) {
+        return None;
+    }
+    let mut copy = Request::new(Either::Right(Empty::new()));
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
+}

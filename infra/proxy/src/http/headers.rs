@@ -1,0 +1,92 @@
+//! Headers that end at a proxy.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+/// Removes what speaks of the connection, not of the message (RFC 9110, section 7.6.1).
+pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        let named: Vec<HeaderName> = tokens(headers, header::CONNECTION).filter_map(|name| name.parse().ok()).collect();
+        for name in named {
+            headers.remove(name);
+        }
+        headers.remove(header::CONNECTION);
+    }
+    for name in [header::TE, header::TRAILER, header::TRANSFER_ENCODING, header::UPGRADE, header::PROXY_AUTHORIZATION] {
+        headers.remove(name);
+    }
+    headers.remove("keep-alive");
+    headers.remove("proxy-connection");
+}
+
+/// Is a WebSocket asked for, or granted?
+pub(super) fn is_websocket(headers: &HeaderMap) -> bool {
+    let has = |name, token: &str| tokens(headers, name).any(|t| t.eq_ignore_ascii_case(token));
+    has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket")
+}
+
+/// Says that a WebSocket is asked for, or granted.
+pub(super) fn set_websocket(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+/// Was this sent by a script, a frame or an image of a web page? Browsers say so in a header no page can change.
+///
+/// Dashboards are made by clusters' owners and share the gateway's origin: without this a dashboard could call the API
+/// with the session cookie of whoever looks at it.
+pub(super) fn is_from_a_page(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site != "none")
+}
+
+/// The values of all cookies of that name: browsers send one for every path that matches.
+pub(super) fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(move |pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect()
+    }
+
+    #[test]
+    fn what_the_connection_header_names_is_removed_too() {
+        let mut all = headers(&[
+            ("connection", "keep-alive, X-Mine"),
+            ("x-mine", "1"),
+            ("keep-alive", "timeout=5"),
+            ("transfer-encoding", "chunked"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+            ("proxy-authorization", "Basic x"),
+            ("accept", "*/*"),
+        ]);
+        remove_hop_by_hop(&mut all);
+        assert_eq!(all, headers(&[("accept", "*/*")]));
+    }
+
+    #[test]
+    fn only_a_websocket_is_an_upgrade() {
+        assert!(is_websocket(&headers(&[("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")])));
+        assert!(!is_websocket(&headers(&[("connection", "Upgrade"), ("upgrade", "h2c")])));
+        assert!(!is_websocket(&headers(&[("upgrade", "websocket")])));
+    }
+
+    #[test]
+    fn every_cookie_of_the_name_counts() {
+        let all = headers(&[("cookie", "a=1; key=x;key=y"), ("cookie", "keys=no; key=z")]);
+        assert_eq!(cookies(&all, "key").collect::<Vec<_>>(), ["x", "y", "z"]);
+    }
+}
