@@ -13,6 +13,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -233,6 +234,7 @@ fn spawn(spec: &Path, log: &Path) -> Result<Child, ProxyError> {
     }
     let output = OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(failed)?;
     Command::new("/proc/self/exe")
+        .arg0("faregate")
         .arg("proxy")
         .arg("--spec")
         .arg(spec)
