@@ -186,7 +186,7 @@ pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-        cargo.args(["build", "-p", "faregate-local", "--bin", "faregate", "--message-format=json-render-diagnostics"]);
+        cargo.args(["build", "--workspace", "--bin", "faregate", "--message-format=json-render-diagnostics"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }

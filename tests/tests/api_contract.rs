@@ -5,7 +5,9 @@ use faregate::model::{ClusterConfig, Limits, Policy};
 use faregate::ports::Question;
 use faregate_tests::api::{Api, Setup, heartbeat, options};
 use serde_json::{Value, json};
+use std::future::IntoFuture;
 use std::sync::atomic::Ordering;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn keys(report: &Value) -> Vec<&str> {
     report.as_object().unwrap().keys().map(String::as_str).collect()
@@ -466,7 +468,7 @@ async fn everything_is_served_below_a_prefix_and_routes_are_relative_to_it() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_gone_is_a_503_without_details_of_anyones_cluster() {
+async fn a_store_that_is_gone_is_a_503_with_a_sentence() {
     let api = Api::new().await;
     let name = api.running("alice").await;
     api.lose_the_store();
@@ -479,4 +481,36 @@ async fn a_store_that_is_gone_is_a_503_without_details_of_anyones_cluster() {
         assert_eq!(answer.status, 503);
         answer.error();
     }
+}
+
+#[tokio::test]
+async fn on_a_real_connection_a_refused_body_of_any_size_gets_its_answer_and_the_connection_lives_on() {
+    let api = Api::new().await;
+    let name = api.running("alice").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(axum::serve(listener, api.router.clone()).into_future());
+    let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    let large = " ".repeat(8 << 20);
+    for (authorization, body, status) in [
+        ("X: y", large.as_str(), "401"),
+        ("X: y", "{\"count\": 1}", "401"),
+        ("Authorization: Basic YWxpY2U6eA==", large.as_str(), "422"),
+        ("Authorization: Basic YWxpY2U6eA==", "{\"count\": 1}", "200"),
+    ] {
+        let head = format!(
+            "POST /api/v1/clusters/{name}/scale HTTP/1.1\r\nHost: x\r\n{authorization}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        connection.write_all(head.as_bytes()).await.unwrap();
+        connection.write_all(body.as_bytes()).await.unwrap();
+        // every answer of this path is one JSON object, in braces
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}") {
+            assert_ne!(connection.read_buf(&mut answer).await.unwrap(), 0, "closed after {answer:?}");
+        }
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    server.abort();
 }
