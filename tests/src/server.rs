@@ -126,7 +126,8 @@ impl Server {
             .arg("--config")
             .arg(self.dir.path().join("faregate.toml"))
             .arg("--python")
-            .arg(self.python.dir());
+            .arg(self.python.dir())
+            .env("RUST_LOG", "info");
         command
     }
 
@@ -193,7 +194,7 @@ pub fn binary() -> &'static Path {
         assert!(output.status.success(), "the binary does not build");
         let messages = String::from_utf8(output.stdout).unwrap();
         let built = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let executable = built.filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?))).last();
-        executable.expect("cargo names the binary it has built")
+        let executables = built.filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)));
+        executables.reduce(|_, last| last).expect("cargo names the binary it has built")
     })
 }

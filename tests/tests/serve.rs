@@ -1,4 +1,5 @@
 //! The process `faregate serve`: its start, its proxy, its end.
+#![allow(clippy::unwrap_used)]
 
 use faregate_tests::server::{Server, eventually};
 use rustix::process::{Pid, Signal, kill_process};

@@ -110,7 +110,7 @@ async fn serve(config: Config) -> Result<(), ServeError> {
 
     let failed = tokio::select! {
         ended = &mut server => Some(ended.unwrap_or_else(|panic| Err(io::Error::other(panic)))),
-        () = proxy.watch() => None,
+        never = proxy.watch() => match never {},
         () = signals.next() => None,
     };
     if let Some(ended) = failed {
@@ -123,7 +123,7 @@ async fn serve(config: Config) -> Result<(), ServeError> {
         let stop_time = period(config.gateway.sigint_timeout_ms + config.gateway.sigterm_timeout_ms);
         left = tokio::select! {
             left = shutdown::stop_clusters(&built.world, stop_time) => left,
-            () = proxy.watch() => 0,
+            never = proxy.watch() => match never {},
             () = signals.next() => built.world.active().await,
         };
     }
@@ -135,6 +135,7 @@ async fn serve(config: Config) -> Result<(), ServeError> {
         proxy.stop(left == 0).await?;
     }
     let _ = std::fs::remove_file(&socket);
+    tracing::info!(clusters = left, "the gateway has stopped");
     if left > 0 { Err(ServeError::Restless(left)) } else { Ok(()) }
 }
 
