@@ -61,8 +61,7 @@ impl Gateway {
         if self.is_too_large(content) {
             // applied first, then the digest: a crash between the two only applies it again
             let none = BTreeSet::new;
-            heartbeat.content =
-                Some(Content { active: none(), closing: none(), closed: none(), ..content.clone() });
+            heartbeat.content = Some(Content { active: none(), closing: none(), closed: none(), ..content.clone() });
             let Some(unknown) = self.apply(&heartbeat, &mut version, content).await? else { return Ok(false) };
             heartbeat.unknown = unknown;
         }

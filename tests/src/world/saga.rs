@@ -56,9 +56,7 @@ impl State {
             ReasonCode::SchedulerStartFailed | ReasonCode::SchedulerStartTimeout => {
                 saga.schedulers_died > 0 || outage || shut
             }
-            ReasonCode::HeartbeatTimeout => {
-                saga.hung || saga.schedulers_died > 0 || self.is_cut_off_alone()
-            }
+            ReasonCode::HeartbeatTimeout => saga.hung || saga.schedulers_died > 0 || self.is_cut_off_alone(),
             ReasonCode::WorkerStartFailed => saga.failed_workers + late_workers >= limit || saga.hung,
             ReasonCode::IdleTimeout => self.was_idle(name),
             _ => false,

@@ -143,7 +143,8 @@ impl State {
     fn minute(&mut self) {
         self.after(60 * S, Event::Whim(Whim::Minute));
         self.check_promptness();
-        let passes = if self.fault(100) || self.is_within(self.setup.no_passes) { 0 } else { 1 + u32::from(self.fault(150)) };
+        let passes =
+            if self.fault(100) || self.is_within(self.setup.no_passes) { 0 } else { 1 + u32::from(self.fault(150)) };
         for _ in 0..passes {
             let at = self.dice.below(5 * S);
             self.after(at, Event::Start(Work::Pass));
