@@ -38,7 +38,8 @@ pub struct World {
 impl World {
     /// How many clusters are not at rest, as far as the store can say.
     pub async fn active(&self) -> usize {
-        self.store.active(None, 1000).await.map_or(0, |page| page.items.len())
+        let rows = self.store.active(None, 1000).await.map_or_else(|_| Vec::new(), |page| page.items);
+        rows.iter().filter(|row| !row.cluster.status.is_ended()).count()
     }
 }
 
