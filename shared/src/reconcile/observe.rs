@@ -51,7 +51,12 @@ impl Draft<'_> {
         let mut room = self.room();
         for task in self.tasks.iter_mut().map(|t| &mut t.now).filter(|t| !t.settled) {
             let was = task.clone();
-            let first = observe(task, content, now, policy);
+            let mut first = observe(task, content, now, policy);
+            // a large content named it before it had a record
+            if task.registered_at.is_none() && self.heartbeat.unknown.contains(&task.facts.id.worker_name()) {
+                task.registered_at = Some(now);
+                first = true;
+            }
             if *task == was {
                 continue;
             }
