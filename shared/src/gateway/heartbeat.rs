@@ -101,9 +101,7 @@ impl Gateway {
         for Stored { value, version } in children.tasks {
             unknown.remove(&value.facts.id.worker_name());
             let mut task: Task = value.clone();
-            if !task.settled {
-                observe(&mut task, content, now, self.policy());
-            }
+            observe(&mut task, content, now, self.policy());
             if task != value {
                 writes.push(Write::Put { record: Record::Task(task), expect: Expect::Version(version) });
             }

@@ -64,6 +64,9 @@ pub fn run(seed: u64, rules: Rules, trace: bool) -> Outcome {
 /// The same, of a world that is made to measure.
 pub fn live(setup: Setup, trace: bool) -> Outcome {
     let seed = setup.seed;
+    if trace {
+        println!("{setup:#?}");
+    }
     let world = Arc::new(World { state: Mutex::new(State::new(setup, trace)) });
     lock(&world.state).plan();
     let mut executor = Executor::default();

@@ -99,6 +99,9 @@ impl State {
             }
             Some(_) => {}
         }
+        if cluster.worker_failures > 0 {
+            self.say(|| format!("  {} has {} failed workers", short(&cluster.name), cluster.worker_failures));
+        }
         let was = held.map(|(status, _)| status);
         if was == Some(cluster.status) {
             return;
