@@ -305,13 +305,17 @@ impl Schedulers for World {
 impl Routes for World {
     async fn publish(&self, name: &ClusterName, route: &Route) -> Result<(), RoutesError> {
         let (name, route) = (name.clone(), route.clone());
-        let publish = move |state: &mut State| drop(state.routes.insert(name, route));
+        let publish = move |state: &mut State| {
+            state.routes.insert(name, route);
+        };
         self.call("routes.publish", publish).await.map_err(|_| RoutesError("an internal error".into()))
     }
 
     async fn remove(&self, name: &ClusterName) -> Result<(), RoutesError> {
         let name = name.clone();
-        let remove = move |state: &mut State| drop(state.routes.remove(&name));
+        let remove = move |state: &mut State| {
+            state.routes.remove(&name);
+        };
         self.call("routes.remove", remove).await.map_err(|_| RoutesError("an internal error".into()))
     }
 }

@@ -48,7 +48,7 @@ impl Faults {
     fn mild(self) -> Self {
         let most = |fault: u32| fault.min(12);
         Faults {
-            crash: self.crash.max(5).min(12),
+            crash: self.crash.clamp(5, 12),
             lands_late: most(self.lands_late),
             fails: most(self.fails),
             slow: most(self.slow),
