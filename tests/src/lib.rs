@@ -1,2 +1,7 @@
-//! Tests.
+//! What the tests share: conformance suites for the ports, sample records, and worlds to run in.
+#![allow(clippy::unwrap_used, missing_docs)] // names are sentences
+
 pub mod api;
+pub mod launcher_suite;
+pub mod samples;
+pub mod store_suite;

@@ -3,7 +3,7 @@
 
 use faregate::model::{ClusterConfig, Limits, Policy};
 use faregate::ports::Question;
-use faregate_tests::api::{Api, Setup, heartbeat};
+use faregate_tests::api::{Api, Setup, heartbeat, options};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
@@ -25,6 +25,44 @@ async fn health_needs_no_sign_in_and_fails_when_the_store_is_gone() {
 async fn the_version_needs_no_sign_in() {
     let answer = Api::new().await.get("/api/version").send().await;
     assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"version": "1.2.3"})));
+}
+
+#[tokio::test]
+async fn options_are_described_as_the_client_reads_them() {
+    let api = Api::new().await;
+    let answer = api.get("/api/v1/options").basic("alice").send().await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"cluster_options": []})));
+    let api = Api::with(Setup { options: options(), ..Setup::default() }).await;
+    assert_eq!(api.get("/api/v1/options").send().await.status, 401);
+    let answer = api.get("/api/v1/options").basic("alice").send().await;
+    assert_eq!(
+        answer.json()["cluster_options"],
+        json!([
+            {"field": "worker_cores", "label": "Worker cores", "default": 1,
+                "spec": {"type": "int", "min": 1, "max": 4}},
+            {"field": "worker_memory", "label": "worker_memory", "default": "2 G", "spec": {"type": "string"}},
+            {"field": "period", "label": "period", "default": 3.0,
+                "spec": {"type": "float", "min": 0.5, "max": null}},
+            {"field": "environment", "label": "environment", "default": {}, "spec": {"type": "mapping"}},
+            {"field": "debug", "label": "debug", "default": false, "spec": {"type": "bool"}},
+            {"field": "profile", "label": "profile", "default": "small",
+                "spec": {"type": "select", "options": ["small", "large"]}},
+        ])
+    );
+}
+
+#[tokio::test]
+async fn a_report_holds_the_normalised_options_and_the_keys_of_selects() {
+    let api = Api::with(Setup { options: options(), ..Setup::default() }).await;
+    let chosen = json!({"cluster_options": {"worker_cores": 2, "period": 2, "profile": "large"}});
+    let answer = api.post("/api/v1/clusters").basic("alice").json(&chosen).send().await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let report = api.report("alice", &answer.json()["name"].as_str().unwrap().parse().unwrap()).await;
+    assert_eq!(
+        report["options"],
+        json!({"worker_cores": 2, "worker_memory": "2 G", "period": 2.0, "environment": {}, "debug": false,
+            "profile": "large"})
+    );
 }
 
 #[tokio::test]

@@ -3,11 +3,11 @@
 
 use faregate::model::{ClusterName, Limits};
 use faregate::ports::Question;
-use faregate_tests::api::{Answer, Api, Setup, heartbeat};
+use faregate_tests::api::{Answer, Api, Call, Setup, heartbeat, options};
 use serde_json::{Value, json};
 
 /// Refused with this status and a sentence with this word in it, and nothing stored, waked or asked.
-async fn refused(api: &Api, call: faregate_tests::api::Call, status: u16, word: &str) -> Answer {
+async fn refused(api: &Api, call: Call, status: u16, word: &str) -> Answer {
     let before = (api.everything_stored(), api.wakes.sent());
     let answer = call.send().await;
     assert_eq!(answer.status.as_u16(), status, "{answer:?}");
@@ -116,6 +116,35 @@ async fn options_that_are_no_object_are_422() {
     }
     let deep = format!("{{\"cluster_options\": {}{}}}", "{\"a\":".repeat(1000), "1".to_owned() + &"}".repeat(1000));
     refused(&api, api.post("/api/v1/clusters/").basic("alice").body(deep), 422, "").await;
+}
+
+#[tokio::test]
+async fn a_wrong_option_is_422_and_names_its_field() {
+    let api = Api::with(Setup { options: options(), ..Setup::default() }).await;
+    let deep = |n| format!("{}1{}", "{\"a\":".repeat(n), "}".repeat(n));
+    for (field, value) in [
+        ("worker_cores", "true"),
+        ("worker_cores", "null"),
+        ("worker_cores", "2.0"),
+        ("worker_cores", "5"),
+        ("worker_cores", "1e400"),
+        ("worker_memory", "2"),
+        ("period", "NaN"),
+        ("period", "-Infinity"),
+        ("period", "\"3\""),
+        ("period", "0.25"),
+        ("debug", "1"),
+        ("profile", "\"huge\""),
+        ("environment", "[]"),
+        ("environment", &deep(100)),
+        ("unknown", "1"),
+    ] {
+        let body = format!("{{\"cluster_options\": {{\"{field}\": {value}}}}}");
+        let word = if value == "1e400" { "body".to_owned() } else { format!("`{field}`") };
+        refused(&api, api.post("/api/v1/clusters/").basic("alice").body(body), 422, &word).await;
+    }
+    let body = format!("{{\"cluster_options\": {{\"environment\": {}}}}}", deep(1000));
+    refused(&api, api.post("/api/v1/clusters/").basic("alice").body(body), 422, "recursion limit").await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use faregate::model::ClusterName;
-use faregate_tests::api::{Api, Call, Setup, heartbeat};
+use faregate_tests::api::{Api, Call, Setup, heartbeat, options};
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::{Value, json};
 
@@ -116,7 +116,7 @@ fn good(dice: &mut Dice, api: &Api, names: &[ClusterName]) -> (&'static str, Str
         1 => ("GET", "/api/version".into(), user, Value::Null),
         2 => ("GET", "/api/v1/options".into(), user, Value::Null),
         3 => ("GET", "/api/v1/clusters/?status=running,stopped".into(), user, Value::Null),
-        4 => ("POST", "/api/v1/clusters/".into(), user, json!({"cluster_options": {}})),
+        4 => ("POST", "/api/v1/clusters/".into(), user, json!({"cluster_options": {"worker_cores": 2, "period": 1.5}})),
         5 => ("GET", path, user, Value::Null),
         6 => ("GET", format!("{path}?wait"), user, Value::Null),
         7 => ("DELETE", path, dice.pick(&[user, token]), Value::Null),
@@ -195,7 +195,8 @@ async fn fresh(api: &Api) -> [ClusterName; 4] {
 #[tokio::test]
 async fn a_thousand_strange_requests_break_nothing_and_those_refused_change_nothing() {
     let base: u64 = std::env::var("API_FUZZ_SEED").ok().map_or(1, |seed| seed.parse().expect("a number"));
-    let api = Api::with(Setup { dashboard_sign_in: base.is_multiple_of(2), ..Setup::default() }).await;
+    let api =
+        Api::with(Setup { dashboard_sign_in: base.is_multiple_of(2), options: options(), ..Setup::default() }).await;
     let mut names = fresh(&api).await;
     let (mut refused, mut taken) = (0, 0);
     for n in 0..REQUESTS {

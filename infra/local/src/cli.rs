@@ -1,10 +1,11 @@
 //! The command line.
 
 use crate::config::{Config, ConfigError, document, parse_address};
+use crate::launcher::supervise;
 use crate::{demo, logs, serve};
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const ABOUT: &str = "A Dask Gateway on one machine";
@@ -12,37 +13,44 @@ const ABOUT: &str = "A Dask Gateway on one machine";
 const LONG_ABOUT: &str = "\
 A Dask Gateway on one machine.
 
-Users keep the official `dask-gateway` client: they ask for clusters, scale them, compute on them, and watch their
-dashboards through one port. Schedulers and workers run as processes of this machine, each cluster in a session and a
-directory of its own. Records are kept on disk: a gateway that was killed finds its clusters when it is started again,
-and clients that compute do not notice.";
+Users keep the official `dask-gateway` client: they ask for clusters, scale them, compute on them, and watch their \
+dashboards, all through one port. Schedulers and workers run as processes of this machine, each cluster in sessions and \
+a directory of its own.
+
+Records are kept on disk: a gateway that was killed finds its clusters when it is started again, and clients that \
+compute do not notice.";
 
 const MANUAL: &str = "\
 Examples:
-  faregate demo                                 try everything, see what it takes, leave nothing behind
-  faregate serve                                serve at http://127.0.0.1:8000, for users of this machine
-  faregate serve --config faregate.toml         serve as that file says
-  faregate config > faregate.toml               a file of all settings, to begin with
+  faregate demo
+      Try everything, see what it takes, leave nothing behind.
+  faregate serve
+      Serve at http://127.0.0.1:8000, for users of this machine.
+  faregate config > faregate.toml
+  faregate serve --config faregate.toml
+      Write a file of all settings, change it, serve as it says.
 
 A first session, in Python:
   from dask_gateway import Gateway, BasicAuth
-  gateway = Gateway(\"http://127.0.0.1:8000\", auth=BasicAuth(\"alice\", \"the password\"))
+  gateway = Gateway(\"http://127.0.0.1:8000\", auth=BasicAuth(\"alice\"))
   cluster = gateway.new_cluster()
   cluster.scale(2)
   client = cluster.get_client()
 
 Files:
-  ~/.local/share/faregate/                      data directory: everything a gateway knows (mode 0700)
-    keys.json                                   the key ring: tokens are made with it, private keys sealed
-    proxy.log                                   what the proxy says
-    clusters/<name>/                            files and logs of one cluster
-  ~/.cache/faregate/python-*/                   Python environments that were made for schedulers and workers
+  ~/.local/share/faregate/     data directory (mode 0700), of which:
+    store.sqlite               records of clusters, tasks, limits
+    keys.json                  the key ring: makes tokens, seals keys
+    clusters/<name>/           files and logs of one cluster
+    proxy.log                  what the proxy says
+  ~/.cache/faregate/python-*/  Python environments made by `serve`, `demo`
 
 Environment:
-  RUST_LOG                                      what is logged, to standard error: `debug`, `faregate=debug,warn`
-  FAREGATE_CONFIG, FAREGATE_DATA_DIR, FAREGATE_ADDRESS, FAREGATE_PYTHON
-                                                the same as the options of `serve`
-  FAREGATE_CACHE_DIR                            instead of ~/.cache/faregate
+  RUST_LOG                     what is logged: `debug`, `warn,faregate=info`
+  FAREGATE_CONFIG              the same as `serve --config`; likewise
+                               FAREGATE_ADDRESS, FAREGATE_DATA_DIR and
+                               FAREGATE_PYTHON
+  FAREGATE_CACHE_DIR           instead of ~/.cache/faregate
 
 Exit codes:
   0  done; or the gateway was told to stop, and did
@@ -50,7 +58,7 @@ Exit codes:
   2  the command line or the configuration is wrong";
 
 #[derive(Debug, Parser)]
-#[command(name = "faregate", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = MANUAL, max_term_width = 120)]
+#[command(name = "faregate", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = MANUAL, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Action,
@@ -78,21 +86,20 @@ enum Action {
     /// Watch over one task (started by `serve`)
     #[command(hide = true)]
     Task {
-        /// What the launcher says
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        words: Vec<String>,
+        /// The task's directory
+        directory: PathBuf,
     },
 }
 
 const SERVE_MANUAL: &str = "\
 Once it is ready it prints one line to standard output, which names the address. Logs go to standard error.
 
-Without a password in the configuration everybody who reaches the address is let in under any name; an address that is
+Without a password in the configuration everybody who reaches the address is let in, under any name; an address that is \
 not loopback is then refused, unless `allow_no_password = true` says that this is meant.
 
-SIGTERM or Ctrl-C stops all clusters and the proxy, and waits for them; a second one waits no longer. With
-`stop_clusters_on_shutdown = false` both keep running, and the next `serve` on the same data directory takes them over, as it
-does after a crash.";
+SIGTERM or Ctrl-C stops all clusters and the proxy, and waits for them; a second one waits no longer. With \
+`stop_clusters_on_shutdown = false` both keep running, and the next `serve` on the same data directory takes them over, \
+as it does after a crash.";
 
 #[derive(Debug, Args)]
 struct Serve {
@@ -146,14 +153,31 @@ pub fn main() -> ExitCode {
         }
         Action::Proxy { spec } => {
             logs::init();
-            let _ = spec;
-            ExitCode::SUCCESS
+            report(proxy(&spec))
         }
-        Action::Task { words } => {
-            let _ = words;
-            ExitCode::SUCCESS
-        }
+        Action::Task { directory } => supervise(&directory),
     }
+}
+
+/// The proxy's process: leaves the session of whoever started it, so that no Ctrl-C of theirs reaches it.
+fn proxy(spec: &Path) -> Result<(), ProxyFailure> {
+    // an error says that it leads a session, or a group, of its own already
+    let _ = rustix::process::setsid();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(async {
+        let mut signals = serve::Signals::listen()?;
+        Ok(faregate_proxy::control::serve_from_file(spec, async move { signals.next().await }).await?)
+    });
+    runtime.shutdown_background();
+    served
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ProxyFailure {
+    #[error("the proxy cannot run")]
+    Runtime(#[from] std::io::Error),
+    #[error(transparent)]
+    Serve(#[from] faregate_proxy::control::ServeError),
 }
 
 fn report<E: std::error::Error>(result: Result<(), E>) -> ExitCode {

@@ -10,4 +10,5 @@ pub mod logs;
 pub mod machine;
 pub mod python;
 pub mod serve;
+pub mod store;
 pub mod wakes;

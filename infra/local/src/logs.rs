@@ -1,6 +1,8 @@
 //! Logs: on standard error, as JSON lines when nobody watches, for people when it is a terminal. `RUST_LOG` sets what is said.
 
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Read, Seek, SeekFrom};
+use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
 /// What is said without `RUST_LOG`.
@@ -32,9 +34,22 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     line
 }
 
-/// The last lines of a log, for an error that it explains.
-pub fn last_lines(path: &std::path::Path, count: usize) -> String {
-    let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+/// How long a log is, in bytes.
+pub fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |log| log.len())
+}
+
+/// The last lines of a log from a place on, for an error that they explain.
+pub fn last_lines(path: &Path, from: u64, count: usize) -> String {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut log| {
+        log.seek(SeekFrom::Start(from.min(length(path))))?;
+        log.read_to_end(&mut bytes)
+    });
+    if let Err(error) = read {
+        return format!("`{}` cannot be read: {error}", path.display());
+    }
+    let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
 }

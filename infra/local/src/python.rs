@@ -134,6 +134,9 @@ pub enum PythonError {
         /// What it said.
         output: String,
     },
+    /// A fault of ours.
+    #[error("the making of the Python environment broke off: {0}")]
+    Panicked(String),
     /// pip failed.
     #[error("`pip install` failed; its last lines:\n{output}")]
     Pip {

@@ -1,6 +1,7 @@
 //! The proxy as a process: what it is started with, and how the gateway finds one that already runs.
 
 use crate::config::{ConfigError, Listeners, ProxyConfig};
+use crate::front::Front;
 use crate::routes::{FileRoutes, replace};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -105,19 +106,15 @@ pub async fn serve_from_file(path: &Path, shutdown: impl Future<Output = ()>) ->
         config: serde_json::to_value(&spec.config).map_err(|e| malformed(e.to_string()))?,
     };
     let json = serde_json::to_vec_pretty(&info).map_err(|e| malformed(e.to_string()))?;
-    let listeners = Listeners { public, relay, internal };
-    let started = async {
-        replace(&info_path, &json).map_err(|e| data(&info_path, e))?;
-        tracing::info!(%address, ?relay_address, ?internal_address, "the proxy serves");
-        Ok::<_, ServeError>(())
-    };
-    started.await?;
-    let served = crate::run(spec.config, listeners, Arc::new(routes), shutdown).await;
+    let front = Front::open(spec.config, Arc::new(routes))?;
+    replace(&info_path, &json).map_err(|e| data(&info_path, e))?;
+    tracing::info!(%address, ?relay_address, ?internal_address, "the proxy serves");
+    crate::serve(Arc::new(front), Listeners { public, relay, internal }, shutdown).await;
     // Ours alone: a successor may have written its own by now.
     if read_info(&spec.data_dir).is_some_and(|now| now == info) {
         fs::remove_file(&info_path).map_err(|e| data(&info_path, e))?;
     }
-    Ok(served?)
+    Ok(())
 }
 
 /// The proxy that serves this data directory, if one is alive.

@@ -41,13 +41,14 @@ pub async fn run(
     routes: Arc<dyn RouteSource>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ConfigError> {
+    serve(Arc::new(Front::open(config, routes)?), listeners, shutdown).await;
+    Ok(())
+}
+
+async fn serve(front: Arc<Front>, listeners: Listeners, shutdown: impl Future<Output = ()>) {
     let limit = accept::raise_descriptor_limit();
-    let front = Arc::new(Front::open(config, routes)?);
-    let doors = [
-        (Some(listeners.public), Door::Public),
-        (listeners.relay, Door::Relay),
-        (listeners.internal, Door::Internal),
-    ];
+    let doors =
+        [(Some(listeners.public), Door::Public), (listeners.relay, Door::Relay), (listeners.internal, Door::Internal)];
     let mut accepting = JoinSet::new();
     for (listener, door) in doors {
         let Some(listener) = listener else { continue };
@@ -60,5 +61,4 @@ pub async fn run(
     }
     shutdown.await;
     accepting.shutdown().await;
-    Ok(())
 }

@@ -104,7 +104,8 @@ impl Direction {
                 Held::Pipe(pipe, count) => {
                     ready!(to.poll_write_ready(cx))?;
                     let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
-                    let written = to.try_io(Interest::WRITABLE, || Ok(splice(&pipe.read, None, to, None, *count, flags)?));
+                    let written =
+                        to.try_io(Interest::WRITABLE, || Ok(splice(&pipe.read, None, to, None, *count, flags)?));
                     written.inspect(|n| *count -= n)
                 }
                 Held::Bytes(bytes, offset) => {

@@ -109,7 +109,7 @@ impl ClusterConfig {
     pub fn check(&self) -> Result<(), InvalidClusterConfig> {
         let fail = |field, problem: String| Err(InvalidClusterConfig { field, problem });
         for (field, value) in [("worker_cores", self.worker_cores), ("scheduler_cores", self.scheduler_cores)] {
-            if !(value > 0.0 && value <= 4096.0) {
+            if value <= 0.0 || !(0.0..=4096.0).contains(&value) {
                 return fail(field, format!("must be above 0 and at most 4096, not {value}"));
             }
         }
@@ -122,12 +122,12 @@ impl ClusterConfig {
             return fail("worker_threads", "must be at least 1".into());
         }
         for (field, value) in [("adaptive_period", self.adaptive_period), ("idle_timeout", self.idle_timeout)] {
-            if !(value >= 0.0 && value <= 1e9) {
+            if !(0.0..=1e9).contains(&value) {
                 return fail(field, format!("must be between 0 and 1000000000 seconds, not {value}"));
             }
         }
         if let Some(max) = self.cluster_max_cores
-            && !(max >= self.scheduler_cores)
+            && (max.is_nan() || max < self.scheduler_cores)
         {
             let have = self.scheduler_cores;
             return fail("scheduler_cores", format!("({have}) exceeds `cluster_max_cores` ({max})"));

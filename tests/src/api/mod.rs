@@ -11,6 +11,7 @@ pub use quiet::{QuietLauncher, QuietRoutes, QuietSchedulers, QuietWakes};
 use axum::Router;
 use faregate::api::auth::{Auth, Basic};
 use faregate::api::{App, router};
+use faregate::dask::Listen;
 use faregate::gateway::{Gateway, GatewayConfig};
 use faregate::model::{ClusterConfig, ClusterName, KeyRing, Limits, Policy, Scope, Use};
 use faregate::options::Options;
@@ -91,6 +92,7 @@ impl Api {
             options: setup.options,
             base: setup.base,
             api_url: format!("http://127.0.0.1:8000{}/api", setup.prefix),
+            listen: Listen::loopback(),
         }));
         let basic = Basic { password: setup.password };
         let auth = Auth::new(&ring, vec![Box::new(basic)], ["root".to_owned()].into()).expect("a whole ring");
@@ -232,4 +234,19 @@ pub fn heartbeat() -> Value {
         "closing_workers": [],
         "closed_workers": [],
     })
+}
+
+/// One option of every kind.
+pub fn options() -> Options {
+    let list = json!([
+        {"field": "worker_cores", "type": "int", "default": 1, "min": 1, "max": 4, "label": "Worker cores"},
+        {"field": "worker_memory", "type": "string", "default": "2 G"},
+        {"field": "period", "type": "float", "default": 3, "min": 0.5, "target": "adaptive_period"},
+        {"field": "environment", "type": "mapping"},
+        {"field": "debug", "type": "bool", "target": "environment.DEBUG"},
+        {"field": "profile", "type": "select", "options": [
+            {"key": "small", "set": {"scheduler_cores": 1}},
+            {"key": "large", "set": {"scheduler_cores": 2, "scheduler_memory": "8 G"}}]},
+    ]);
+    Options::declare(list.as_array().expect("a list"), &ClusterConfig::default()).expect("good declarations")
 }

@@ -87,7 +87,10 @@ const TABLES: &str = r##"
 
 # ---- Options -----------------------------------------------------
 
-# What users may choose for a cluster (`gateway.cluster_options()`), each a table of its own.
+# What users may choose for a cluster (`gateway.cluster_options()`), each a table of its own. `target` is
+# the key above that a choice sets, or `environment.NAME`; by default the key of the field's own name.
+# Types: string, bool, int and float (with `min`, `max`), mapping, and select, whose `options` are keys,
+# each with a `value`, or with all that it sets.
 #
 # [[options]]
 # field = "worker_cores"
@@ -96,6 +99,13 @@ const TABLES: &str = r##"
 # default = 1
 # min = 1
 # max = 4
+#
+# [[options]]
+# field = "profile"
+# label = "Profile"
+# type = "select"
+# options = [{ key = "small", set = { worker_memory = "2 G" } }, { key = "large", set = { worker_memory = "8 G", worker_threads = 2 } }]
+# default = "small"
 
 # ---- Sign-in -----------------------------------------------------
 

@@ -58,6 +58,11 @@ impl Problem {
         Problem { key: key.to_owned(), what: format!("`{key}` {what}"), span: None }
     }
 
+    /// A key, and a sentence that is complete without it.
+    pub fn whole(key: &str, what: impl fmt::Display) -> Self {
+        Problem { key: key.to_owned(), what: what.to_string(), span: None }
+    }
+
     /// The text is no TOML.
     pub fn syntax(error: toml::de::Error) -> Self {
         let what = error.message().trim().replace('\n', ", ");

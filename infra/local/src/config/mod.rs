@@ -15,6 +15,7 @@ pub use value::{Slot, parse_address};
 
 use error::{Problem, unknown};
 use faregate::model::{ClusterConfig, Limits, Ms, Policy, Scope};
+use faregate::options::Options;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -122,6 +123,7 @@ impl Config {
     /// What must fit together.
     fn check(&self) -> Result<(), Problem> {
         self.cluster.check().map_err(|invalid| Problem::new(invalid.field, invalid.problem))?;
+        Options::declare(&self.options, &self.cluster).map_err(|invalid| Problem::whole("options", invalid))?;
         let gateway = &self.gateway;
         if gateway.tls_cert.is_some() != gateway.tls_key.is_some() {
             let (has, lacks) =

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A user and a group, by number.
 pub type Owner = (u32, u32);
@@ -18,7 +19,8 @@ pub fn write(path: &Path, content: &[u8], owner: Option<Owner>) -> io::Result<()
 
 /// Writes a file unless there is one: of two writers, the first is right. Mode 0600.
 pub fn create(path: &Path, content: &[u8]) -> io::Result<()> {
-    let draft = draft(path, &std::process::id().to_string());
+    static DRAFTS: AtomicU64 = AtomicU64::new(0);
+    let draft = draft(path, &format!("{}-{}", std::process::id(), DRAFTS.fetch_add(1, Ordering::Relaxed)));
     fill(&draft, content, None)?;
     let linked = match fs::hard_link(&draft, path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -89,6 +91,18 @@ mod tests {
         create(&path, b"first").unwrap();
         create(&path, b"second").unwrap();
         assert_eq!(read(&path).unwrap().unwrap(), b"first");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn creations_at_the_same_time_do_not_disturb_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("exit.json");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..50).for_each(|_| create(&path, b"content").unwrap()));
+            }
+        });
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 

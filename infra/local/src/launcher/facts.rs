@@ -12,6 +12,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Bound;
 use std::path::Path;
 
+/// The variable that names the task to its processes.
+pub(super) const TASK_ID: &str = "FAREGATE_TASK_ID";
+
 /// Kept of a log: this many lines, of so many characters.
 const LAST_LINES: usize = 20;
 const LINE_LENGTH: usize = 500;
@@ -57,12 +60,22 @@ impl Index {
 }
 
 impl Entry {
-    /// What of the session still runs, besides its supervisor. Found empty, it is looked at again: while `/proc` is read entry by entry,
-    /// a process that forks and ends can be missed along with its child.
-    pub(super) fn members(&self) -> io::Result<Vec<Process>> {
+    /// What of the task still runs, besides its supervisor. Without a supervisor to inherit them, processes in sessions of their own are
+    /// found by the task's id in their environment. Found empty, it is looked at again: while `/proc` is read entry by
+    /// entry, a process that forks and ends can be missed along with its child.
+    pub(super) fn members(&self, id: &TaskId) -> io::Result<Vec<Process>> {
         let Some(supervisor) = &self.supervisor else { return Ok(Vec::new()) };
-        let members = Table::read()?.members(supervisor);
-        if members.is_empty() { Ok(Table::read()?.members(supervisor)) } else { Ok(members) }
+        let look = || {
+            let table = Table::read()?;
+            let mut members = table.members(supervisor);
+            if !supervisor.is_alive()? {
+                let marked = table.marked(&format!("{TASK_ID}={id}"), supervisor)?;
+                members.extend(marked.iter().filter(|process| !members.contains(process)).collect::<Vec<_>>());
+            }
+            io::Result::Ok(members)
+        };
+        let members = look()?;
+        if members.is_empty() { look() } else { Ok(members) }
     }
 
     pub(super) fn supervisor_is_alive(&self) -> io::Result<bool> {
@@ -99,7 +112,7 @@ impl Entry {
             facts.version = 2;
         }
         if facts.state == TaskState::Running && self.role == TaskRole::Scheduler {
-            let ports = Listeners::read()?.of(&self.members()?);
+            let ports = Listeners::read()?.of(&self.members(id)?);
             // A version of its own: the news of the start, arriving late, must not take the ports back.
             facts.version += u64::from(!ports.is_empty());
             facts.ports = Some(ports);
@@ -130,7 +143,7 @@ impl Inner {
         }
         let dir = self.dir(&entry.cluster).task(id);
         // Processes first, files second: who is gone has written all it ever will.
-        if entry.supervisor_is_alive()? || !entry.members()?.is_empty() {
+        if entry.supervisor_is_alive()? || !entry.members(id)?.is_empty() {
             return entry.running(id, &dir).map(Some);
         }
         let Some(exit) = self.how_it_ended(&entry, &dir)? else { return Ok(None) };

@@ -31,6 +31,7 @@ use records::ClusterDir;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
@@ -145,7 +146,7 @@ impl Inner {
     /// Waits until nobody else, in this process or another, changes the cluster's directory; none = there is no such directory.
     fn lock_cluster(&self, cluster: &ClusterName) -> io::Result<Option<File>> {
         let path = self.dir(cluster).lock();
-        match OpenOptions::new().create(true).truncate(false).write(true).open(path) {
+        match OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             file => file.and_then(|file| file.lock().map(|()| Some(file))),
         }

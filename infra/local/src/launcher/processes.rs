@@ -124,6 +124,26 @@ impl Table {
         };
         self.0.iter().filter(member).map(|stat| stat.process).collect()
     }
+
+    /// What runs with this line (`NAME=value`) in the environment it was started with, wherever it comes from. Processes that are
+    /// not ours to look into have none.
+    pub fn marked(&self, line: &str, since: &Process) -> io::Result<Vec<Process>> {
+        let mut marked = Vec::new();
+        for stat in self.0.iter().filter(|stat| stat.process.start >= since.start && !stat.zombie) {
+            if environment(stat.process.pid)?.split(|byte| *byte == 0).any(|entry| entry == line.as_bytes()) {
+                marked.push(stat.process);
+            }
+        }
+        Ok(marked)
+    }
+}
+
+fn environment(pid: i32) -> io::Result<Vec<u8>> {
+    match fs::read(format!("/proc/{pid}/environ")) {
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(Vec::new()),
+        Err(e) if Errno::from_io_error(&e) == Some(Errno::SRCH) => Ok(Vec::new()),
+        other => other,
+    }
 }
 
 /// Which start of the machine this is: ids and start times of another one mean nothing now.

@@ -1,5 +1,6 @@
 //! Launching: ids first, then supervisors that wait, then the record, and only then the orders.
 
+use super::facts::TASK_ID;
 use super::processes::Process;
 use super::records::{ClusterDir, Exit, LaunchRecord, Order, StopCode, TaskDir, encode, load};
 use super::supervise::READY;
@@ -151,7 +152,7 @@ impl Inner {
             environment.push(("HOME".to_owned(), user.home.to_string_lossy().into_owned()));
         }
         environment.extend(credentials::environment(&launch.cluster, dir));
-        environment.push(("FAREGATE_TASK_ID".to_owned(), id.to_string()));
+        environment.push((TASK_ID.to_owned(), id.to_string()));
         environment.extend(launch.spec.environment.iter().cloned());
         Order {
             command: launch.spec.command.iter().map(|word| word.replace("{worker_name}", &name)).collect(),

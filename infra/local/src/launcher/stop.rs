@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// What a supervisor may need beyond its two timeouts.
-const GRACE: Duration = Duration::from_secs(10);
+/// What a supervisor may need beyond twice its two timeouts.
+const GRACE: Duration = Duration::from_secs(1);
 
 impl Inner {
     /// Asks a task to stop; asking again does not begin again.
@@ -39,12 +39,12 @@ async fn see_it_stop(inner: Weak<Inner>, id: TaskId, entry: Entry, supervised: b
         return;
     };
     let turns = if supervised {
-        vec![(None, sigint + sigterm + GRACE)]
+        vec![(None, 2 * (sigint + sigterm) + GRACE)]
     } else {
         vec![(Some(Signal::INT), sigint), (Some(Signal::TERM), sigterm)]
     };
     for (signal, patience) in turns {
-        send(&entry, signal);
+        send(&entry, &id, signal);
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
             if is_over(&inner, &id).await {
@@ -54,7 +54,7 @@ async fn see_it_stop(inner: Weak<Inner>, id: TaskId, entry: Entry, supervised: b
         }
     }
     while !is_over(&inner, &id).await {
-        send(&entry, Some(Signal::KILL));
+        send(&entry, &id, Some(Signal::KILL));
         if let Some(Err(error)) = entry.supervisor.map(|supervisor| supervisor.signal(Signal::KILL)) {
             tracing::warn!(task = %id, %error, "a supervisor cannot be killed");
         }
@@ -62,11 +62,11 @@ async fn see_it_stop(inner: Weak<Inner>, id: TaskId, entry: Entry, supervised: b
     }
 }
 
-fn send(entry: &Entry, signal: Option<Signal>) {
+fn send(entry: &Entry, id: &TaskId, signal: Option<Signal>) {
     let Some(signal) = signal else { return };
-    let sent = entry.members().and_then(|members| members.iter().try_for_each(|member| member.signal(signal)));
+    let sent = entry.members(id).and_then(|members| members.iter().try_for_each(|member| member.signal(signal)));
     if let Err(error) = sent {
-        tracing::warn!(cluster = %entry.cluster, %error, "a task cannot be sent signal {}", signal.as_raw());
+        tracing::warn!(task = %id, %error, "a task cannot be sent signal {}", signal.as_raw());
     }
 }
 

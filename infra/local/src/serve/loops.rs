@@ -36,6 +36,13 @@ pub struct World {
     pub foreign: Arc<Notify>,
 }
 
+impl World {
+    /// How many clusters are not at rest, as far as the store can say.
+    pub async fn active(&self) -> usize {
+        self.store.active(None, 1000).await.map_or(0, |page| page.items.len())
+    }
+}
+
 /// Starts all of them; they end when the set is dropped.
 pub fn start(world: &World, data: &DataDir, check_period: Duration, since: Ms) -> JoinSet<()> {
     let mut loops = JoinSet::new();

@@ -1,10 +1,248 @@
-//! `faregate serve`.
+//! `faregate serve`: puts the gateway together on this machine, and takes it apart again in order.
+
 mod data_dir;
+mod free_port;
+mod http;
+mod limits;
+mod loops;
+mod proxy;
+mod shutdown;
+
 pub use data_dir::{DataDir, DataDirError};
+pub use free_port::free_port;
+pub use shutdown::Signals;
 
 use crate::config::Config;
-/// Serves.
-pub fn run(config: Config) -> Result<(), std::io::Error> {
-    let _ = config;
+use crate::launcher::{self, ProcessLauncher};
+use crate::machine::{Machine, now};
+use crate::python::{self, PythonEnv, PythonError};
+use crate::store::SqliteStore;
+use crate::wakes::LocalWakes;
+use faregate::api::{App, auth, router};
+use faregate::dask::{HttpSchedulers, Listen};
+use faregate::gateway::{Gateway, GatewayConfig};
+use faregate::model::{KeyRing, KeyRingError, Ms};
+use faregate::options::{InvalidDeclaration, Options};
+use faregate::ports::Ports;
+use faregate_proxy::FileRoutes;
+use loops::World;
+use proxy::Proxy;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+
+/// A question to a scheduler is given up after this time.
+const QUESTION: Duration = Duration::from_secs(5);
+
+/// The gateway could not be put together, or ended other than it was told to.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // each says what failed
+pub enum ServeError {
+    #[error(
+        "the address {0} can be reached by others, and there is no password: set `password` under `[auth.basic]`, \
+         or say `allow_no_password = true` if everybody shall be let in"
+    )]
+    Open(SocketAddr),
+    #[error("there is no place for the data directory: set `HOME`, or give one with `--data-dir DIR`")]
+    NoHome,
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Python(#[from] PythonError),
+    #[error(transparent)]
+    Options(#[from] InvalidDeclaration),
+    #[error(transparent)]
+    Store(#[from] crate::store::OpenError),
+    #[error(transparent)]
+    Launcher(#[from] launcher::OpenError),
+    #[error(transparent)]
+    Limits(#[from] limits::LimitsError),
+    #[error("the routes `{}` cannot be used", .path.display())]
+    Routes { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Proxy(#[from] proxy::ProxyError),
+    #[error(transparent)]
+    Keys(#[from] KeyRingError),
+    #[error("the gateway cannot listen at `{}`", .path.display())]
+    Listen { path: PathBuf, source: io::Error },
+    #[error("the gateway's server failed")]
+    Server(#[source] io::Error),
+    #[error("the gateway cannot run")]
+    Runtime(#[source] io::Error),
+    #[error("{0} clusters did not come to rest; the next start will go on with them")]
+    Restless(usize),
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub fn run(config: Config) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
+    let result = runtime.block_on(serve(config));
+    // what still holds a thread must not hold the exit
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+async fn serve(config: Config) -> Result<(), ServeError> {
+    let since = now();
+    check_open(&config)?;
+    let mut signals = Signals::listen().map_err(ServeError::Runtime)?;
+    let data = DataDir::open(&data_path(&config)?, config.gateway.run_as_user)?;
+    let ring = data.key_ring()?;
+    let python = tokio::select! {
+        python = python(&config) => python?,
+        () = signals.next() => return Ok(()),
+    };
+    let mut proxy = Proxy::open(&data, &config).await?;
+    let built = build(&data, &config, ring, &python, proxy.api_url()).await?;
+    let loops = loops::start(&built.world, &data, period(config.gateway.check_period_ms), since);
+
+    let socket = data.file("gateway.sock");
+    let listener = http::listen(&socket).map_err(|source| ServeError::Listen { path: socket.clone(), source })?;
+    let closing = Arc::new(AtomicBool::new(false));
+    let (close, closed) = oneshot::channel::<()>();
+    let shut = async { drop(closed.await) };
+    let mut server = tokio::spawn(http::serve(listener, router(built.app), closing.clone(), shut));
+    announce(&config, proxy.address());
+
+    let failed = tokio::select! {
+        ended = &mut server => Some(ended.unwrap_or_else(|panic| Err(io::Error::other(panic)))),
+        () = proxy.watch() => None,
+        () = signals.next() => None,
+    };
+    if let Some(ended) = failed {
+        return Err(ServeError::Server(ended.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into())));
+    }
+    let mut left = 0;
+    if config.gateway.stop_clusters_on_shutdown {
+        tracing::info!("stopping all clusters; a second signal waits no longer");
+        closing.store(true, Ordering::Relaxed);
+        let stop_time = period(config.gateway.sigint_timeout_ms + config.gateway.sigterm_timeout_ms);
+        left = tokio::select! {
+            left = shutdown::stop_clusters(&built.world, stop_time) => left,
+            () = proxy.watch() => 0,
+            () = signals.next() => built.world.active().await,
+        };
+    }
+    drop(loops);
+    let _ = close.send(());
+    // a request may be waiting for news of a cluster
+    let _ = tokio::time::timeout(Duration::from_secs(2), server).await;
+    if config.gateway.stop_clusters_on_shutdown {
+        proxy.stop(left == 0).await?;
+    }
+    let _ = std::fs::remove_file(&socket);
+    if left > 0 { Err(ServeError::Restless(left)) } else { Ok(()) }
+}
+
+/// What `serve` is made of.
+struct Built {
+    world: World,
+    app: App,
+}
+
+async fn build(
+    data: &DataDir,
+    config: &Config,
+    ring: KeyRing,
+    python: &PythonEnv,
+    api_url: String,
+) -> Result<Built, ServeError> {
+    let path = data.file("store.sqlite");
+    let store = Arc::new(SqliteStore::open(&path)?);
+    limits::apply(data, &*store, &config.limits).await?;
+    let launcher = Arc::new(ProcessLauncher::open(launcher_settings(data, config, python)).await?);
+    let path = data.file("routes");
+    let routes = FileRoutes::open(&path).map_err(|source| ServeError::Routes { path, source })?;
+    let wakes = Arc::new(LocalWakes::new());
+    let ports = Ports {
+        store: store.clone(),
+        wakes: wakes.clone(),
+        launcher: launcher.clone(),
+        schedulers: Arc::new(HttpSchedulers::new(QUESTION)),
+        routes: Arc::new(routes),
+        host: Arc::new(Machine::default()),
+    };
+    let options = Options::declare(&config.options, &config.cluster)?;
+    let admins = config.auth.admins.iter().cloned().collect();
+    let basic = auth::Basic { password: config.auth.basic_password.clone() };
+    let auth = auth::Auth::new(&ring, vec![Box::new(basic)], admins)?;
+    let gateway = Arc::new(Gateway::new(GatewayConfig {
+        ports,
+        ring,
+        policy: config.policy.clone(),
+        options,
+        base: config.cluster.clone(),
+        api_url,
+        listen: Listen::loopback(),
+    }));
+    let app = App {
+        gateway: gateway.clone(),
+        auth,
+        prefix: config.gateway.prefix.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        dashboard_sign_in: config.gateway.dashboard_sign_in,
+    };
+    let world = World { gateway, wakes, store, launcher, foreign: Arc::new(Notify::new()) };
+    Ok(Built { world, app })
+}
+
+fn launcher_settings(data: &DataDir, config: &Config, python: &PythonEnv) -> launcher::Settings {
+    launcher::Settings {
+        bin: Some(python.bin()),
+        run_as_user: config.gateway.run_as_user,
+        sigint_timeout: period(config.gateway.sigint_timeout_ms),
+        sigterm_timeout: period(config.gateway.sigterm_timeout_ms),
+        ..launcher::Settings::new(data.path())
+    }
+}
+
+/// Nobody shall be open to the network by accident; and who is open at all shall know it.
+fn check_open(config: &Config) -> Result<(), ServeError> {
+    if config.has_password() {
+        return Ok(());
+    }
+    let reachable = [Some(config.gateway.address), config.gateway.proxy_address].into_iter().flatten();
+    match reachable.into_iter().find(|address| !address.ip().is_loopback()) {
+        Some(address) if !config.gateway.allow_no_password => return Err(ServeError::Open(address)),
+        _ => {}
+    }
+    let address = config.gateway.address;
+    tracing::warn!(%address, "THERE IS NO PASSWORD: everybody who reaches this address is let in, under any name they give");
     Ok(())
+}
+
+fn data_path(config: &Config) -> Result<PathBuf, ServeError> {
+    let home = || {
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let share = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")));
+        share.map(|share| share.join("faregate"))
+    };
+    config.gateway.data_dir.clone().or_else(home).ok_or(ServeError::NoHome)
+}
+
+/// The configured Python environment, or the one that is kept, made now if need be.
+async fn python(config: &Config) -> Result<PythonEnv, PythonError> {
+    if let Some(dir) = &config.gateway.python {
+        return PythonEnv::existing(dir);
+    }
+    let spec = python::Spec::default_in_cache()?;
+    let making = tokio::task::spawn_blocking(move || python::ensure(&spec, &|step| tracing::info!(step, "python")));
+    making.await.unwrap_or_else(|panic| Err(PythonError::Panicked(panic.to_string())))
+}
+
+/// The one line on standard output.
+fn announce(config: &Config, address: SocketAddr) {
+    let scheme = if config.gateway.tls_cert.is_some() { "https" } else { "http" };
+    let line = format!("faregate is ready at {scheme}://{address}{}\n", config.gateway.prefix);
+    let mut out = io::stdout().lock();
+    // nobody has to listen
+    let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+}
+
+fn period(ms: Ms) -> Duration {
+    Duration::from_millis(ms.max(0) as u64)
 }

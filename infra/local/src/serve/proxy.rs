@@ -4,7 +4,7 @@
 use super::data_dir::{DataDir, write_private};
 use super::free_port::free_port;
 use crate::config::{Config, Settings};
-use crate::logs::last_lines;
+use crate::logs::{last_lines, length};
 use faregate_proxy::control::{ProxyInfo, ProxySpec, running};
 use faregate_proxy::{Api, ProxyConfig, Timeouts, TlsFiles};
 use rustix::process::{Pid, Signal, kill_process};
@@ -45,7 +45,7 @@ pub enum ProxyError {
     #[error("the proxy's process cannot be started")]
     Spawn(#[source] io::Error),
     /// It ended at once.
-    #[error("the proxy ended at its start:\n{0}")]
+    #[error("the proxy ended at its start: {0}")]
     Ended(String),
     /// It never listened.
     #[error("the proxy did not listen within {} seconds; `{}` may say why", START.as_secs(), .0.display())]
@@ -82,7 +82,10 @@ impl Proxy {
                 proxy.write_spec()?;
                 return Ok(proxy);
             }
-            tracing::warn!(pid = info.pid, "the configuration of the proxy has changed: it is restarted, and clients must reconnect");
+            tracing::warn!(
+                pid = info.pid,
+                "the configuration of the proxy has changed: it is restarted, and clients must reconnect"
+            );
             end(&proxy.dir, info).await?;
         }
         proxy.start_anywhere().await?;
@@ -110,18 +113,26 @@ impl Proxy {
             tracing::warn!("the proxy has ended; it is started again");
             self.reap();
             while let Err(error) = self.start().await {
-                tracing::error!(error = crate::logs::chain(&error), "the proxy could not be started; it is tried again");
+                tracing::error!(
+                    error = crate::logs::chain(&error),
+                    "the proxy could not be started; it is tried again"
+                );
                 sleep(RETRY).await;
             }
         }
     }
 
-    /// Stops the proxy, and waits for its end.
-    pub async fn stop(mut self) -> Result<(), ProxyError> {
+    /// Stops the proxy, and waits for its end. With `for_good` no scheduler is left that knows its address: the next one may have
+    /// another.
+    pub async fn stop(mut self, for_good: bool) -> Result<(), ProxyError> {
         if let Some(info) = running(&self.dir) {
             end(&self.dir, info).await?;
         }
         self.reap();
+        let path = self.dir.join("proxy-spec.json");
+        if for_good && let Err(source) = std::fs::remove_file(&path) {
+            return Err(ProxyError::File { path, source });
+        }
         Ok(())
     }
 
@@ -130,7 +141,9 @@ impl Proxy {
         let wanted = self.spec.clone();
         let mut tries = 0;
         loop {
-            for address in [Some(&mut self.spec.address), self.spec.relay_address.as_mut(), self.spec.internal_address.as_mut()] {
+            for address in
+                [Some(&mut self.spec.address), self.spec.relay_address.as_mut(), self.spec.internal_address.as_mut()]
+            {
                 if let Some(address) = address.filter(|address| address.port() == 0) {
                     address.set_port(free_port(address.ip()).ok_or(ProxyError::NoPort(address.ip()))?);
                 }
@@ -149,6 +162,7 @@ impl Proxy {
     async fn start(&mut self) -> Result<(), ProxyError> {
         self.write_spec()?;
         let log = self.dir.join("proxy.log");
+        let before = length(&log);
         let mut child = spawn(&self.dir.join("proxy-spec.json"), &log)?;
         let deadline = Instant::now() + START;
         loop {
@@ -159,7 +173,8 @@ impl Proxy {
                 return Ok(());
             }
             if let Ok(Some(_)) = child.try_wait() {
-                return Err(ProxyError::Ended(last_lines(&log, 5)));
+                let said = last_lines(&log, before, 5);
+                return Err(ProxyError::Ended(said.trim_start_matches("faregate: ").to_owned()));
             }
             if Instant::now() > deadline {
                 // unable to listen, it is of no use, and must not begin to listen later

@@ -72,7 +72,10 @@ impl Site {
     /// Answers one request.
     async fn answer(&self, request: Request<Incoming>, channel: Channel) -> Answer {
         if channel == Channel::PlainBesideHttps {
-            return refuse(StatusCode::BAD_REQUEST, "this port speaks HTTPS: use an address that starts with `https://`");
+            return refuse(
+                StatusCode::BAD_REQUEST,
+                "this port speaks HTTPS: use an address that starts with `https://`",
+            );
         }
         let target = request.uri().path_and_query().map_or("", |target| target.as_str());
         let Some(path) = path::below(&self.prefix, target) else {

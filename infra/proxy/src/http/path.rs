@@ -36,7 +36,7 @@ impl<'a> ClusterPath<'a> {
 pub(super) fn reaches_api(path: &str) -> bool {
     let mut form = path.as_bytes().to_vec();
     for _ in 0..8 {
-        if first_segments(&form).into_iter().flatten().any(|segment| is_api(segment)) {
+        if first_segments(&form).into_iter().flatten().any(is_api) {
             return true;
         }
         let decoded = unescape(&form);

@@ -1,0 +1,270 @@
+//! The embedded store: SQLite in WAL mode, one file, owner-only.
+//!
+//! Reads run on their caller's thread, on connections of their own; all writes go through one thread ([`writer`]) that commits
+//! what waits together. Another process may work on the same file: its commits are noticed ([`SqliteStore::foreign_change`]).
+
+mod apply;
+mod rows;
+mod schema;
+mod writer;
+
+use async_trait::async_trait;
+use faregate::model::{
+    Cluster, ClusterName, Heartbeat, Key, Limits, Ms, Record, Scope, Sealed, Stored, Task, TaskId, Usage, UserKey,
+    Version,
+};
+use faregate::ports::{ActiveRow, Children, Page, StopRequest, Store, StoreError, Touch, TransactError, Write};
+use rows::{Row, decode};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use writer::Writer;
+
+/// SQLite has no limit near this one; larger contents are applied at once instead of being kept.
+const ITEM_LIMIT: usize = 4 << 20;
+/// Connections for reading.
+const READERS: usize = 4;
+/// How often another process's commits are looked for.
+const FOREIGN_PERIOD: Duration = Duration::from_millis(250);
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be created or read.
+    #[error("the store `{path}` cannot be opened")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// SQLite refuses it.
+    #[error("the store `{path}` cannot be opened: {source}")]
+    Sqlite {
+        /// Which.
+        path: String,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// Written by a later version of the program.
+    #[error("the store `{path}` has schema {found}, and this program knows {known}: use a newer `faregate`")]
+    Newer {
+        /// Which.
+        path: String,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+}
+
+/// The embedded store.
+pub struct SqliteStore {
+    readers: Vec<Mutex<Connection>>,
+    writer: Writer,
+    /// The last good value of each limits item.
+    good_limits: Mutex<BTreeMap<Scope, Limits>>,
+}
+
+fn failed(error: &dyn std::error::Error) -> StoreError {
+    StoreError(error.to_string())
+}
+
+impl SqliteStore {
+    /// Opens (or creates, mode 0600) the store.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        schema::create_private(path)?;
+        let writer = schema::connect(path)?;
+        let readers = (0..READERS).map(|_| schema::connect(path).map(Mutex::new)).collect::<Result<_, _>>()?;
+        Ok(SqliteStore { readers, writer: Writer::start(writer), good_limits: Mutex::new(BTreeMap::new()) })
+    }
+
+    /// Returns when another process has changed something.
+    pub async fn foreign_change(&self) -> Result<(), StoreError> {
+        let before = self.writer.data_version().await?;
+        loop {
+            tokio::time::sleep(FOREIGN_PERIOD).await;
+            if self.writer.data_version().await? != before {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let free = self.readers.iter().find_map(|reader| reader.try_lock().ok());
+        let connection = match free {
+            Some(connection) => connection,
+            None => self.readers[0].lock().unwrap_or_else(PoisonError::into_inner),
+        };
+        read(&connection).map_err(|e| failed(&e))
+    }
+
+    fn row(&self, key: &Key) -> Result<Option<Row>, StoreError> {
+        self.read(|c| rows::select(c, key))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn cluster(&self, name: &ClusterName) -> Result<Option<Stored<Cluster>>, StoreError> {
+        self.row(&Key::cluster(name))?.map(rows::cluster).transpose()
+    }
+
+    async fn clusters(
+        &self,
+        user: &UserKey,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Stored<Cluster>>, StoreError> {
+        let after = rows::after(cursor)?;
+        let found = self.read(|c| {
+            let sql = "SELECT sort, version, seen_at, body FROM items WHERE partition = ?1 AND sort > ?2 ORDER BY sort LIMIT ?3";
+            c.prepare_cached(sql)?
+                .query_map(params![user.as_str(), after, limit.max(1) as i64], Row::read)?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        let cursor = (found.len() == limit.max(1)).then(|| found.last().map(|row| row.sort.clone())).flatten();
+        let items = found.into_iter().map(rows::cluster).collect::<Result<_, _>>()?;
+        Ok(Page { items, cursor })
+    }
+
+    async fn children(&self, name: &ClusterName) -> Result<Children, StoreError> {
+        let found = self.read(|c| {
+            c.prepare_cached("SELECT sort, version, seen_at, body FROM items WHERE partition = ?1 ORDER BY sort")?
+                .query_map(params![name.as_str()], Row::read)?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        let mut children = Children::default();
+        for row in found {
+            let version = row.version;
+            match decode(name.as_str(), row)? {
+                Record::Heartbeat(value) => children.heartbeat = Some(Stored { value, version }),
+                Record::Launch(value) => children.launches.push(Stored { value, version }),
+                Record::Task(value) => children.tasks.push(Stored { value, version }),
+                Record::Cluster(_) | Record::Usage(_) | Record::Limits { .. } => {}
+            }
+        }
+        Ok(children)
+    }
+
+    async fn task(&self, name: &ClusterName, id: &TaskId) -> Result<Option<Stored<Task>>, StoreError> {
+        let Some(row) = self.row(&Key::task(name, id))? else { return Ok(None) };
+        let version = row.version;
+        match decode(name.as_str(), row)? {
+            Record::Task(value) => Ok(Some(Stored { value, version })),
+            other => Err(StoreError(format!("a task's item holds {:?}", other.key()))),
+        }
+    }
+
+    async fn heartbeats(&self, names: &[ClusterName]) -> Result<Vec<Option<Stored<Heartbeat>>>, StoreError> {
+        names.iter().map(|name| self.row(&Key::heartbeat(name))?.map(rows::heartbeat).transpose()).collect()
+    }
+
+    async fn usage(&self, scopes: &[Scope]) -> Result<Vec<Stored<Usage>>, StoreError> {
+        scopes
+            .iter()
+            .map(|scope| match self.row(&Key::usage(scope))? {
+                Some(row) => rows::usage(row),
+                None => {
+                    let value = Usage { scope: scope.clone(), counts: Default::default() };
+                    Ok(Stored { value, version: 0 })
+                }
+            })
+            .collect()
+    }
+
+    async fn put_usage(&self, usage: &Usage, version: Version) -> Result<(), TransactError> {
+        use faregate::ports::Expect;
+        let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
+        self.transact(vec![Write::Put { record: Record::Usage(usage.clone()), expect }]).await
+    }
+
+    async fn limits(&self) -> Result<BTreeMap<Scope, Limits>, StoreError> {
+        let found = self.read(|c| {
+            c.prepare_cached("SELECT sort, version, seen_at, body FROM items WHERE partition = 'limits'")?
+                .query_map([], Row::read)?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        let mut good = self.good_limits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut limits = BTreeMap::new();
+        for row in found {
+            let Ok(scope) = Scope::try_from(row.sort.clone()) else {
+                tracing::warn!(item = row.sort, "a limits item is for neither a user nor a group");
+                continue;
+            };
+            match serde_json::from_slice::<Limits>(&row.body) {
+                Ok(value) => {
+                    good.insert(scope.clone(), value.clone());
+                    limits.insert(scope, value);
+                }
+                Err(error) => {
+                    tracing::warn!(%scope, %error, "a limits item cannot be read; its last good value stays in force");
+                    if let Some(value) = good.get(&scope) {
+                        limits.insert(scope, value.clone());
+                    }
+                }
+            }
+        }
+        good.retain(|scope, _| limits.contains_key(scope));
+        Ok(limits)
+    }
+
+    async fn put_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError> {
+        let body = limits.map(serde_json::to_vec).transpose().map_err(|e| failed(&e))?;
+        let scope = scope.clone();
+        self.writer.write(true, move |c| apply::put_limits(c, &scope, body.as_deref())).await
+    }
+
+    async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
+        apply::check_shape(&writes)?;
+        self.writer.write(true, move |c| apply::transact(c, &writes)).await
+    }
+
+    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, StoreError> {
+        let (name, digest) = (name.clone(), digest.to_owned());
+        self.writer.write(false, move |c| apply::touch(c, &name, &digest, now)).await
+    }
+
+    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, StoreError> {
+        let request = request.clone();
+        self.writer.write(true, move |c| apply::stop(c, &request)).await
+    }
+
+    async fn active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError> {
+        let after = rows::after(cursor)?;
+        let found = self.read(|c| {
+            let sql = "SELECT sort, version, seen_at, body FROM items INDEXED BY active WHERE active = 1 AND sort > ?1 \
+                       ORDER BY sort LIMIT ?2";
+            c.prepare_cached(sql)?
+                .query_map(params![after, limit.max(1) as i64], Row::read)?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        let cursor = (found.len() == limit.max(1)).then(|| found.last().map(|row| row.sort.clone())).flatten();
+        let mut items = Vec::with_capacity(found.len());
+        for row in found {
+            let Stored { value: mut cluster, version } = rows::cluster(row)?;
+            cluster.tls_cert.clear();
+            cluster.tls_key = Sealed { key_id: cluster.tls_key.key_id, data: String::new() };
+            items.push(ActiveRow { cluster, version });
+        }
+        Ok(Page { items, cursor })
+    }
+
+    fn item_limit(&self) -> usize {
+        ITEM_LIMIT
+    }
+
+    async fn forget_expired(&self, now: Ms) -> Result<usize, StoreError> {
+        let any = self.read(|c| {
+            c.prepare_cached("SELECT 1 FROM items WHERE expires_at < ?1 LIMIT 1")?
+                .query_row(params![now], |_| Ok(()))
+                .optional()
+        })?;
+        match any {
+            Some(()) => self.writer.write(false, move |c| apply::forget(c, now)).await,
+            None => Ok(0),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The file: private, in WAL mode, with one table.
+
+use super::OpenError;
+use rusqlite::Connection;
+use std::fs::OpenOptions;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+/// Counted up with every change of the schema.
+const SCHEMA: i64 = 1;
+/// How long a write waits for another process's.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// `seen_at`, `digest`, `accepting` and `due_at` are a heartbeat's own, beside its body, so that liveness is a small write.
+/// `active` is 1 for what is in the index of the active, else null.
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS items (
+        partition TEXT NOT NULL,
+        sort TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        expires_at INTEGER,
+        active INTEGER,
+        seen_at INTEGER,
+        digest TEXT,
+        accepting INTEGER,
+        due_at INTEGER,
+        body BLOB NOT NULL,
+        PRIMARY KEY (partition, sort)
+    );
+    CREATE INDEX IF NOT EXISTS active ON items (sort) WHERE active = 1;
+    CREATE INDEX IF NOT EXISTS expiring ON items (expires_at) WHERE expires_at IS NOT NULL;
+";
+
+/// Creates the file with mode 0600, or narrows its mode to that. SQLite gives its `-wal` and `-shm` the mode of the file.
+pub(super) fn create_private(path: &Path) -> Result<(), OpenError> {
+    let fail = |source| OpenError::File { path: path.display().to_string(), source };
+    let file =
+        OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path).map_err(fail)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(fail)
+}
+
+pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
+    let shown = || path.display().to_string();
+    let fail = |source| OpenError::Sqlite { path: shown(), source };
+    let connection = Connection::open(path).map_err(fail)?;
+    connection.busy_timeout(BUSY).map_err(fail)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fail)?;
+    if found > SCHEMA {
+        return Err(OpenError::Newer { path: shown(), found, known: SCHEMA });
+    }
+    if found < SCHEMA {
+        connection.execute_batch(TABLES).map_err(fail)?;
+        connection.pragma_update(None, "user_version", SCHEMA).map_err(fail)?;
+    }
+    Ok(connection)
+}

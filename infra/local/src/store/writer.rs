@@ -1,0 +1,150 @@
+//! The thread that writes. What waits is committed together, so that many writers share one fsync; each keeps a savepoint of its
+//! own, so that one's conflict is nobody else's.
+
+use faregate::ports::{StoreError, TransactError};
+use rusqlite::Connection;
+use std::sync::mpsc;
+use tokio::sync::oneshot;
+
+/// Writes committed together at most.
+const BATCH: usize = 64;
+
+enum Job {
+    /// `PRAGMA data_version`: changes when another process commits.
+    DataVersion(oneshot::Sender<i64>),
+    /// A write; `durable` when it must be on disk before it is answered.
+    Write { durable: bool, work: Work },
+}
+
+/// Works under its savepoint (or not at all, when the transaction could not begin), and leaves the answer for after the commit.
+type Work = Box<dyn FnOnce(&Connection, &Result<(), TransactError>) -> Answer + Send>;
+type Answer = Box<dyn FnOnce(&Result<(), TransactError>)>;
+
+/// The way to the thread; it ends when this is dropped.
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+fn gone() -> StoreError {
+    StoreError("the store is closed".into())
+}
+
+impl Writer {
+    pub fn start(connection: Connection) -> Self {
+        let (jobs, inbox) = mpsc::channel();
+        std::thread::spawn(move || run(&connection, &inbox));
+        Writer { jobs }
+    }
+
+    /// Does `work` inside a transaction, and answers once it is committed.
+    pub async fn write<T, E>(
+        &self,
+        durable: bool,
+        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + FromTransact + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let work: Work = Box::new(move |connection, begun| {
+            let outcome = match begun {
+                Ok(()) => savepoint(connection, work),
+                Err(error) => Err(E::from_transact(error.clone())),
+            };
+            Box::new(move |committed| {
+                let outcome = match committed {
+                    Ok(()) => outcome,
+                    Err(error) => outcome.and(Err(E::from_transact(error.clone()))),
+                };
+                let _ = reply.send(outcome);
+            })
+        });
+        self.jobs.send(Job::Write { durable, work }).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    pub async fn data_version(&self) -> Result<i64, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job::DataVersion(reply)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+}
+
+fn run(connection: &Connection, inbox: &mpsc::Receiver<Job>) {
+    while let Ok(first) = inbox.recv() {
+        let mut next = Some(first);
+        let (mut batch, mut durable) = (Vec::new(), false);
+        while let Some(job) = next {
+            match job {
+                Job::DataVersion(reply) => {
+                    // an error reads as a change: the host looks again
+                    let version = connection.query_row("PRAGMA data_version", [], |row| row.get(0)).unwrap_or(-1);
+                    let _ = reply.send(version);
+                }
+                Job::Write { durable: must, work } => {
+                    durable |= must;
+                    batch.push(work);
+                }
+            }
+            next = if batch.len() < BATCH { inbox.try_recv().ok() } else { None };
+        }
+        if !batch.is_empty() {
+            commit(connection, batch, durable);
+        }
+    }
+}
+
+/// One SQLite transaction for the whole batch. Liveness alone needs no fsync: it is nothing to lose.
+fn commit(connection: &Connection, batch: Vec<Work>, durable: bool) {
+    let begun = execute(connection, if durable { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })
+        .and_then(|()| execute(connection, "BEGIN IMMEDIATE"));
+    let answers: Vec<Answer> = batch.into_iter().map(|work| work(connection, &begun)).collect();
+    let committed = begun.and_then(|()| execute(connection, "COMMIT"));
+    if committed.is_err() {
+        // nothing of the batch was written
+        let _ = execute(connection, "ROLLBACK");
+    }
+    for answer in answers {
+        answer(&committed);
+    }
+}
+
+fn savepoint<T, E: FromTransact>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    execute(connection, "SAVEPOINT job").map_err(E::from_transact)?;
+    let outcome = work(connection);
+    if outcome.is_err() {
+        execute(connection, "ROLLBACK TO job").map_err(E::from_transact)?;
+    }
+    execute(connection, "RELEASE job").map_err(E::from_transact)?;
+    outcome
+}
+
+/// A statement without parameters. Busy (another process writes, for longer than we wait) is contention.
+fn execute(connection: &Connection, sql: &str) -> Result<(), TransactError> {
+    let done = connection.prepare_cached(sql).and_then(|mut statement| statement.query([])?.next().map(drop));
+    done.map_err(|error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => TransactError::Contention,
+        _ => TransactError::Failed(StoreError(error.to_string())),
+    })
+}
+
+/// A failed transaction, as the error of one write.
+pub(super) trait FromTransact {
+    fn from_transact(error: TransactError) -> Self;
+}
+
+impl FromTransact for TransactError {
+    fn from_transact(error: TransactError) -> Self {
+        error
+    }
+}
+
+impl FromTransact for StoreError {
+    fn from_transact(error: TransactError) -> Self {
+        StoreError(error.to_string())
+    }
+}

@@ -1,0 +1,98 @@
+//! Counters.
+
+use super::put;
+use crate::samples;
+use faregate::model::*;
+use faregate::ports::*;
+use std::sync::Arc;
+
+fn user() -> Scope {
+    Scope::User("alice".into())
+}
+
+fn count(delta: Counts, ceiling: Counts) -> Write {
+    Write::Count { scope: user(), delta, ceiling }
+}
+
+fn clusters(n: i64) -> Counts {
+    Counts::CLUSTER * n
+}
+
+async fn held(store: &dyn Store) -> Stored<Usage> {
+    store.usage(&[user()]).await.unwrap().pop().unwrap()
+}
+
+pub async fn a_counter_goes_up_to_its_ceiling_and_down_to_zero(store: Arc<dyn Store>) {
+    assert_eq!(held(&*store).await, Stored { value: Usage { scope: user(), counts: Counts::default() }, version: 0 });
+    let ceiling = Counts { clusters: 2, ..Counts::UNBOUNDED };
+    store.transact(vec![count(clusters(1), ceiling)]).await.unwrap();
+    store.transact(vec![count(clusters(1), ceiling)]).await.unwrap();
+    let Err(TransactError::Conflicts(conflicts)) = store.transact(vec![count(clusters(1), ceiling)]).await else {
+        panic!("a third of two")
+    };
+    let usage = Record::Usage(Usage { scope: user(), counts: clusters(2) });
+    assert_eq!(conflicts, vec![Conflict { index: 0, held: Some(Stored { value: usage, version: 2 }) }]);
+    store.transact(vec![count(clusters(-2), ceiling)]).await.unwrap();
+    let below = store.transact(vec![count(clusters(-1), ceiling)]).await;
+    assert!(matches!(below, Err(TransactError::Conflicts(_))), "{below:?}");
+    assert_eq!(held(&*store).await.value.counts, Counts::default());
+    // a first count above the ceiling leaves nothing behind
+    let other = Scope::Group("g".into());
+    let write = Write::Count { scope: other.clone(), delta: clusters(3), ceiling };
+    let refused = store.transact(vec![write]).await;
+    assert_eq!(refused, Err(TransactError::Conflicts(vec![Conflict { index: 0, held: None }])));
+    assert_eq!(store.usage(&[other]).await.unwrap()[0].version, 0);
+}
+
+pub async fn a_ceiling_holds_only_for_what_is_raised(store: Arc<dyn Store>) {
+    let five = Counts { clusters: 5, workers: 5, ..Counts::default() };
+    store.transact(vec![count(five, Counts::UNBOUNDED)]).await.unwrap();
+    // a limit lowered under what is in use: giving back is always fine, and so is what it does not speak of
+    let lowered = Counts { clusters: 2, workers: 9, ..Counts::UNBOUNDED };
+    store.transact(vec![count(clusters(-1), lowered)]).await.unwrap();
+    let workers = Counts { workers: 4, ..Counts::default() };
+    store.transact(vec![count(workers, lowered)]).await.unwrap();
+    assert!(store.transact(vec![count(workers, lowered)]).await.is_err());
+    assert_eq!(held(&*store).await.value.counts, Counts { clusters: 4, workers: 9, ..Counts::default() });
+}
+
+pub async fn racing_counts_never_pass_the_ceiling(store: Arc<dyn Store>) {
+    let ceiling = Counts { clusters: 20, ..Counts::UNBOUNDED };
+    let racers = (0..50).map(|_| async {
+        loop {
+            match store.transact(vec![count(clusters(1), ceiling)]).await {
+                Err(TransactError::Contention) => {}
+                outcome => return outcome.is_ok(),
+            }
+        }
+    });
+    let won = futures::future::join_all(racers).await.into_iter().filter(|won| *won).count();
+    assert_eq!((won, held(&*store).await.value.counts), (20, clusters(20)));
+}
+
+pub async fn a_count_and_a_record_are_written_together_or_not_at_all(store: Arc<dyn Store>) {
+    let ceiling = Counts { clusters: 1, ..Counts::UNBOUNDED };
+    let create = |n: u64| {
+        let record = Record::Cluster(Box::new(samples::cluster("alice", n)));
+        vec![put(record, Expect::Absent), count(clusters(1), ceiling)]
+    };
+    store.transact(create(1)).await.unwrap();
+    let Err(TransactError::Conflicts(conflicts)) = store.transact(create(2)).await else { panic!("a second of one") };
+    assert_eq!(conflicts.iter().map(|c| c.index).collect::<Vec<_>>(), vec![1]);
+    assert_eq!(store.cluster(&samples::name("alice", 2)).await.unwrap(), None);
+    // the record's conflict undoes the count
+    let again = vec![create(1).remove(0), count(clusters(-1), ceiling)];
+    assert!(store.transact(again).await.is_err());
+    assert_eq!(held(&*store).await.value.counts, clusters(1));
+}
+
+pub async fn a_recount_is_written_on_the_version_that_was_read(store: Arc<dyn Store>) {
+    let usage = |n| Usage { scope: user(), counts: clusters(n) };
+    store.put_usage(&usage(3), 0).await.unwrap();
+    assert!(matches!(store.put_usage(&usage(4), 0).await, Err(TransactError::Conflicts(_))));
+    let read = held(&*store).await;
+    store.transact(vec![count(clusters(1), Counts::UNBOUNDED)]).await.unwrap();
+    assert!(matches!(store.put_usage(&usage(9), read.version).await, Err(TransactError::Conflicts(_))));
+    store.put_usage(&usage(2), held(&*store).await.version).await.unwrap();
+    assert_eq!(held(&*store).await.value.counts, clusters(2));
+}

@@ -1,0 +1,74 @@
+//! What every store must do, written against the port alone: one function a property, each on a fresh store.
+//!
+//! `store_suite!(make)` makes a test of each; `make` is an async expression that gives an `Arc<dyn Store>`.
+
+mod counts;
+mod lists;
+mod singles;
+mod transactions;
+
+pub use counts::*;
+pub use lists::*;
+pub use singles::*;
+pub use transactions::*;
+
+use faregate::model::{Record, Version};
+use faregate::ports::{Expect, Store, TransactError, Write};
+
+/// Makes a test of every property.
+#[macro_export]
+macro_rules! store_suite {
+    ($run:path) => {
+        $crate::store_suite!(@ $run:
+            a_record_is_read_as_it_was_written
+            a_write_on_an_old_version_is_refused_and_says_what_is_held
+            an_item_that_exists_is_not_written_as_new
+            a_transaction_names_every_item_that_failed_and_writes_none
+            a_transaction_has_one_to_a_hundred_items_each_once
+            of_racing_writes_on_one_version_exactly_one_wins
+            a_counter_goes_up_to_its_ceiling_and_down_to_zero
+            a_ceiling_holds_only_for_what_is_raised
+            racing_counts_never_pass_the_ceiling
+            a_count_and_a_record_are_written_together_or_not_at_all
+            a_recount_is_written_on_the_version_that_was_read
+            a_users_clusters_are_listed_oldest_first_page_by_page
+            a_clusters_children_are_read_whole
+            the_index_holds_what_is_active_and_no_secret
+            a_cursor_of_nobody_is_an_error
+            heartbeats_are_read_in_the_order_asked
+            a_touch_is_seen_and_changes_nothing_else
+            a_touch_of_other_content_or_of_a_stopping_cluster_writes_nothing
+            a_stop_is_made_once_and_by_its_owner
+            limits_are_kept_by_scope
+            what_has_expired_is_forgotten_and_nothing_else
+            a_large_item_is_kept_whole
+        );
+    };
+    (@ $run:path: $($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $run(|store| Box::pin($crate::store_suite::$name(store)));
+            }
+        )*
+    };
+}
+
+/// A property under way.
+pub type Running = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+pub(crate) fn put(record: Record, expect: Expect) -> Write {
+    Write::Put { record, expect }
+}
+
+/// Writes new records, in transactions of their own where they are many.
+pub(crate) async fn write_new(store: &dyn Store, records: Vec<Record>) {
+    for chunk in records.chunks(100) {
+        let writes = chunk.iter().cloned().map(|record| put(record, Expect::Absent)).collect();
+        store.transact(writes).await.unwrap();
+    }
+}
+
+pub(crate) async fn write_on(store: &dyn Store, record: Record, version: Version) -> Result<(), TransactError> {
+    store.transact(vec![put(record, Expect::Version(version))]).await
+}
