@@ -43,6 +43,12 @@ struct Arguments {
     /// Measure only these gateways
     #[arg(long, value_enum, value_delimiter = ',', value_name = "GATEWAY,…", default_values = ["official", "ours"])]
     gateways: Vec<Kind>,
+    /// Of the REST calls, only those with this in their names
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    calls: String,
+    /// Seconds for which a REST call is repeated in a round, instead of 2, or 0.5 with --quick
+    #[arg(long, value_name = "SECONDS")]
+    window: Option<f64>,
     /// Rounds, instead of 5, or 2 with --quick
     #[arg(long)]
     rounds: Option<usize>,
@@ -85,6 +91,8 @@ enum Role {
 pub struct Scale {
     /// Which gateways, in the order of their turns.
     pub kinds: Vec<Kind>,
+    /// What the names of REST calls must contain.
+    pub calls: String,
     /// Rounds.
     pub rounds: usize,
     /// How long one kind of REST call is repeated.
@@ -104,6 +112,7 @@ impl Scale {
         let kinds = arguments.gateways.clone();
         let full = Scale {
             kinds: kinds.clone(),
+            calls: String::new(),
             rounds: 5,
             window: Duration::from_secs(2),
             creates: 32,
@@ -113,6 +122,7 @@ impl Scale {
         };
         let quick = Scale {
             kinds,
+            calls: String::new(),
             rounds: 2,
             window: Duration::from_millis(500),
             creates: 12,
@@ -121,7 +131,13 @@ impl Scale {
             idle: 500,
         };
         let scale = if arguments.quick { quick } else { full };
-        Scale { rounds: arguments.rounds.unwrap_or(scale.rounds).clamp(1, 50), ..scale }
+        let window = arguments.window.map(|seconds| Duration::from_secs_f64(seconds.clamp(0.1, 60.0)));
+        Scale {
+            calls: arguments.calls.clone(),
+            rounds: arguments.rounds.unwrap_or(scale.rounds).clamp(1, 50),
+            window: window.unwrap_or(scale.window),
+            ..scale
+        }
     }
 }
 
