@@ -3,5 +3,9 @@
 
 pub mod api;
 pub mod launcher_suite;
+pub mod python;
 pub mod samples;
+pub mod script;
+pub mod server;
 pub mod store_suite;
+pub mod world;

@@ -226,7 +226,7 @@ async fn a_heartbeat_that_lacks_or_garbles_a_field_is_422_and_names_it() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_80_creates_by_one_user_the_limit_lets_three_through() {
     let api = Api::new().await;
     api.limit("default", Limits { clusters: Some(3), ..Limits::default() }).await;

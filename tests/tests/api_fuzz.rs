@@ -104,8 +104,16 @@ impl Dice {
     }
 }
 
+/// A request before it is made.
+struct Draft {
+    method: &'static str,
+    path: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+}
+
 /// The requests that make sense, as a starting point.
-fn good(dice: &mut Dice, api: &Api, names: &[ClusterName]) -> (&'static str, String, Vec<(String, Vec<u8>)>, Vec<u8>) {
+fn good(dice: &mut Dice, api: &Api, names: &[ClusterName]) -> Draft {
     let name = dice.pick(names);
     let path = format!("/api/v1/clusters/{name}");
     let token = format!("token {}", api.token(&dice.pick(names)));
@@ -126,12 +134,12 @@ fn good(dice: &mut Dice, api: &Api, names: &[ClusterName]) -> (&'static str, Str
         _ => ("POST", format!("{path}/heartbeat"), dice.pick(&[own.clone(), own, token]), heartbeat()),
     };
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-    (method, path, vec![("authorization".into(), authorization.into_bytes())], body)
+    Draft { method, path, headers: vec![("authorization".into(), authorization.into_bytes())], body }
 }
 
 /// One request, with something wrong about most of them.
 fn draw(dice: &mut Dice, api: &Api, names: &[ClusterName]) -> (Call, String) {
-    let (mut method, mut path, mut headers, mut body) = good(dice, api, names);
+    let Draft { mut method, mut path, mut headers, mut body } = good(dice, api, names);
     match dice.below(8) {
         0 => {}
         1 => method = dice.pick(&["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "X-\u{7E}"]),

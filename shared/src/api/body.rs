@@ -42,6 +42,12 @@ pub async fn read(mut body: Body, limit: usize) -> Result<Bytes, Failure> {
     }
 }
 
+/// Reads a body that nobody wants: answered before it has arrived, its connection could not be used again.
+pub async fn discard(body: Body) {
+    // whether it was there, or how long it was, changes nothing
+    let _ = read(body, 0).await;
+}
+
 /// The body as a JSON object; 422 for anything else.
 pub async fn read_object(body: Body) -> Result<Map<String, Value>, Failure> {
     let bytes = read(body, SMALL).await?;

@@ -1,9 +1,10 @@
 //! A heartbeat: one conditional write where nothing changed; two and a wake where something did.
 
 use super::{Gateway, Refusal};
-use crate::model::{ClusterName, Content, Heartbeat, Record, Stored, Task};
+use crate::model::{ClusterName, Content, Heartbeat, Record, Stored, Task, Version};
 use crate::ports::{Expect, StoreError, Touch, TransactError, Write};
 use crate::reconcile::observe;
+use std::collections::BTreeSet;
 
 /// Tries when the reconciler writes the item at the same time.
 const TRIES: u32 = 6;
@@ -28,7 +29,7 @@ impl Gateway {
             if !item.value.accepting {
                 return Err(Refusal::Conflict(format!("Cluster '{name}' is stopping")));
             }
-            if self.change(name, item, &content, &digest).await? {
+            if self.change(item, &content, &digest).await? {
                 self.wake(name, 0).await;
                 return Ok(());
             }
@@ -38,13 +39,7 @@ impl Gateway {
     }
 
     /// Writes changed content with its digest. False when the item was written by others meanwhile.
-    async fn change(
-        &self,
-        name: &ClusterName,
-        item: Stored<Heartbeat>,
-        content: &Content,
-        digest: &str,
-    ) -> Result<bool, Refusal> {
+    async fn change(&self, item: Stored<Heartbeat>, content: &Content, digest: &str) -> Result<bool, StoreError> {
         let now = self.now();
         let mut heartbeat = Heartbeat {
             seen_at: Some(now),
@@ -60,18 +55,17 @@ impl Gateway {
             if !self.put(Record::Heartbeat(bare), item.version).await? {
                 return Ok(false);
             }
-            return Ok(self.put(Record::Heartbeat(heartbeat), item.version + 1).await?);
+            return self.put(Record::Heartbeat(heartbeat), item.version + 1).await;
         }
+        let mut version = item.version;
         if self.is_too_large(content) {
             // applied first, then the digest: a crash between the two only applies it again
-            heartbeat.unknown = self.apply(name, content).await?;
-            let mut kept = content.clone();
-            kept.active.clear();
-            kept.closing.clear();
-            kept.closed.clear();
-            heartbeat.content = Some(kept);
+            let none = BTreeSet::new;
+            heartbeat.content = Some(Content { active: none(), closing: none(), closed: none(), ..content.clone() });
+            let Some(unknown) = self.apply(&heartbeat, &mut version, content).await? else { return Ok(false) };
+            heartbeat.unknown = unknown;
         }
-        Ok(self.put(Record::Heartbeat(heartbeat), item.version).await?)
+        self.put(Record::Heartbeat(heartbeat), version).await
     }
 
     fn is_too_large(&self, content: &Content) -> bool {
@@ -80,12 +74,17 @@ impl Gateway {
         bytes > self.ports().store.item_limit() / 2
     }
 
-    /// Takes a large content into the tasks. The active names that have no task yet.
+    /// Takes a large content into the tasks. The active names that have no task yet; none when others wrote meanwhile.
+    ///
+    /// Every transaction also takes the item's digest away and its version on: a former content that comes again is applied
+    /// again, and a transaction that lands late, after another heartbeat, fails.
     async fn apply(
         &self,
-        name: &ClusterName,
+        heartbeat: &Heartbeat,
+        version: &mut Version,
         content: &Content,
-    ) -> Result<std::collections::BTreeSet<String>, Refusal> {
+    ) -> Result<Option<BTreeSet<String>>, StoreError> {
+        let name = &heartbeat.cluster;
         let children = self.ports().store.children(name).await?;
         let now = self.now();
         let mut unknown = content.active.clone();
@@ -101,12 +100,14 @@ impl Gateway {
             }
         }
         for chunk in writes.chunks(CHUNK) {
-            match self.ports().store.transact(chunk.to_vec()).await {
-                Ok(()) => {}
-                Err(TransactError::Conflicts(_) | TransactError::Contention) => {
-                    return Err(Refusal::Conflict(format!("Cluster '{name}' is being worked on; try again")));
-                }
-                Err(TransactError::Failed(error)) => return Err(error.into()),
+            let undigested = Heartbeat { digest: None, ..heartbeat.clone() };
+            let expect = Expect::Version(*version);
+            let mut writes = vec![Write::Put { record: Record::Heartbeat(undigested), expect }];
+            writes.extend_from_slice(chunk);
+            match self.ports().store.transact(writes).await {
+                Ok(()) => *version += 1,
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => return Ok(None),
+                Err(TransactError::Failed(error)) => return Err(error),
             }
         }
         // what would not fit is found again by the next heartbeat that differs
@@ -115,7 +116,7 @@ impl Gateway {
             room = room.saturating_sub(name.len() + 3);
             room > 0
         });
-        Ok(unknown)
+        Ok(Some(unknown))
     }
 
     async fn put(&self, record: Record, version: u64) -> Result<bool, StoreError> {

@@ -1,7 +1,7 @@
 //! The reconciler's turn: load, decide, save, act, learn; until nothing more is to be done now.
 
 use super::{Gateway, Refusal};
-use crate::model::{ClusterName, Heartbeat, Ms, Stored, effective};
+use crate::model::{ClusterName, Heartbeat, LaunchId, Ms, Stored, effective};
 use crate::ports::{StoreError, TransactError, Wake};
 use crate::reconcile::{Action, Fact, View, reconcile};
 
@@ -44,7 +44,7 @@ impl Gateway {
     async fn turn_cluster(&self, name: &ClusterName) -> Result<(), TurnError> {
         let started = self.now();
         let mut facts: Vec<Fact> = Vec::new();
-        let (mut lost_saves, mut launched) = (0, false);
+        let (mut lost_saves, mut launched, mut saved) = (0, false, false);
         let mut due_at = None;
         for _ in 0..ROUNDS {
             // our calls are only trusted to land within this time
@@ -52,6 +52,10 @@ impl Gateway {
                 break;
             }
             let Some(view) = self.view(name, !launched).await? else { return Ok(()) };
+            if is_torn(&view) {
+                self.jitter(25).await;
+                continue;
+            }
             let now = self.now();
             let plan = reconcile(&view, &facts, now, self.policy());
             for action in &plan.before {
@@ -59,7 +63,10 @@ impl Gateway {
             }
             if !plan.writes.is_empty() {
                 match self.ports().store.transact(plan.writes).await {
-                    Ok(()) => self.ports().host.announce(name),
+                    Ok(()) => {
+                        saved = true;
+                        self.ports().host.announce(name);
+                    }
                     Err(TransactError::Conflicts(_) | TransactError::Contention) => {
                         lost_saves += 1;
                         if lost_saves > LOST_SAVES {
@@ -84,8 +91,10 @@ impl Gateway {
         // cut short with something learned: the next turn learns it again
         if !facts.is_empty() {
             due_at = Some(started);
+            saved = true;
         }
-        if let Some(at) = due_at {
+        // who writes a due time sends the wake for it: were every turn to do so, each wake that comes twice would go on for ever
+        if let Some(at) = due_at.filter(|_| saved) {
             let delay = (at - self.now()).max(0);
             if delay <= LONGEST_DELAY_MS {
                 self.wake(name, delay).await;
@@ -116,4 +125,11 @@ impl Gateway {
             may_launch,
         }))
     }
+}
+
+/// The cluster was read before another turn wrote a launch, the launches after it: a decision would write that launch again.
+fn is_torn(view: &View) -> bool {
+    let cluster = &view.cluster.value;
+    let last = LaunchId::new(&cluster.name, cluster.launches);
+    view.launches.iter().any(|launch| launch.value.id > last)
 }

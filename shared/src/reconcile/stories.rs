@@ -349,6 +349,8 @@ fn a_worker_that_never_connects_fails_the_cluster_after_three_tries() {
         story.replies(&launch, &[id.as_str()]).ends(&id, 1);
         assert!(story.calls_nothing(), "it is judged first: a heartbeat may still name it");
         story.after(6_000).round();
+        assert_eq!(story.cluster().worker_failures, n, "and not before the scheduler has spoken again");
+        story.heartbeat(1, &[], &[], &[]);
     }
     assert_eq!(story.cluster().target, Status::Failed);
     assert_eq!(

@@ -32,6 +32,9 @@ impl Draft<'_> {
         let mut failed: Vec<String> = Vec::new();
         let mut dues = Vec::new();
         let mut room = self.room();
+        // a scheduler that retires workers tells nothing for as long as that takes: nobody is late until it has spoken again
+        let heard_at = self.heartbeat.seen_at.unwrap_or(0);
+        let ask_again = now + self.policy.heartbeat_period_ms;
         for task in self.tasks.iter_mut().map(|t| &mut t.now).filter(|t| t.facts.role == TaskRole::Worker) {
             if task.stopping.is_some() || task.stray {
                 continue;
@@ -42,7 +45,9 @@ impl Draft<'_> {
                     (Some(_), Some(since)) => (since, ReasonCode::WorkerLost, "did not come back"),
                     (Some(_), None) => continue,
                 };
-                if now > since + limit {
+                if now > since + limit && heard_at <= since + limit {
+                    dues.push(ask_again);
+                } else if now > since + limit {
                     if room == 0 {
                         dues.push(now);
                         break;
@@ -62,8 +67,11 @@ impl Draft<'_> {
                 }
             } else if task.registered_at.is_none() && !task.failed_start {
                 // the heartbeat that names it may still be on its way
-                let judged_at = task.facts.stopped_at.unwrap_or(now) + check;
-                if now >= judged_at {
+                let stopped_at = task.facts.stopped_at.unwrap_or(now);
+                let judged_at = stopped_at + check;
+                if now >= judged_at && heard_at <= stopped_at {
+                    dues.push(ask_again);
+                } else if now >= judged_at {
                     if room == 0 {
                         dues.push(now);
                         break;

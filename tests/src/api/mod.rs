@@ -17,10 +17,11 @@ use faregate::model::{ClusterConfig, ClusterName, KeyRing, Limits, Policy, Scope
 use faregate::options::Options;
 use faregate::ports::{Ports, Store, Wake};
 use faregate_local::store::SqliteStore;
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 /// What a story may set before it begins.
@@ -57,7 +58,8 @@ pub struct Api {
     /// The store itself.
     pub store: Arc<SqliteStore>,
     prefix: String,
-    database: PathBuf,
+    /// A second connection to the store's file, for a look at what is on disk.
+    database: Mutex<Connection>,
     _directory: TempDir,
 }
 
@@ -112,7 +114,7 @@ impl Api {
             wakes,
             store,
             prefix: setup.prefix,
-            database,
+            database: Mutex::new(Connection::open(&database).expect("the database")),
             _directory: directory,
         }
     }
@@ -190,7 +192,7 @@ impl Api {
 
     /// Every row of every table that is on disk.
     pub fn everything_stored(&self) -> BTreeMap<String, Vec<String>> {
-        let database = rusqlite::Connection::open(&self.database).expect("the database");
+        let database = self.database.lock().expect("no test panicked with it");
         let tables: Vec<String> = rows(&database, "SELECT name FROM sqlite_master WHERE type = 'table'");
         tables
             .into_iter()
@@ -200,25 +202,24 @@ impl Api {
 
     /// Takes the store away, as a disk that dies does.
     pub fn lose_the_store(&self) {
-        let database = rusqlite::Connection::open(&self.database).expect("the database");
-        for table in self.everything_stored().into_keys().filter(|t| !t.starts_with("sqlite_")) {
-            database.execute(&format!("DROP TABLE \"{table}\""), []).expect("dropped");
-        }
+        let tables = self.everything_stored().into_keys().filter(|table| !table.starts_with("sqlite_"));
+        let drops: String = tables.map(|table| format!("DROP TABLE \"{table}\";")).collect();
+        self.database.lock().expect("no test panicked with it").execute_batch(&drops).expect("dropped");
     }
 }
 
-/// Rows as text; one column as it is, several in brackets.
-fn rows(database: &rusqlite::Connection, query: &str) -> Vec<String> {
+/// Rows as text.
+fn rows(database: &Connection, query: &str) -> Vec<String> {
     let mut statement = database.prepare(query).expect("a query");
     let columns = statement.column_count();
     let mut rows = statement.query([]).expect("rows");
     let mut found = Vec::new();
     while let Some(row) = rows.next().expect("a row") {
         let cell = |i| match row.get_ref(i).expect("a column") {
-            rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            ValueRef::Text(text) | ValueRef::Blob(text) => String::from_utf8_lossy(text).into_owned(),
             other => format!("{other:?}"),
         };
-        found.push(if columns == 1 { cell(0) } else { format!("{:?}", (0..columns).map(cell).collect::<Vec<_>>()) });
+        found.push((0..columns).map(cell).collect::<Vec<_>>().join(" | "));
     }
     found
 }

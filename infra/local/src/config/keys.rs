@@ -91,7 +91,7 @@ pub const SECTIONS: &[Section] = &[
             key!(
                 "run_as_user",
                 |c| Slot::Bool(&mut c.gateway.run_as_user),
-                "Run each cluster as the system user of its owner's name. The gateway must run as root."
+                "Run each cluster as the system user of its owner's name. The gateway must run as root, and `python` be an environment that those users can read."
             ),
             key!(
                 "allow_no_password",

@@ -57,9 +57,9 @@ pub enum DemoError {
         /// What the gateway said.
         log: String,
     },
-    /// Something was left running; it has been killed.
-    #[error("processes were left running, and have been killed: {0:?}")]
-    Leftovers(Vec<Leftover>),
+    /// Something was left running.
+    #[error("processes were left running, and {0}: {1:?}")]
+    Leftovers(&'static str, Vec<Leftover>),
     /// Ctrl-C.
     #[error("interrupted; nothing is left running")]
     Interrupted,
@@ -97,12 +97,16 @@ async fn demo(python: Option<&Path>) -> Result<(), DemoError> {
     };
     progress.clear();
     // dropped half way, the gateway was killed and has stopped nothing: what it left is ours to end
-    let result = match (result, sweep(&path).await) {
-        (Ok(_), left) if !left.is_empty() => Err(DemoError::Leftovers(left)),
-        (result, _) => result,
-    };
+    let found = sweep(&path).await;
+    let left = leftovers::find(&path);
     let _ = std::fs::remove_dir_all(&path);
+    if !left.is_empty() {
+        return Err(DemoError::Leftovers("cannot be killed", left));
+    }
     let processes = result?;
+    if !found.is_empty() {
+        return Err(DemoError::Leftovers("have been killed", found));
+    }
     println!("{}\nnothing is left running", progress.table(&processes));
     Ok(())
 }

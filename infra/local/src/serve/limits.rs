@@ -48,3 +48,37 @@ pub async fn apply(data: &DataDir, store: &dyn Store, configured: &BTreeMap<Scop
     let json = serde_json::to_vec_pretty(configured).map_err(|error| failed(error.into()))?;
     write_private(&path, &json).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::SqliteStore;
+
+    fn clusters(most: i64) -> Limits {
+        Limits { clusters: Some(most), ..Limits::default() }
+    }
+
+    #[tokio::test]
+    async fn the_file_has_the_last_word_about_what_it_changed_and_edits_survive_the_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(&dir.path().join("data"), false).unwrap();
+        let store = SqliteStore::open(&data.file("store.sqlite")).unwrap();
+        let scope = |name: &str| Scope::try_from(name.to_owned()).unwrap();
+        let (default, group, user) = (scope("default"), scope("group:a"), scope("user:b"));
+        let mut file = BTreeMap::from([(default.clone(), clusters(1)), (group.clone(), clusters(2))]);
+        apply(&data, &store, &file).await.unwrap();
+        assert_eq!(store.limits().await.unwrap(), file);
+
+        // edited in the store meanwhile: one that the file has, one that it has not
+        store.put_limits(&default, Some(&clusters(7))).await.unwrap();
+        store.put_limits(&user, Some(&clusters(8))).await.unwrap();
+        file.insert(group.clone(), clusters(3));
+        apply(&data, &store, &file).await.unwrap();
+        let expected =
+            BTreeMap::from([(default.clone(), clusters(7)), (group.clone(), clusters(3)), (user.clone(), clusters(8))]);
+        assert_eq!(store.limits().await.unwrap(), expected);
+
+        apply(&data, &store, &BTreeMap::new()).await.unwrap();
+        assert_eq!(store.limits().await.unwrap(), BTreeMap::from([(user, clusters(8))]));
+    }
+}

@@ -2,13 +2,14 @@
 
 use super::data_dir::DataDir;
 use crate::launcher::ProcessLauncher;
+use crate::store::SqliteStore;
 use crate::wakes::LocalWakes;
 use faregate::gateway::Gateway;
 use faregate::model::{ClusterName, Ms, TaskFacts};
 use faregate::ports::{Store, Wake, Wakes};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -29,11 +30,9 @@ pub struct World {
     /// The queue.
     pub wakes: Arc<LocalWakes>,
     /// Records.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<SqliteStore>,
     /// Tasks.
     pub launcher: Arc<ProcessLauncher>,
-    /// Notified when somebody else has written to the store.
-    pub foreign: Arc<Notify>,
 }
 
 impl World {
@@ -99,11 +98,19 @@ async fn pass(world: World, period: Duration, since: Ms) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! { _ = ticks.tick() => {}, () = world.foreign.notified() => {} }
+        tokio::select! { _ = ticks.tick() => {}, () = foreign_change(&world.store) => {} }
         match world.gateway.pass(since).await {
             Ok(report) => tracing::trace!(?report, "pass"),
             Err(error) => tracing::error!(%error, "a pass failed"),
         }
+    }
+}
+
+/// A store that cannot say whether it has changed has not.
+async fn foreign_change(store: &SqliteStore) {
+    if let Err(error) = store.foreign_change().await {
+        tracing::error!(%error, "the store cannot be watched");
+        std::future::pending::<()>().await;
     }
 }
 

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::launcher::{self, ProcessLauncher};
 use crate::machine::{Machine, now};
 use crate::python::{self, PythonEnv, PythonError};
-use crate::store::SqliteStore;
+use crate::store::{self, SqliteStore};
 use crate::wakes::LocalWakes;
 use faregate::api::{App, auth, router};
 use faregate::dask::{HttpSchedulers, Listen};
@@ -33,7 +33,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 /// A question to a scheduler is given up after this time.
 const QUESTION: Duration = Duration::from_secs(5);
@@ -56,7 +56,7 @@ pub enum ServeError {
     #[error(transparent)]
     Options(#[from] InvalidDeclaration),
     #[error(transparent)]
-    Store(#[from] crate::store::OpenError),
+    Store(#[from] store::OpenError),
     #[error(transparent)]
     Launcher(#[from] launcher::OpenError),
     #[error(transparent)]
@@ -110,7 +110,7 @@ async fn serve(config: Config) -> Result<(), ServeError> {
 
     let failed = tokio::select! {
         ended = &mut server => Some(ended.unwrap_or_else(|panic| Err(io::Error::other(panic)))),
-        () = proxy.watch() => None,
+        never = proxy.watch() => match never {},
         () = signals.next() => None,
     };
     if let Some(ended) = failed {
@@ -123,7 +123,7 @@ async fn serve(config: Config) -> Result<(), ServeError> {
         let stop_time = period(config.gateway.sigint_timeout_ms + config.gateway.sigterm_timeout_ms);
         left = tokio::select! {
             left = shutdown::stop_clusters(&built.world, stop_time) => left,
-            () = proxy.watch() => 0,
+            never = proxy.watch() => match never {},
             () = signals.next() => built.world.active().await,
         };
     }
@@ -135,6 +135,7 @@ async fn serve(config: Config) -> Result<(), ServeError> {
         proxy.stop(left == 0).await?;
     }
     let _ = std::fs::remove_file(&socket);
+    tracing::info!(clusters = left, "the gateway has stopped");
     if left > 0 { Err(ServeError::Restless(left)) } else { Ok(()) }
 }
 
@@ -151,8 +152,7 @@ async fn build(
     python: &PythonEnv,
     api_url: String,
 ) -> Result<Built, ServeError> {
-    let path = data.file("store.sqlite");
-    let store = Arc::new(SqliteStore::open(&path)?);
+    let store = Arc::new(SqliteStore::open(&data.file("store.sqlite"))?);
     limits::apply(data, &*store, &config.limits).await?;
     let launcher = Arc::new(ProcessLauncher::open(launcher_settings(data, config, python)).await?);
     let path = data.file("routes");
@@ -186,7 +186,7 @@ async fn build(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         dashboard_sign_in: config.gateway.dashboard_sign_in,
     };
-    let world = World { gateway, wakes, store, launcher, foreign: Arc::new(Notify::new()) };
+    let world = World { gateway, wakes, store, launcher };
     Ok(Built { world, app })
 }
 

@@ -8,10 +8,12 @@ use crate::logs::{last_lines, length};
 use faregate_proxy::control::{ProxyInfo, ProxySpec, running};
 use faregate_proxy::{Api, ProxyConfig, Timeouts, TlsFiles};
 use rustix::process::{Pid, Signal, kill_process};
+use std::convert::Infallible;
 use std::fs::OpenOptions;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -104,14 +106,13 @@ impl Proxy {
     }
 
     /// Brings the proxy back whenever it ends, at the same addresses. Runs until it is dropped.
-    pub async fn watch(&mut self) {
+    pub async fn watch(&mut self) -> Infallible {
         loop {
             sleep(LOOK).await;
             if running(&self.dir).is_some() {
                 continue;
             }
             tracing::warn!("the proxy has ended; it is started again");
-            self.reap();
             while let Err(error) = self.start().await {
                 tracing::error!(
                     error = crate::logs::chain(&error),
@@ -128,7 +129,11 @@ impl Proxy {
         if let Some(info) = running(&self.dir) {
             end(&self.dir, info).await?;
         }
-        self.reap();
+        // one that was just being brought back may not have listened yet
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         let path = self.dir.join("proxy-spec.json");
         if for_good && let Err(source) = std::fs::remove_file(&path) {
             return Err(ProxyError::File { path, source });
@@ -148,9 +153,9 @@ impl Proxy {
                     address.set_port(free_port(address.ip()).ok_or(ProxyError::NoPort(address.ip()))?);
                 }
             }
-            let free = self.spec == wanted;
+            let all_given = self.spec == wanted;
             match self.start().await {
-                Err(ProxyError::Ended(_)) if !free && tries < PORTS => {
+                Err(ProxyError::Ended(_)) if !all_given && tries < PORTS => {
                     tries += 1;
                     self.spec = wanted.clone();
                 }
@@ -163,13 +168,16 @@ impl Proxy {
         self.write_spec()?;
         let log = self.dir.join("proxy.log");
         let before = length(&log);
-        let mut child = spawn(&self.dir.join("proxy-spec.json"), &log)?;
+        // the last one has ended
+        if let Some(mut last) = self.child.take() {
+            let _ = last.wait();
+        }
+        let child = self.child.insert(spawn(&self.dir.join("proxy-spec.json"), &log)?);
         let deadline = Instant::now() + START;
         loop {
             if let Some(info) = running(&self.dir).filter(|info| u32::try_from(info.pid) == Ok(child.id())) {
                 tracing::info!(pid = info.pid, address = %info.address, "the proxy serves");
                 self.resolve(&info);
-                self.child = Some(child);
                 return Ok(());
             }
             if let Ok(Some(_)) = child.try_wait() {
@@ -179,7 +187,6 @@ impl Proxy {
             if Instant::now() > deadline {
                 // unable to listen, it is of no use, and must not begin to listen later
                 let _ = child.kill();
-                let _ = child.wait();
                 return Err(ProxyError::Late(log));
             }
             sleep(Duration::from_millis(10)).await;
@@ -196,15 +203,6 @@ impl Proxy {
         let path = self.dir.join("proxy-spec.json");
         let json = serde_json::to_vec_pretty(&self.spec).map_err(io::Error::from);
         json.and_then(|json| write_private(&path, &json)).map_err(|source| ProxyError::File { path, source })
-    }
-
-    /// Lets go of a child that has ended.
-    fn reap(&mut self) {
-        if let Some(child) = &mut self.child
-            && !matches!(child.try_wait(), Ok(None))
-        {
-            self.child = None;
-        }
     }
 }
 
@@ -236,6 +234,7 @@ fn spawn(spec: &Path, log: &Path) -> Result<Child, ProxyError> {
     }
     let output = OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(failed)?;
     Command::new("/proc/self/exe")
+        .arg0("faregate")
         .arg("proxy")
         .arg("--spec")
         .arg(spec)

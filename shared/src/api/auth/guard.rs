@@ -3,6 +3,7 @@
 use super::session::COOKIE;
 use super::{Denied, SignedIn, authorization};
 use crate::api::App;
+use crate::api::body::discard;
 use crate::api::failure::Failure;
 use crate::api::path::cluster_name;
 use crate::gateway::Caller;
@@ -33,7 +34,10 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         },
     };
     let mut response = match caller {
-        Err(Denied) => unauthorized().into_response(),
+        Err(Denied) => {
+            discard(body).await;
+            unauthorized().into_response()
+        }
         Ok(caller) => {
             parts.extensions.insert(caller);
             next.run(Request::from_parts(parts, body)).await

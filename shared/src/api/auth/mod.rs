@@ -75,3 +75,31 @@ fn authorization(headers: &HeaderMap) -> Option<(&[u8], &[u8])> {
     let end = value.iter().position(|b| *b == b' ').unwrap_or(value.len());
     Some((&value[..end], value[end..].trim_ascii()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn signed_in(authorization: &str) -> Option<Identity> {
+        let ring = KeyRing::from_random(&[7; 64]);
+        let methods: Vec<Box<dyn Method>> = vec![Box::new(Basic { password: None })];
+        let auth = Auth::new(&ring, methods, ["root".to_owned()].into()).unwrap();
+        let headers = [(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap())].into_iter().collect();
+        auth.sign_in(&headers, 0).await.ok().map(|signed_in| signed_in.who)
+    }
+
+    #[tokio::test]
+    async fn admins_are_those_who_are_named() {
+        assert_eq!(signed_in("Basic cm9vdDp4").await.unwrap().role, Role::Admin);
+        assert_eq!(signed_in("Basic YWxpY2U6eA==").await.unwrap().role, Role::User);
+        assert_eq!(signed_in("Basic Uk9PVDp4").await.unwrap().role, Role::User, "case counts");
+    }
+
+    #[tokio::test]
+    async fn a_scheme_may_stand_alone_and_spaces_round_it_do_not_count() {
+        assert!(signed_in("  bAsIc   YWxpY2U6eA==  ").await.is_some());
+        for nothing in ["Basic", "", "   ", "Basi YWxpY2U6eA==", "YWxpY2U6eA=="] {
+            assert!(signed_in(nothing).await.is_none(), "{nothing}");
+        }
+    }
+}

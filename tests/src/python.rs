@@ -1,0 +1,26 @@
+//! The Python environments that tests run the official client and dask in: made once, kept under the workspace's target directory.
+
+use faregate_local::python::{PythonEnv, Spec, ensure};
+use std::path::PathBuf;
+
+/// The versions of dask that everything must work with: the official pin, and a later one.
+pub const DASK_VERSIONS: [&str; 2] = ["2026.3.0", "2026.8.0"];
+
+/// The environment with this version of dask, and the official client; made by the first test that asks, in any process.
+pub fn dask(version: &str) -> PythonEnv {
+    ensure(&Spec::dask(version, home()), &|step| eprintln!("{step}")).unwrap()
+}
+
+/// `FAREGATE_CACHE_DIR`, where one is given, so that several work trees can share it; else in the target directory.
+fn home() -> PathBuf {
+    match std::env::var_os("FAREGATE_CACHE_DIR") {
+        Some(dir) => dir.into(),
+        None => target_dir().join("python"),
+    }
+}
+
+/// Where cargo builds.
+fn target_dir() -> PathBuf {
+    let workspace = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    std::env::var_os("CARGO_TARGET_DIR").map_or(workspace.join("target"), |dir| workspace.join(dir))
+}

@@ -1,0 +1,200 @@
+//! A real `faregate serve`, as a process, on a free port and in a directory of its own.
+
+use crate::python;
+use faregate_local::demo::leftovers;
+use faregate_local::python::PythonEnv;
+use faregate_proxy::control::{ProxyInfo, running};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{OnceLock, mpsc};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Whatever a test waits for happens within this time, also on a machine that does much else.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The gateway. Dropped, it is killed with all that it started.
+pub struct Server {
+    /// `http://127.0.0.1:<port><prefix>`.
+    pub address: String,
+    /// Its data directory.
+    pub data_dir: PathBuf,
+    /// Its process (the last one's, once it has ended).
+    pub pid: u32,
+    dir: TempDir,
+    python: PythonEnv,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Starts one with this configuration, and waits until it is ready. Clusters run the official pin of dask.
+    pub fn start(config_toml: &str) -> Server {
+        Server::start_with(config_toml, python::dask(python::DASK_VERSIONS[0]))
+    }
+
+    /// The same, with clusters in another environment.
+    pub fn start_with(config_toml: &str, python: PythonEnv) -> Server {
+        let dir = tempfile::Builder::new().prefix("faregate-test-").tempdir().unwrap();
+        let data_dir = dir.path().join("data");
+        let mut server = Server { address: String::new(), data_dir, pid: 0, dir, python, child: None };
+        server.configure(config_toml);
+        server.run();
+        server
+    }
+
+    /// Writes another configuration, for the next start.
+    pub fn configure(&self, config_toml: &str) {
+        std::fs::write(self.dir.path().join("faregate.toml"), config_toml).unwrap();
+    }
+
+    /// SIGKILL to the gateway alone; proxy, schedulers and workers live on.
+    pub fn kill9(&mut self) {
+        let mut child = self.child.take().expect("the gateway runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Starts it again on the same data directory (after [`Server::kill9`], or in order if it still runs), and waits until it is ready.
+    pub fn restart(&mut self) {
+        if self.child.is_some() {
+            self.stop();
+        }
+        self.run();
+    }
+
+    /// SIGTERM, and waits for its end.
+    pub fn stop(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("the gateway runs");
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match child.try_wait().unwrap() {
+                Some(status) => return status,
+                None if Instant::now() > deadline => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    panic!("the gateway does not stop:\n{}", self.log());
+                }
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    /// Everything it has logged, over all its lives.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("gateway.log")).unwrap_or_default()
+    }
+
+    /// Its proxy, while one runs.
+    pub fn proxy(&self) -> Option<ProxyInfo> {
+        running(&self.data_dir)
+    }
+
+    /// What runs and has to do with it: itself, the proxy, supervisors, schedulers, workers.
+    pub fn processes(&self) -> Vec<leftovers::Leftover> {
+        leftovers::find(self.dir.path())
+    }
+
+    /// `GET` without credentials: status and body.
+    pub fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
+        let authority = self.address.strip_prefix("http://").unwrap().split('/').next().unwrap();
+        let mut stream = TcpStream::connect(authority.parse::<SocketAddr>().unwrap())?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        Ok((status.ok_or(std::io::ErrorKind::InvalidData)?, body.to_owned()))
+    }
+
+    /// Another gateway on the same data directory and configuration, at this address: what it says when it ends.
+    pub fn another(&self, address: &str) -> Output {
+        self.command(address).stdin(Stdio::null()).output().unwrap()
+    }
+
+    fn command(&self, address: &str) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .args(["serve", "--address", address, "--data-dir"])
+            .arg(&self.data_dir)
+            .arg("--config")
+            .arg(self.dir.path().join("faregate.toml"))
+            .arg("--python")
+            .arg(self.python.dir())
+            .env("RUST_LOG", "info");
+        command
+    }
+
+    fn run(&mut self) {
+        let log = OpenOptions::new().create(true).append(true).open(self.dir.path().join("gateway.log")).unwrap();
+        let mut command = self.command("127.0.0.1:0");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        self.pid = child.id();
+        let stdout = child.stdout.take().expect("a pipe");
+        self.child = Some(child);
+        let (send, ready) = mpsc::channel();
+        // reads to the end, so that the gateway can always write
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        let line = ready.recv_timeout(PATIENCE).unwrap_or_default();
+        match line.strip_prefix("faregate is ready at ") {
+            Some(address) => self.address = address.to_owned(),
+            None => panic!("the gateway is not ready, it said `{line}`:\n{}", self.log()),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        kill_all(self.dir.path());
+    }
+}
+
+/// Kills what has to do with the directory, until nothing does: a supervisor may be starting something at this moment.
+fn kill_all(dir: &Path) {
+    let deadline = Instant::now() + PATIENCE;
+    while leftovers::kill(dir) > 0 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Polls until the condition holds.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not within {} seconds", PATIENCE.as_secs());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The real binary, built once in each process, with the profile of the tests.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        cargo.args(["build", "--workspace", "--bin", "faregate", "--message-format=json-render-diagnostics"]);
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        let output = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
+        assert!(output.status.success(), "the binary does not build");
+        let messages = String::from_utf8(output.stdout).unwrap();
+        let built = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let executables = built.filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)));
+        executables.reduce(|_, last| last).expect("cargo names the binary it has built")
+    })
+}

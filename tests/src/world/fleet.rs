@@ -1,0 +1,345 @@
+//! The launcher's tasks, as ECS has them: idempotent by token, eventually consistent, slow to start and to stop, mortal.
+
+use super::saga::Saga;
+use super::setup::S;
+use super::state::{Event, State, short};
+use super::work::Work;
+use faregate::model::{ClusterName, Launch, LaunchId, LaunchSpec, Ms, TaskFacts, TaskId, TaskRole, TaskState};
+use faregate::ports::{LaunchError, Launched, TaskPage};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// One task.
+pub struct SimTask {
+    /// Its cluster.
+    pub cluster: ClusterName,
+    /// What is so.
+    pub facts: TaskFacts,
+    /// What was so before the last change.
+    pub before: TaskFacts,
+    /// Invisible to lists and descriptions until then.
+    pub visible_at: Ms,
+    /// Somebody of ours asked it to stop.
+    pub stop_asked: bool,
+    /// When its worker connected.
+    pub connected_at: Option<Ms>,
+    /// Its nanny is restarting the worker, since.
+    pub restarting: Option<Ms>,
+    /// It will end by itself before it connects.
+    pub doomed: bool,
+}
+
+impl SimTask {
+    /// Not at rest.
+    pub fn lives(&self) -> bool {
+        self.facts.state != TaskState::Stopped
+    }
+
+    /// Running.
+    pub fn runs(&self) -> bool {
+        self.facts.state == TaskState::Running
+    }
+
+    /// The worker's name in its scheduler.
+    pub fn worker_name(&self) -> String {
+        self.facts.id.worker_name()
+    }
+}
+
+/// All tasks there ever were.
+#[derive(Default)]
+pub struct Fleet {
+    /// By index.
+    pub tasks: Vec<SimTask>,
+    by_id: BTreeMap<TaskId, usize>,
+    /// Accepted launches: the request, and its tasks.
+    tokens: BTreeMap<LaunchId, (LaunchSpec, Vec<usize>)>,
+    /// Launches that were refused for good at least once.
+    pub refused: BTreeSet<LaunchId>,
+}
+
+/// How a task changes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It begins to run.
+    Start,
+    /// Its worker connects.
+    Connect,
+    /// Its nanny has restarted the worker.
+    Back,
+    /// It ends.
+    End(i32),
+}
+
+impl Fleet {
+    /// A task's index.
+    pub fn find(&self, id: &TaskId) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+
+    /// Tasks that are not at rest, of a role.
+    pub fn live(&self, role: TaskRole) -> impl Iterator<Item = &SimTask> {
+        self.tasks.iter().filter(move |t| t.lives() && t.facts.role == role)
+    }
+}
+
+impl State {
+    /// One call of the launcher's `launch`.
+    pub fn launch(&mut self, launch: &Launch) -> Result<Launched, LaunchError> {
+        let faults = self.setup.faults;
+        if self.fault(faults.launch) && self.dice.percent(50) {
+            return Err(LaunchError::Throttled);
+        }
+        if let Some((spec, tasks)) = self.fleet.tokens.get(&launch.id) {
+            let remembered = tasks.iter().any(|i| self.is_remembered(*i));
+            if remembered {
+                if *spec != launch.spec {
+                    self.breach("a launch changed between its calls", launch.id.to_string());
+                    return Err(LaunchError::Rejected("another request with this token".into()));
+                }
+                let tasks = tasks.clone();
+                if self.fault(100) {
+                    let ids = tasks.iter().map(|i| self.fleet.tasks[*i].facts.id.clone()).collect();
+                    return Err(LaunchError::Conflict(ids));
+                }
+                let facts = tasks.iter().map(|i| self.fleet.tasks[*i].facts.clone()).collect();
+                return Ok(Launched { tasks: facts, shortfall: None });
+            }
+            self.breach("a launch was called when its token was forgotten", launch.id.to_string());
+        }
+        if self.faulty() && !self.capacity {
+            self.fleet.refused.insert(launch.id.clone());
+            return Err(LaunchError::NoCapacity("capacity is unavailable at this time".into()));
+        }
+        let wanted = launch.spec.count;
+        let count = match self.fault(faults.launch / 2) {
+            true if wanted > 1 => self.dice.between(1, Ms::from(wanted)) as u32,
+            _ => wanted,
+        };
+        let tasks: Vec<usize> = (0..count).map(|_| self.accept(launch)).collect();
+        self.say(|| format!("  launch {} accepted: {count} of {wanted} {:?}", launch.id, launch.spec.role));
+        let facts = tasks.iter().map(|i| self.fleet.tasks[*i].facts.clone()).collect();
+        self.fleet.tokens.insert(launch.id.clone(), (launch.spec.clone(), tasks));
+        self.check_bounds(&launch.cluster);
+        let shortfall = (count < wanted).then(|| "RESOURCE:ENI".to_owned());
+        Ok(Launched { tasks: facts, shortfall })
+    }
+
+    fn accept(&mut self, launch: &Launch) -> usize {
+        let index = self.fleet.tasks.len();
+        let id = TaskId(format!("{:06x}{index:04}", self.dice.bits() & 0xFF_FFFF));
+        let facts = TaskFacts {
+            id: id.clone(),
+            launch: launch.id.clone(),
+            role: launch.spec.role,
+            version: 1,
+            state: TaskState::Starting,
+            accepted_at: self.now,
+            pulled_at: None,
+            started_at: None,
+            stopped_at: None,
+            stop_code: None,
+            stop_reason: None,
+            exit_code: None,
+            capacity: Some("FARGATE".into()),
+            address: None,
+            ports: None,
+            last_lines: Vec::new(),
+        };
+        let late = self.faulty() && self.dice.percent(20);
+        let visible_at = self.now + if late { self.dice.below(self.setup.policy.visibility_ms) } else { 0 };
+        let doomed = launch.spec.role == TaskRole::Worker && self.fault(self.setup.broken_workers * 10);
+        self.fleet.tasks.push(SimTask {
+            cluster: launch.cluster.clone(),
+            before: facts.clone(),
+            facts,
+            visible_at,
+            stop_asked: false,
+            connected_at: None,
+            restarting: None,
+            doomed,
+        });
+        self.fleet.by_id.insert(id, index);
+        self.stats.tasks += 1;
+        let start = self.dice.between(5 * S, 45 * S);
+        self.after(start, Event::Task(index, Change::Start));
+        index
+    }
+
+    /// Never more than the limits at any moment.
+    fn check_bounds(&mut self, cluster: &ClusterName) {
+        let Some(record) = self.records.clusters.get(cluster).map(|c| &c.value) else {
+            return self.breach("a task of an unknown cluster was started", short(cluster).into());
+        };
+        let (user, groups, most) = (record.user.clone(), record.groups.clone(), record.config.cluster_max_workers);
+        let schedulers = self.fleet.live(TaskRole::Scheduler).filter(|t| t.cluster == *cluster).count();
+        if schedulers > 1 {
+            self.breach("two schedulers of one cluster", short(cluster).into());
+        }
+        let own = self.fleet.live(TaskRole::Worker).filter(|t| t.cluster == *cluster).count() as i64;
+        if most.is_some_and(|most| own > i64::from(most)) {
+            self.breach("more workers than the cluster may have", format!("{own} of {}", short(cluster)));
+        }
+        let limits = faregate::model::effective(&user, &groups, &self.records.limits);
+        let user_most = limits.workers.map_or(i64::MAX, |l| l.value);
+        let of_user = self.workers_of(|saga| saga.user == user);
+        if of_user > user_most {
+            self.breach("more workers than the user may have", format!("{of_user} of {user}, {user_most} allowed"));
+        }
+        for (scope, totals) in &limits.totals {
+            let group = self.workers_of(|saga| saga.groups.iter().any(|g| scope.to_string() == format!("group:{g}")));
+            if totals.workers.is_some_and(|most| group > most) {
+                self.breach("more workers than the group may have", format!("{group} of {scope}"));
+            }
+        }
+    }
+
+    /// Live workers of the clusters that `which` names.
+    pub fn workers_of(&self, which: impl Fn(&Saga) -> bool) -> i64 {
+        let counts = |t: &&SimTask| self.sagas.get(&t.cluster).is_some_and(&which);
+        self.fleet.live(TaskRole::Worker).filter(counts).count() as i64
+    }
+
+    fn is_remembered(&self, index: usize) -> bool {
+        let task = &self.fleet.tasks[index];
+        task.facts.stopped_at.is_none_or(|at| self.now - at < self.setup.remembers_ms)
+    }
+
+    fn is_seen(&self, index: usize) -> bool {
+        self.now >= self.fleet.tasks[index].visible_at && self.is_remembered(index)
+    }
+
+    /// Describes one task, perhaps as it was a little ago.
+    pub fn describe(&mut self, id: &TaskId) -> Option<TaskFacts> {
+        let index = self.fleet.find(id).filter(|i| self.is_seen(*i))?;
+        let stale = self.fault(self.setup.faults.stale);
+        let task = &self.fleet.tasks[index];
+        Some(if stale { task.before.clone() } else { task.facts.clone() })
+    }
+
+    /// Everything of a launch that is seen.
+    pub fn list_launch(&self, launch: &LaunchId) -> Vec<TaskFacts> {
+        let tasks = self.fleet.tokens.get(launch).map_or(&[][..], |(_, tasks)| tasks);
+        tasks.iter().filter(|i| self.is_seen(**i)).map(|i| self.fleet.tasks[*i].facts.clone()).collect()
+    }
+
+    /// A page of what is not at rest.
+    pub fn list(&self, cursor: Option<&str>) -> TaskPage {
+        const PAGE: usize = 10;
+        let from: usize = cursor.and_then(|c| c.parse().ok()).unwrap_or(0);
+        let all = 0..self.fleet.tasks.len();
+        let mut live = all.skip(from).filter(|i| self.fleet.tasks[*i].lives() && self.is_seen(*i));
+        let page: Vec<usize> = live.by_ref().take(PAGE).collect();
+        let cursor = live.next().map(|next| next.to_string());
+        TaskPage { tasks: page.into_iter().map(|i| self.fleet.tasks[i].facts.clone()).collect(), cursor }
+    }
+
+    /// Asks a task to stop.
+    pub fn stop_task(&mut self, id: &TaskId) {
+        let Some(index) = self.fleet.find(id) else { return };
+        if !self.fleet.tasks[index].lives() {
+            return;
+        }
+        self.check_stop(index);
+        self.fleet.tasks[index].stop_asked = true;
+        // now and then ECS takes the request, and nothing comes of it
+        if self.fault(60) {
+            return;
+        }
+        let delay = self.dice.between(2 * S, 32 * S);
+        self.after(delay, Event::Task(index, Change::End(0)));
+    }
+
+    /// What happens to a task.
+    pub fn change(&mut self, index: usize, change: Change) {
+        let task = &self.fleet.tasks[index];
+        match change {
+            Change::Start if task.facts.state == TaskState::Starting => self.start(index),
+            Change::Connect if task.runs() => self.connect(index),
+            Change::Back if task.runs() => self.come_back(index),
+            Change::End(code) if task.lives() => self.end(index, code),
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, index: usize) {
+        let cluster = self.fleet.tasks[index].cluster.clone();
+        if !self.credentials.contains(&cluster) {
+            let living = self.records.clusters.get(&cluster).is_some_and(|c| c.value.wants_to_run());
+            if living && !self.fleet.tasks[index].stop_asked {
+                let id = self.fleet.tasks[index].facts.id.clone();
+                self.breach("a task of a living cluster found no credentials", format!("{id} of {}", short(&cluster)));
+            }
+            return self.end(index, 1);
+        }
+        let (now, shared) = (self.now, self.setup.shared_address);
+        self.update(index, |facts| {
+            facts.state = TaskState::Running;
+            facts.pulled_at = Some(now);
+            facts.started_at = Some(now);
+            let [high, low] = (index as u16).to_be_bytes();
+            if shared {
+                facts.address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+                facts.ports = Some(ports(index, true).to_vec());
+            } else {
+                facts.address = Some(IpAddr::V4(Ipv4Addr::new(10, 0, high, low)));
+            }
+        });
+        match self.fleet.tasks[index].facts.role {
+            TaskRole::Scheduler => self.open_scheduler(index),
+            TaskRole::Worker if self.fleet.tasks[index].doomed => {
+                let delay = self.dice.between(S, 6 * S);
+                self.after(delay, Event::Task(index, Change::End(1)));
+            }
+            TaskRole::Worker => {
+                let delay = self.dice.between(S, 9 * S);
+                self.after(delay, Event::Task(index, Change::Connect));
+            }
+        }
+    }
+
+    /// Changes the facts of a task, and tells it.
+    fn update(&mut self, index: usize, change: impl FnOnce(&mut TaskFacts)) {
+        let task = &mut self.fleet.tasks[index];
+        task.before = task.facts.clone();
+        change(&mut task.facts);
+        task.facts.version += 1;
+        let facts = task.facts.clone();
+        let faults = self.setup.faults;
+        let times = if self.fault(faults.event_lost) { 0 } else { 1 + u32::from(self.fault(faults.event_odd)) };
+        for _ in 0..times {
+            let late = if self.fault(faults.event_odd) { self.dice.below(120 * S) } else { 0 };
+            let delay = self.dice.between(200, 3 * S) + late;
+            self.after(delay, Event::Start(Work::Happened { facts: Box::new(facts.clone()), tries: 0 }));
+        }
+    }
+
+    fn end(&mut self, index: usize, code: i32) {
+        let now = self.now;
+        let (role, asked) = (self.fleet.tasks[index].facts.role, self.fleet.tasks[index].stop_asked);
+        self.say(|| format!("task {index} ({role:?} of {}) ends", short(&self.fleet.tasks[index].cluster)));
+        if !asked {
+            self.note_death(index, code);
+        }
+        self.update(index, |facts| {
+            facts.state = TaskState::Stopped;
+            facts.stopped_at = Some(now);
+            facts.exit_code = Some(code);
+            facts.stop_code = Some(if asked { "UserInitiated" } else { "EssentialContainerExited" }.into());
+        });
+        match role {
+            TaskRole::Scheduler => self.close_scheduler(index),
+            TaskRole::Worker => self.lose_worker(index),
+        }
+    }
+}
+
+/// Where a scheduler's comm, dashboard and API listen.
+pub fn ports(index: usize, shared: bool) -> [u16; 3] {
+    if shared {
+        let base = 10_000 + 3 * index as u16;
+        [base, base + 1, base + 2]
+    } else {
+        [8786, 8787, 8788]
+    }
+}

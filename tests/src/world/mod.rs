@@ -1,0 +1,150 @@
+//! The seeded world: the gateway's real shells in virtual time, over a store, a queue, a launcher and schedulers that do to them
+//! whatever AWS, a network or a user may do. One seed is one world; the same seed is the same world again.
+//!
+//! Every port call is a crash point: the shell that makes it may be dropped before or after the effect, and the effect may come
+//! up to a minute later. Faults end at [`FAULT_END`]; at [`END`] every promise must be kept.
+
+mod calls;
+mod dice;
+mod executor;
+mod fleet;
+mod mail;
+mod many;
+mod ports;
+mod records;
+mod saga;
+mod scheduler;
+mod setup;
+mod state;
+mod verdict;
+mod whims;
+mod work;
+
+pub use many::{RULES, Rule, run_many};
+pub use setup::{END, FAULT_END, Setup};
+pub use state::Stats;
+
+use executor::{Executor, lock};
+use faregate::dask::Listen;
+use faregate::gateway::{Gateway, GatewayConfig};
+use faregate::model::{KeyRing, Rules};
+use faregate::options::Options;
+use faregate::ports::Ports;
+use setup::{EPOCH, S};
+use state::{Event, State};
+use std::sync::{Arc, Mutex};
+use work::Work;
+
+/// Hosts that run the shells at once, each with its own caches.
+const PROCESSES: usize = 2;
+/// More events than any world needs: one that has more does not come to rest.
+const MOST_EVENTS: u64 = 2_000_000;
+
+/// One world. It implements every port of the gateway.
+pub struct World {
+    state: Mutex<State>,
+}
+
+/// How a world ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// The promises that were broken, with their times; empty when all were kept.
+    pub broken: Vec<String>,
+    /// What was counted.
+    pub stats: Stats,
+}
+
+/// Lives the life of one world, with `rules` in force. With `trace` everything that happens is printed.
+pub fn run(seed: u64, rules: Rules, trace: bool) -> Outcome {
+    live(Setup::new(seed, rules), trace)
+}
+
+/// The same, of a world that is made to measure.
+pub fn live(setup: Setup, trace: bool) -> Outcome {
+    let seed = setup.seed;
+    let world = Arc::new(World { state: Mutex::new(State::new(setup, trace)) });
+    lock(&world.state).plan();
+    let mut executor = Executor::default();
+    let mut gateways: Vec<Arc<Gateway>> = (0..PROCESSES).map(|_| world.gateway()).collect();
+    loop {
+        let event = {
+            let mut state = lock(&world.state);
+            if state.stats.events > MOST_EVENTS {
+                state.breach("never comes to rest", format!("more than {MOST_EVENTS} events"));
+                break;
+            }
+            match state.next(EPOCH + END) {
+                Some(event) => event,
+                None => break,
+            }
+        };
+        world.happen(event, &mut executor, &mut gateways);
+        let now = lock(&world.state).now;
+        executor.turn(now, || std::mem::take(&mut lock(&world.state).crashed));
+    }
+    let mut state = lock(&world.state);
+    state.judge();
+    Outcome { seed, broken: std::mem::take(&mut state.broken), stats: state.stats }
+}
+
+impl World {
+    /// A gateway of this world, with caches of its own.
+    fn gateway(self: &Arc<Self>) -> Arc<Gateway> {
+        let state = lock(&self.state);
+        Arc::new(Gateway::new(GatewayConfig {
+            ports: Ports {
+                store: self.clone(),
+                wakes: self.clone(),
+                launcher: self.clone(),
+                schedulers: self.clone(),
+                routes: self.clone(),
+                host: self.clone(),
+            },
+            ring: KeyRing::from_random(&[7; 64]),
+            policy: state.setup.policy.clone(),
+            options: Options::default(),
+            base: state.setup.base.clone(),
+            listen: Listen::loopback(),
+            api_url: "http://127.0.0.1:8000/api".into(),
+        }))
+    }
+
+    fn happen(self: &Arc<Self>, event: Event, executor: &mut Executor, gateways: &mut [Arc<Gateway>]) {
+        let mut state = lock(&self.state);
+        match event {
+            Event::Wake(waker) => waker.wake(),
+            Event::Land(effect) => effect(&mut state),
+            Event::Deliver(message) => state.deliver(message),
+            Event::Task(task, change) => state.change(task, change),
+            Event::Dask(scheduler, what) => state.schedule(scheduler, what),
+            Event::Whim(whim) => state.indulge(whim),
+            Event::Unless(ticket, event) => {
+                if !state.taken.contains(&ticket) {
+                    drop(state);
+                    self.happen(*event, executor, gateways);
+                }
+            }
+            Event::ProcessCrash(process) => {
+                state.say(|| format!("process {process} crashes"));
+                drop(state);
+                executor.crash(process);
+                gateways[process] = self.gateway();
+            }
+            Event::Start(work) => {
+                if state.is_out() {
+                    let again = state.dice.between(20 * S, 60 * S);
+                    if matches!(work, Work::Happened { .. } | Work::Create(_)) {
+                        state.after(again, Event::Start(work));
+                    }
+                    return;
+                }
+                let process = state.dice.below(PROCESSES as i64) as usize;
+                let deadline = state.now + state.setup.policy.caller_life_ms;
+                drop(state);
+                executor.start(self.shell(&gateways[process], work), process, deadline);
+            }
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The gateway's ports, onto the world.
+
+use super::World;
+use super::calls::Unknown;
+use super::executor::lock;
+use super::records::{INDEX_LAG_MS, Records};
+use super::state::{State, short};
+use async_trait::async_trait;
+use faregate::model::{
+    Certificate, Cluster, ClusterName, Heartbeat, Launch, LaunchId, Limits, Ms, Record, Scope, Status, Stored, Task,
+    TaskFacts, TaskId, Usage, UserKey, Version,
+};
+use faregate::ports::{
+    ActiveRow, Answer, Ask, Children, Credentials, Host, LaunchError, Launched, Launcher, LauncherError, Page, Route,
+    Routes, RoutesError, SchedulerError, Schedulers, StopRequest, Store, StoreError, TaskPage, Touch, TransactError,
+    Wake, Wakes, WakesError, Write,
+};
+use std::collections::BTreeMap;
+
+impl From<Unknown> for StoreError {
+    fn from(_: Unknown) -> Self {
+        StoreError("an internal error".into())
+    }
+}
+
+fn launcher_error(_: Unknown) -> LauncherError {
+    LauncherError("an internal error".into())
+}
+
+impl World {
+    async fn read<R: Send + 'static>(
+        &self,
+        of: &'static str,
+        read: impl FnOnce(&Records) -> R + Send + 'static,
+    ) -> Result<R, StoreError> {
+        Ok(self.call(of, move |state| read(&state.records)).await?)
+    }
+}
+
+impl State {
+    /// A transaction, and what there is to say of a cluster's new status.
+    fn transact(&mut self, writes: Vec<Write>) -> Result<(), TransactError> {
+        if self.fault(self.setup.faults.contention) {
+            return Err(TransactError::Contention);
+        }
+        let clusters: Vec<(Cluster, Option<(Status, Status)>)> = writes
+            .iter()
+            .filter_map(|w| match w {
+                Write::Put { record: Record::Cluster(c), .. } => {
+                    let held = self.records.clusters.get(&c.name).map(|h| (h.value.status, h.value.target));
+                    Some((*c.clone(), held))
+                }
+                _ => None,
+            })
+            .collect();
+        let ended: Vec<TaskId> = writes
+            .iter()
+            .filter_map(|w| match w {
+                Write::Put { record: Record::Task(t), .. } if !t.may_run() => Some(t.facts.id.clone()),
+                _ => None,
+            })
+            .collect();
+        let count = writes.len();
+        let now = self.now;
+        let result = self.records.transact(writes, now);
+        if let Err(TransactError::Failed(error)) = &result {
+            self.breach("a transaction that the store cannot do", error.to_string());
+        }
+        if result.is_err() {
+            self.say(|| {
+                format!("  save of {count} items: {}", result.as_ref().map_or_else(ToString::to_string, |()| "".into()))
+            });
+            return result;
+        }
+        for id in ended {
+            self.known_ends.entry(id).or_insert(now);
+        }
+        for (cluster, held) in clusters {
+            self.see(&cluster, held);
+        }
+        result
+    }
+
+    fn see(&mut self, cluster: &Cluster, held: Option<(Status, Status)>) {
+        let now = self.now;
+        match held {
+            None => {
+                self.stats.clusters += 1;
+                let saga = self.saga(&cluster.name);
+                (saga.user, saga.groups, saga.touched_at) = (cluster.user.clone(), cluster.groups.clone(), now);
+            }
+            Some((_, Status::Running)) if !cluster.wants_to_run() => {
+                if let Some(reason) = &cluster.reason {
+                    self.check_end(&cluster.name, cluster.target, reason);
+                }
+            }
+            Some((_, target)) if target != Status::Running && cluster.wants_to_run() => {
+                self.breach("a cluster rose again", short(&cluster.name).into());
+            }
+            Some(_) => {}
+        }
+        let was = held.map(|(status, _)| status);
+        if was == Some(cluster.status) {
+            return;
+        }
+        self.say(|| format!("  {} is {}", short(&cluster.name), cluster.status.as_str()));
+        if cluster.status == Status::Running {
+            if !self.routes.contains_key(&cluster.name) {
+                self.breach("RUNNING without a route", short(&cluster.name).into());
+            }
+            if !self.sagas.get(&cluster.name).is_some_and(|s| s.ran) {
+                self.stats.running += 1;
+            }
+            let saga = self.saga(&cluster.name);
+            (saga.ran, saga.touched_at) = (true, now);
+        }
+    }
+}
+
+#[async_trait]
+impl Store for World {
+    async fn cluster(&self, name: &ClusterName) -> Result<Option<Stored<Cluster>>, StoreError> {
+        let name = name.clone();
+        self.read("store.cluster", move |r| r.clusters.get(&name).cloned()).await
+    }
+
+    async fn clusters(
+        &self,
+        user: &UserKey,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Stored<Cluster>>, StoreError> {
+        let (user, cursor) = (user.clone(), cursor.map(str::to_owned));
+        self.read("store.clusters", move |r| r.page(user.as_str(), cursor.as_deref(), limit)).await
+    }
+
+    async fn children(&self, name: &ClusterName) -> Result<Children, StoreError> {
+        let name = name.clone();
+        self.read("store.children", move |r| r.children(&name)).await
+    }
+
+    async fn task(&self, name: &ClusterName, id: &TaskId) -> Result<Option<Stored<Task>>, StoreError> {
+        let (name, id) = (name.clone(), id.clone());
+        self.read("store.task", move |r| r.nests.get(&name).and_then(|n| n.tasks.get(&id)).cloned()).await
+    }
+
+    async fn heartbeats(&self, names: &[ClusterName]) -> Result<Vec<Option<Stored<Heartbeat>>>, StoreError> {
+        let names = names.to_vec();
+        self.read("store.heartbeats", move |r| names.iter().map(|n| r.heartbeat(n).cloned()).collect()).await
+    }
+
+    async fn usage(&self, scopes: &[Scope]) -> Result<Vec<Stored<Usage>>, StoreError> {
+        let scopes = scopes.to_vec();
+        self.read("store.usage", move |r| r.counters(&scopes)).await
+    }
+
+    async fn put_usage(&self, usage: &Usage, version: Version) -> Result<(), TransactError> {
+        let usage = usage.clone();
+        let put = move |state: &mut State| {
+            let now = state.now;
+            let result = state.records.put_usage(&usage, version, now);
+            if result.is_ok() && !state.still {
+                state.check_recount(&usage);
+            }
+            result
+        };
+        self.call("store.put_usage", put).await.map_err(StoreError::from)?
+    }
+
+    async fn limits(&self) -> Result<BTreeMap<Scope, Limits>, StoreError> {
+        self.read("store.limits", |r| r.limits.clone()).await
+    }
+
+    async fn put_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError> {
+        let (scope, limits) = (scope.clone(), limits.cloned());
+        let put = move |state: &mut State| match limits {
+            Some(limits) => drop(state.records.limits.insert(scope, limits)),
+            None => drop(state.records.limits.remove(&scope)),
+        };
+        Ok(self.call("store.put_limits", put).await?)
+    }
+
+    async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
+        self.call("store.transact", move |state| state.transact(writes)).await.map_err(StoreError::from)?
+    }
+
+    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, StoreError> {
+        let (name, digest) = (name.clone(), digest.to_owned());
+        Ok(self.call("store.touch", move |state| state.records.touch(&name, &digest, now)).await?)
+    }
+
+    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, StoreError> {
+        let request = request.clone();
+        let stop = move |state: &mut State| {
+            let now = state.now;
+            let result = state.records.stop(&request, now);
+            if result.as_ref().is_some_and(|(_, changed)| *changed) {
+                state.check_end(&request.name, request.target, &request.reason);
+            }
+            result
+        };
+        Ok(self.call("store.stop", stop).await?)
+    }
+
+    async fn active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError> {
+        let cursor = cursor.map(str::to_owned);
+        let page = move |state: &mut State| {
+            let (now, faulty) = (state.now, state.faulty());
+            let dice = &mut state.dice;
+            let lag = || if faulty { dice.below(INDEX_LAG_MS) } else { 0 };
+            state.records.active(cursor.as_deref(), limit, now, lag)
+        };
+        Ok(self.call("store.active", page).await?)
+    }
+
+    fn item_limit(&self) -> usize {
+        lock(&self.state).records.item_limit
+    }
+
+    async fn forget_expired(&self, now: Ms) -> Result<usize, StoreError> {
+        Ok(self.call("store.forget_expired", move |state| state.records.forget_expired(now)).await?)
+    }
+}
+
+#[async_trait]
+impl Wakes for World {
+    async fn wake(&self, wake: Wake, delay_ms: Ms) -> Result<(), WakesError> {
+        let sent = self.call("wakes.wake", move |state| state.send(wake, delay_ms)).await;
+        sent.map_err(|_| WakesError("an internal error".into()))
+    }
+}
+
+#[async_trait]
+impl Launcher for World {
+    async fn prepare(&self, credentials: &Credentials) -> Result<(), LauncherError> {
+        let name = credentials.cluster.clone();
+        let prepared = self.call("launcher.prepare", move |state| state.credentials.insert(name)).await;
+        prepared.map(|_| ()).map_err(launcher_error)
+    }
+
+    async fn discard(&self, cluster: &ClusterName) -> Result<(), LauncherError> {
+        let name = cluster.clone();
+        let discarded = self.call("launcher.discard", move |state| state.credentials.remove(&name)).await;
+        discarded.map(|_| ()).map_err(launcher_error)
+    }
+
+    async fn launch(&self, launch: &Launch, now: Ms) -> Result<Launched, LaunchError> {
+        let lost = {
+            let mut state = lock(&self.state);
+            // the launcher's own part of the rule, taken away with it
+            if now > launch.not_after && state.setup.policy.rules.wait_for_late_calls {
+                return Err(LaunchError::Unknown("its time is over".into()));
+            }
+            let lost = state.setup.faults.reply_lost;
+            state.fault(lost)
+        };
+        let launch = launch.clone();
+        match self.call("launcher.launch", move |state| state.launch(&launch)).await {
+            Ok(Ok(_)) if lost => Err(LaunchError::Unknown("the reply was lost".into())),
+            Ok(result) => result,
+            Err(Unknown) => Err(LaunchError::Unknown("an internal error".into())),
+        }
+    }
+
+    async fn stop(&self, task: &TaskId) -> Result<(), LauncherError> {
+        let id = task.clone();
+        self.call("launcher.stop", move |state| state.stop_task(&id)).await.map_err(launcher_error)
+    }
+
+    async fn describe(&self, tasks: &[TaskId]) -> Result<Vec<Option<TaskFacts>>, LauncherError> {
+        let ids = tasks.to_vec();
+        let describe = move |state: &mut State| ids.iter().map(|id| state.describe(id)).collect();
+        self.call("launcher.describe", describe).await.map_err(launcher_error)
+    }
+
+    async fn list_launch(&self, launch: &LaunchId) -> Result<Vec<TaskFacts>, LauncherError> {
+        let id = launch.clone();
+        self.call("launcher.list_launch", move |state| state.list_launch(&id)).await.map_err(launcher_error)
+    }
+
+    async fn list(&self, cursor: Option<&str>) -> Result<TaskPage, LauncherError> {
+        let cursor = cursor.map(str::to_owned);
+        self.call("launcher.list", move |state| state.list(cursor.as_deref())).await.map_err(launcher_error)
+    }
+}
+
+#[async_trait]
+impl Schedulers for World {
+    async fn ask(&self, asks: Vec<Ask>) -> Vec<Result<Answer, SchedulerError>> {
+        if asks.is_empty() {
+            return Vec::new();
+        }
+        let count = asks.len();
+        let answers =
+            self.call("schedulers.ask", move |state| asks.iter().map(|ask| state.answer(ask)).collect()).await;
+        let relay = || Err(SchedulerError::Relay("an internal error".into()));
+        answers.unwrap_or_else(|Unknown| std::iter::repeat_with(relay).take(count).collect())
+    }
+}
+
+#[async_trait]
+impl Routes for World {
+    async fn publish(&self, name: &ClusterName, route: &Route) -> Result<(), RoutesError> {
+        let (name, route) = (name.clone(), route.clone());
+        let publish = move |state: &mut State| drop(state.routes.insert(name, route));
+        self.call("routes.publish", publish).await.map_err(|_| RoutesError("an internal error".into()))
+    }
+
+    async fn remove(&self, name: &ClusterName) -> Result<(), RoutesError> {
+        let name = name.clone();
+        let remove = move |state: &mut State| drop(state.routes.remove(&name));
+        self.call("routes.remove", remove).await.map_err(|_| RoutesError("an internal error".into()))
+    }
+}
+
+#[async_trait]
+impl Host for World {
+    fn now(&self) -> Ms {
+        lock(&self.state).now
+    }
+
+    fn random(&self) -> u64 {
+        lock(&self.state).dice.bits()
+    }
+
+    fn nonce(&self) -> [u8; 12] {
+        let (a, b) = (self.random().to_be_bytes(), self.random().to_be_bytes());
+        std::array::from_fn(|i| if i < 8 { a[i] } else { b[i - 8] })
+    }
+
+    fn certificate(&self, _: &ClusterName) -> Result<Certificate, String> {
+        Ok(Certificate { cert_pem: "a certificate".into(), key_pem: "a private key".into() })
+    }
+
+    async fn sleep_ms(&self, duration: Ms) {
+        self.pause(duration).await;
+    }
+
+    async fn changed(&self, _: &ClusterName, duration: Ms) {
+        self.pause(duration).await;
+    }
+
+    fn announce(&self, _: &ClusterName) {}
+}

@@ -1,0 +1,112 @@
+//! What truly happened to each cluster, as only the world can know, to judge the gateway's verdicts by.
+
+use super::setup::S;
+use super::state::{State, short};
+use faregate::model::{ClusterName, Ms, Reason, ReasonCode, Status, TaskRole};
+
+/// A cluster's true story.
+#[derive(Clone, Debug, Default)]
+pub struct Saga {
+    /// Whose it is.
+    pub user: String,
+    /// The owner's groups.
+    pub groups: Vec<String>,
+    /// Its user asked for its end.
+    pub stop_asked: bool,
+    /// Its scheduler ended by itself, well.
+    pub exited: bool,
+    /// Schedulers that died unasked.
+    pub schedulers_died: u32,
+    /// Its scheduler hung.
+    pub hung: bool,
+    /// Workers that truly failed to start.
+    pub failed_workers: u32,
+    /// It has reached RUNNING.
+    pub ran: bool,
+    /// The last time that its user or fate changed anything about it.
+    pub touched_at: Ms,
+}
+
+impl State {
+    /// A task dies, and nobody asked it to.
+    pub fn note_death(&mut self, index: usize, code: i32) {
+        let (now, task) = (self.now, &self.fleet.tasks[index]);
+        let (cluster, role, connected) = (task.cluster.clone(), task.facts.role, task.connected_at);
+        let saga = self.saga(&cluster);
+        saga.touched_at = now;
+        match role {
+            TaskRole::Scheduler if code == 0 => saga.exited = true,
+            TaskRole::Scheduler => saga.schedulers_died += 1,
+            // one that connected and died before any heartbeat could tell counts as well
+            TaskRole::Worker if connected.is_none_or(|at| now - at < 240 * S) => saga.failed_workers += 1,
+            TaskRole::Worker => {}
+        }
+    }
+
+    /// A request to stop has its effect: is its reason true?
+    pub fn check_end(&mut self, name: &ClusterName, target: Status, reason: &Reason) {
+        let limit = self.setup.policy.worker_start_failure_limit;
+        let (outage, shut) = (self.setup.outage.is_some(), self.setup.front_door_shut.is_some());
+        let saga = self.saga(name).clone();
+        let late_workers = self.late_workers(name);
+        let true_enough = match reason.code {
+            ReasonCode::UserStopped => saga.stop_asked,
+            ReasonCode::SchedulerExited => saga.exited,
+            ReasonCode::SchedulerFailed => saga.schedulers_died > 0,
+            ReasonCode::SchedulerStartFailed | ReasonCode::SchedulerStartTimeout => {
+                saga.schedulers_died > 0 || outage || shut
+            }
+            ReasonCode::HeartbeatTimeout => saga.hung || saga.schedulers_died > 0 || self.is_cut_off_alone(),
+            ReasonCode::WorkerStartFailed => saga.failed_workers + late_workers >= limit || saga.hung,
+            ReasonCode::IdleTimeout => self.was_idle(name),
+            _ => false,
+        };
+        self.say(|| format!("  {} turns towards {target:?}: {}", short(name), reason.message));
+        if !true_enough {
+            let how = format!("{} {target:?}: {} ({saga:?}, {late_workers} late)", short(name), reason.message);
+            self.breach("wrongly ended", how);
+        }
+    }
+
+    /// No scheduler can be reached, and there are too few for that to look like our own fault.
+    fn is_cut_off_alone(&self) -> bool {
+        let policy = &self.setup.policy;
+        let running = self.records.clusters.values().filter(|c| c.value.status == Status::Running).count();
+        self.setup.cut_off.is_some_and(|(from, _)| self.age() >= from) && running < policy.mass_silence_least
+    }
+
+    /// Workers that did not connect in time, or only just.
+    fn late_workers(&self, name: &ClusterName) -> u32 {
+        let limit = self.setup.policy.worker_start_timeout_ms;
+        let late = |accepted: Ms, connected: Option<Ms>| connected.unwrap_or(self.now) - accepted > limit - 30 * S;
+        let workers = self.fleet.tasks.iter().filter(|t| t.facts.role == TaskRole::Worker && t.cluster == *name);
+        workers.filter(|t| late(t.facts.accepted_at, t.connected_at)).count() as u32
+    }
+
+    /// Was its scheduler idle at any time that the question may have been asked at?
+    fn was_idle(&self, name: &ClusterName) -> bool {
+        let asked_after = self.now - 200 * S;
+        let schedulers = self.dask.iter().filter(|(i, _)| self.fleet.tasks[**i].cluster == *name);
+        schedulers.into_iter().any(|(_, dask)| dask.busy_since.is_none_or(|since| since > asked_after))
+    }
+
+    /// A worker is told to stop: if as lost, it must not be one that is only restarting.
+    pub fn check_stop(&mut self, index: usize) {
+        let task = &self.fleet.tasks[index];
+        let (cluster, id) = (task.cluster.clone(), task.facts.id.clone());
+        let restarted =
+            task.restarting.is_none_or(|since| self.now - since < self.setup.policy.worker_start_timeout_ms);
+        let healthy = task.connected_at.is_some() && task.runs() && restarted && !task.stop_asked;
+        let nest = self.records.nests.get(&cluster);
+        let why = nest.and_then(|n| n.tasks.get(&id)).and_then(|t| t.value.stopping.as_ref()).map(|r| r.code);
+        let hung = self.sagas.get(&cluster).is_some_and(|s| s.hung || s.schedulers_died > 0);
+        let wanted = self.records.clusters.get(&cluster).is_some_and(|c| c.value.wants_to_run());
+        let launch = self.fleet.tasks[index].facts.launch.clone();
+        if wanted && why == Some(ReasonCode::NotWanted) && !self.fleet.refused.contains(&launch) {
+            self.breach("a wanted task was stopped", format!("{id} of {}", short(&cluster)));
+        }
+        if healthy && !hung && why == Some(ReasonCode::WorkerLost) {
+            self.breach("a worker that was only restarting was stopped", format!("{id} of {}", short(&cluster)));
+        }
+    }
+}

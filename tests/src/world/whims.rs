@@ -1,0 +1,157 @@
+//! What nobody asked for: deaths, hangs, restarts, shortages; and what users do.
+
+use super::fleet::Change;
+use super::setup::{END, EPOCH, FAULT_END, S};
+use super::state::{Event, State, Whim};
+use super::work::Work;
+use faregate::model::{Ms, TaskRole};
+
+impl State {
+    /// Fills the future.
+    pub fn plan(&mut self) {
+        let setup = self.setup.clone();
+        for (scope, limits) in setup.limits {
+            self.records.limits.insert(scope, limits);
+        }
+        for who in &setup.users {
+            for _ in 0..setup.clusters {
+                let at = self.dice.below(20 * S);
+                self.after(at, Event::Start(Work::Create(who.clone())));
+            }
+            for _ in 0..setup.clusters.min(4) {
+                self.plan_use(who);
+            }
+            let at = self.dice.between(60 * S, FAULT_END);
+            self.after(at, Event::Start(Work::Create(who.clone())));
+            let mut at = self.dice.between(60 * S, 200 * S);
+            while at < END {
+                self.after(at, Event::Start(Work::Recount(who.name.clone())));
+                at += if at < FAULT_END { setup.recount_ms } else { 300 * S } + self.dice.below(5 * S);
+            }
+        }
+        let mut whims = vec![(Whim::Kill, setup.kills), (Whim::Hang, setup.hangs), (Whim::Restart, setup.restarts)];
+        whims.push((Whim::Work, 6));
+        whims.push((Whim::Exit, i64::from(self.dice.percent(10))));
+        for (whim, times) in whims {
+            for _ in 0..times {
+                let at = self.dice.between(60 * S, FAULT_END);
+                self.after(at, Event::Whim(whim));
+            }
+        }
+        let at = self.dice.below(400 * S);
+        self.after(at, Event::Whim(Whim::Capacity));
+        self.after(60 * S, Event::Whim(Whim::Minute));
+        for _ in 0..setup.process_crashes {
+            let (at, process) = (self.dice.below(FAULT_END), self.dice.below(2));
+            self.after(at, Event::ProcessCrash(process as usize));
+        }
+        if let Some((from, _)) = setup.outage {
+            self.after(from, Event::ProcessCrash(0));
+            self.after(from, Event::ProcessCrash(1));
+        }
+    }
+
+    fn plan_use(&mut self, who: &faregate::model::Identity) {
+        let most = self.setup.most;
+        for _ in 0..4 {
+            let at = self.dice.between(50 * S, FAULT_END);
+            let work = match self.dice.below(10) {
+                0..8 => Work::Scale(who.clone(), self.dice.below(most + 1) as u32),
+                _ => {
+                    let least = self.dice.below(3) as u32;
+                    let bounds = (self.dice.percent(60).then_some(least), self.dice.percent(60).then_some(least + 3));
+                    Work::Adapt(who.clone(), bounds.0, bounds.1)
+                }
+            };
+            self.after(at, Event::Start(work));
+        }
+        if self.dice.percent(50) {
+            let at = self.dice.between(30 * S, FAULT_END + 60 * S);
+            self.after(at, Event::Start(Work::Stop(who.clone())));
+        }
+        if self.dice.percent(30) {
+            let (at, count) = (FAULT_END + self.dice.below(60 * S), self.dice.below(most + 1) as u32);
+            self.after(at, Event::Start(Work::Scale(who.clone(), count)));
+        }
+    }
+
+    fn one_of(&mut self, from: &[usize]) -> Option<usize> {
+        let n = self.dice.below(from.len() as Ms) as usize;
+        from.get(n).copied()
+    }
+
+    /// A whim.
+    pub fn indulge(&mut self, whim: Whim) {
+        match whim {
+            Whim::Kill => {
+                let role = if self.dice.percent(75) { TaskRole::Worker } else { TaskRole::Scheduler };
+                let victims = self.running(role);
+                if let Some(task) = self.one_of(&victims) {
+                    self.after(0, Event::Task(task, Change::End(137)));
+                }
+            }
+            Whim::Hang => {
+                let victims = self.running(TaskRole::Scheduler);
+                if let Some(task) = self.one_of(&victims) {
+                    self.say(|| format!("scheduler {task} hangs"));
+                    let (now, cluster) = (self.now, self.fleet.tasks[task].cluster.clone());
+                    let saga = self.saga(&cluster);
+                    (saga.hung, saga.touched_at) = (true, now);
+                    if let Some(dask) = self.dask.get_mut(&task) {
+                        dask.hung = true;
+                    }
+                }
+            }
+            Whim::Restart => {
+                let workers = self.running(TaskRole::Worker);
+                let connected: Vec<usize> =
+                    workers.into_iter().filter(|i| self.dask.values().any(|d| d.connected.contains(i))).collect();
+                if let Some(task) = self.one_of(&connected) {
+                    self.restart_worker(task);
+                }
+            }
+            Whim::Capacity => {
+                self.capacity = !self.capacity;
+                let time =
+                    if self.capacity { self.dice.between(60 * S, 400 * S) } else { self.dice.between(5 * S, 90 * S) };
+                if self.faulty() {
+                    self.after(time, Event::Whim(Whim::Capacity));
+                }
+            }
+            Whim::Work => {
+                let schedulers = self.running(TaskRole::Scheduler);
+                if let Some(task) = self.one_of(&schedulers) {
+                    let busy = self.dice.percent(60);
+                    self.set_work(task, busy);
+                }
+            }
+            Whim::Exit => {
+                let schedulers = self.running(TaskRole::Scheduler);
+                if let Some(task) = self.one_of(&schedulers) {
+                    let cluster = self.fleet.tasks[task].cluster.clone();
+                    self.saga(&cluster).exited = true;
+                    self.after(0, Event::Start(Work::Exit(cluster)));
+                    let delay = self.dice.between(100, 3 * S);
+                    self.after(delay, Event::Task(task, Change::End(0)));
+                }
+            }
+            Whim::Minute => self.minute(),
+        }
+    }
+
+    /// Every minute a pass, now and then none, or two at once; sweeps and recounts less often.
+    fn minute(&mut self) {
+        self.after(60 * S, Event::Whim(Whim::Minute));
+        self.check_promptness();
+        let passes =
+            if self.fault(100) || self.is_within(self.setup.no_passes) { 0 } else { 1 + u32::from(self.fault(150)) };
+        for _ in 0..passes {
+            let at = self.dice.below(5 * S);
+            self.after(at, Event::Start(Work::Pass));
+        }
+        let minute = (self.now - EPOCH) / (60 * S);
+        if minute % 2 == 0 && !self.is_within(self.setup.no_passes) && !self.fault(200) {
+            self.after(10 * S, Event::Start(Work::Sweep));
+        }
+    }
+}

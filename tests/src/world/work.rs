@@ -1,0 +1,172 @@
+//! The invocations of our shells: who calls which of the gateway's functions, with what, and what they do with the answer.
+
+use super::World;
+use super::executor::{Shell, lock};
+use super::scheduler::Schedule;
+use super::setup::S;
+use super::state::{Event, State};
+use faregate::gateway::{Caller, Gateway, Refusal};
+use faregate::model::{ClusterName, Content, Identity, Status, TaskFacts};
+use faregate::ports::{Wake, Wakes};
+use serde_json::Map;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+/// Something for a shell to do.
+pub enum Work {
+    /// The reconciler is woken.
+    Turn {
+        /// The message.
+        message: usize,
+        /// What it says.
+        wake: Wake,
+    },
+    /// The minute's pass, on one host.
+    Pass,
+    /// A sweep is asked for.
+    Sweep,
+    /// A user's counters are recounted.
+    Recount(String),
+    /// A task has changed.
+    Happened {
+        /// How it is now.
+        facts: Box<TaskFacts>,
+        /// How often this was tried.
+        tries: u32,
+    },
+    /// A scheduler calls.
+    Heartbeat {
+        /// Its task.
+        scheduler: usize,
+        /// Which of its heartbeats.
+        number: u64,
+        /// Its cluster.
+        name: ClusterName,
+        /// What it says.
+        content: Box<Content>,
+        /// The tasks it is about to retire.
+        closing: Vec<usize>,
+    },
+    /// A user creates a cluster.
+    Create(Identity),
+    /// A user scales one of theirs.
+    Scale(Identity, u32),
+    /// A user lets one of theirs adapt.
+    Adapt(Identity, Option<u32>, Option<u32>),
+    /// A user stops one of theirs.
+    Stop(Identity),
+    /// A scheduler asks for its cluster's end.
+    Exit(ClusterName),
+}
+
+impl World {
+    /// The shell that does some work.
+    pub(super) fn shell(self: &Arc<Self>, gateway: &Arc<Gateway>, work: Work) -> Shell {
+        let (world, gateway) = (self.clone(), gateway.clone());
+        Box::pin(async move { world.perform(&gateway, work).await })
+    }
+
+    async fn perform(&self, gateway: &Gateway, work: Work) {
+        match work {
+            Work::Turn { message, wake } => match gateway.turn(&wake).await {
+                Ok(()) => lock(&self.state).finish(message),
+                Err(error) => lock(&self.state).say(|| format!("  a turn failed: {error}")),
+            },
+            Work::Pass => {
+                let since = lock(&self.state).since();
+                let result = gateway.pass(since).await;
+                lock(&self.state).say(|| format!("pass: {result:?}"));
+            }
+            Work::Sweep => drop(self.wake(Wake::Sweep { cursor: None }, 0).await),
+            Work::Recount(user) => {
+                let repaired = gateway.recount(&user).await;
+                lock(&self.state).say(|| format!("recount of {user}: {repaired:?}"));
+            }
+            Work::Happened { facts, tries } => {
+                // the event comes again unless it was taken in
+                let again = Event::Start(Work::Happened { facts: facts.clone(), tries: tries + 1 });
+                let ticket = lock(&self.state).redeliver(tries, again);
+                if gateway.task_event(&facts).await.is_ok() {
+                    lock(&self.state).taken.insert(ticket);
+                }
+            }
+            Work::Heartbeat { scheduler, number, name, content, closing } => {
+                let digest = digest(&content);
+                let result = gateway.heartbeat(&name, *content, digest).await;
+                let mut state = lock(&self.state);
+                state.say(|| format!("  heartbeat {scheduler}/{number}: {result:?}"));
+                state.after(10, Event::Dask(scheduler, Schedule::Answered(number, result.is_ok(), closing)));
+            }
+            Work::Create(who) => self.create(gateway, &who).await,
+            Work::Scale(who, count) => {
+                if let Some(name) = self.choose(gateway, &who, Status::Running).await {
+                    let result = gateway.scale(&who, &name, count).await;
+                    lock(&self.state).say(|| format!("{} scales {name} to {count}: {result:?}", who.name));
+                }
+            }
+            Work::Adapt(who, minimum, maximum) => {
+                if let Some(name) = self.choose(gateway, &who, Status::Running).await {
+                    let result = gateway.adapt(&who, &name, minimum, maximum, true).await;
+                    lock(&self.state).say(|| format!("{} adapts {name}: {result:?}", who.name));
+                }
+            }
+            Work::Stop(who) => {
+                let status = if lock(&self.state).dice.percent(80) { Status::Running } else { Status::Pending };
+                if let Some(name) = self.choose(gateway, &who, status).await {
+                    {
+                        let mut state = lock(&self.state);
+                        let now = state.now;
+                        let saga = state.saga(&name);
+                        (saga.stop_asked, saga.touched_at) = (true, now);
+                    }
+                    let result = gateway.stop(&Caller::User(who.clone()), &name).await;
+                    lock(&self.state).say(|| format!("{} stops {name}: {result:?}", who.name));
+                }
+            }
+            Work::Exit(name) => {
+                let result = gateway.stop(&Caller::Cluster(name.clone()), &name).await;
+                lock(&self.state).say(|| format!("{name} asks for its end: {result:?}"));
+            }
+        }
+    }
+
+    async fn create(&self, gateway: &Gateway, who: &Identity) {
+        let result = gateway.create(who, Map::new()).await;
+        lock(&self.state).say(|| format!("{} creates: {result:?}", who.name));
+        match result {
+            Ok(_) | Err(Refusal::Invalid(_)) => {}
+            Err(Refusal::Conflict(_) | Refusal::Unavailable(_)) => {
+                let mut state = lock(&self.state);
+                state.after(20 * S, Event::Start(Work::Create(who.clone())));
+            }
+            Err(refusal) => lock(&self.state).breach("a refusal that makes no sense", refusal.to_string()),
+        }
+    }
+
+    /// One of a user's clusters in some state.
+    async fn choose(&self, gateway: &Gateway, who: &Identity, status: Status) -> Option<ClusterName> {
+        let own = gateway.list(who, &[status]).await.ok()?;
+        let n = lock(&self.state).dice.below(own.len() as i64) as usize;
+        own.get(n).map(|cluster| cluster.name.clone())
+    }
+}
+
+impl State {
+    fn redeliver(&mut self, tries: u32, again: Event) -> u64 {
+        self.tickets += 1;
+        let ticket = self.tickets;
+        if tries < 3 {
+            let delay = self.dice.between(60 * S, 90 * S);
+            self.after(delay, Event::Unless(ticket, Box::new(again)));
+        }
+        ticket
+    }
+}
+
+/// Equal for equal contents.
+fn digest(content: &Content) -> String {
+    let mut hasher = DefaultHasher::new();
+    (content.scheduler, content.dashboard, content.api, content.count).hash(&mut hasher);
+    (&content.active, &content.closing, &content.closed).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}

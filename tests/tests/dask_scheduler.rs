@@ -1,0 +1,289 @@
+//! A real scheduler, started and asked as the gateway does it.
+#![allow(clippy::unwrap_used)]
+
+use axum::extract::State;
+use axum::{Json, Router, routing::post};
+use faregate::dask::{HttpSchedulers, Listen, environment, scheduler_command, worker_command};
+use faregate::model::{ClusterConfig, ClusterName, Policy, issue_certificate};
+use faregate::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
+use faregate_tests::python::{DASK_VERSIONS, dask};
+use serde_json::Value;
+use std::fs::File;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::watch;
+
+const DEADLINE: Duration = Duration::from_secs(120);
+const TOKEN: &str = "a-token-of-its-own";
+
+/// Submits one task, says so, waits for its result, says it, and stays until its input ends.
+const CLIENT: &str = "
+import sys
+from distributed import Client
+client = Client(sys.argv[1], timeout=60)
+future = client.submit(pow, 2, 10)
+print('submitted', flush=True)
+print(future.result(), flush=True)
+del future
+sys.stdin.read()
+client.close()
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduler_says_that_it_is_idle_unless_work_waits_even_without_workers() {
+    idleness_of(DASK_VERSIONS[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_does_one_of_a_later_dask() {
+    idleness_of(DASK_VERSIONS[1]).await;
+}
+
+async fn idleness_of(version: &str) {
+    let mut cluster = TestCluster::start(version).await;
+    let addresses = cluster.addresses().await;
+
+    assert_eq!(cluster.ask(addresses.api, Question::Health).await, Ok(Answer::Ok));
+    let empty = cluster.idleness_when("idle", |idle| idle.idle_ms.is_some()).await;
+    assert_eq!((empty.clients, empty.workers), (0, 0));
+    cluster.idleness_when("idle for longer", |idle| idle.idle_ms > empty.idle_ms).await;
+
+    let mut client = cluster.client(addresses.comm);
+    assert_eq!(client.line().await, "submitted", "{}", cluster.logs());
+    let busy = cluster.idleness_when("busy", |idle| idle.clients == 1 && idle.idle_ms.is_none()).await;
+    assert_eq!(busy.workers, 0);
+    for _ in 0..12 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let waiting = cluster.idleness().await;
+        assert_eq!(waiting.idle_ms, None, "a task waits for a worker: {waiting:?}");
+    }
+
+    assert_eq!(cluster.ask(addresses.api, Question::Scale { count: 1 }).await, Ok(Answer::Ok));
+    cluster.heartbeat_when("wants one worker", |body| body["count"] == 1).await;
+    cluster.start_worker(addresses.comm);
+    assert_eq!(client.line().await, "1024", "{}", cluster.logs());
+    cluster.heartbeat_when("names the worker", |body| body["active_workers"] == serde_json::json!(["w-1"])).await;
+    let again = cluster.idleness_when("idle again", |idle| idle.idle_ms.is_some()).await;
+    assert_eq!((again.clients, again.workers), (1, 1));
+
+    let adapt = Question::Adapt { minimum: Some(0), maximum: None, active: true };
+    assert_eq!(cluster.ask(addresses.api, adapt).await, Ok(Answer::Ok));
+    cluster.heartbeat_when("wants none", |body| body["count"] == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_idle_page_is_for_the_gateway_alone_and_opens_nothing_else() {
+    let mut cluster = TestCluster::start(DASK_VERSIONS[1]).await;
+    let addresses = cluster.addresses().await;
+    cluster.idleness().await;
+
+    let stranger = Ask {
+        cluster: cluster.name.clone(),
+        address: addresses.dashboard,
+        token: "guessed".into(),
+        question: Question::Idle,
+    };
+    let refused = Err(SchedulerError::Nonsense("HTTP status 403".into()));
+    assert_eq!(schedulers().ask(vec![stranger]).await, [refused]);
+    for (request, status) in [
+        ("GET /faregate/idle", "403"),
+        ("POST /faregate/idle", "405"),
+        ("POST /api/v1/retire_workers", "404"),
+        ("GET /api/v1/check_idle", "404"),
+        ("GET /faregate/", "404"),
+        ("GET /health", "200"),
+        ("GET /info/main/workers.html", "200"),
+    ] {
+        assert_eq!(cluster.status(addresses.dashboard, request).await, status, "{request}");
+    }
+
+    cluster.processes.clear();
+    let answer = cluster.ask(addresses.api, Question::Health).await;
+    assert!(matches!(answer, Err(SchedulerError::Unanswered(_))), "{answer:?}");
+}
+
+fn schedulers() -> HttpSchedulers {
+    HttpSchedulers::new(DEADLINE)
+}
+
+struct Announced {
+    comm: SocketAddr,
+    dashboard: SocketAddr,
+    api: SocketAddr,
+}
+
+/// One cluster's processes in a directory of their own, and an API that takes their heartbeats.
+struct TestCluster {
+    name: ClusterName,
+    config: ClusterConfig,
+    python: PathBuf,
+    directory: tempfile::TempDir,
+    api_url: String,
+    heartbeats: watch::Receiver<Value>,
+    processes: Vec<Process>,
+}
+
+impl TestCluster {
+    async fn start(version: &str) -> Self {
+        let (heard, heartbeats) = watch::channel(Value::Null);
+        let take = |State(heard): State<watch::Sender<Value>>, Json(body): Json<Value>| async move {
+            heard.send_replace(body);
+        };
+        let api = Router::new().route("/api/v1/clusters/{name}/heartbeat", post(take)).with_state(heard);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api_url = format!("http://{}/api", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, api).await });
+
+        let name: ClusterName = "0123456789abcdef0123456789abcdef".parse().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
+        let certificate = issue_certificate(&name, now as i64).unwrap();
+        for (file, text) in [("cert.pem", &*certificate.cert_pem), ("key.pem", &certificate.key_pem), ("token", TOKEN)]
+        {
+            std::fs::write(directory.path().join(file), text).unwrap();
+        }
+        let config = ClusterConfig { adaptive_period: 0.2, worker_memory: 1 << 30, ..ClusterConfig::default() };
+        let policy = Policy { heartbeat_period_ms: 500, ..Policy::default() };
+        let command = scheduler_command(&config, &policy, &Listen::loopback());
+        let python = dask(version).dir().to_owned();
+        let mut cluster = TestCluster { name, config, python, directory, api_url, heartbeats, processes: Vec::new() };
+        cluster.spawn("scheduler", &command);
+        cluster
+    }
+
+    fn start_worker(&mut self, scheduler: SocketAddr) {
+        let command: Vec<_> = worker_command(&self.config, scheduler, &Listen::loopback())
+            .into_iter()
+            .map(|word| word.replace("{worker_name}", "w-1"))
+            .collect();
+        self.spawn("worker", &command);
+    }
+
+    fn client(&self, scheduler: SocketAddr) -> Process {
+        let command = ["python", "-c", CLIENT, &format!("tls://{scheduler}")].map(str::to_owned);
+        Process::start(self.command(&command).stdin(Stdio::piped()).stdout(Stdio::piped()), &self.log("client"))
+    }
+
+    fn spawn(&mut self, log: &str, command: &[String]) {
+        let log = self.log(log);
+        self.processes.push(Process::start(&mut self.command(command), &log));
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.directory.path().join(format!("{name}.log"))
+    }
+
+    /// With the environment of a task, credentials included.
+    fn command(&self, words: &[String]) -> Command {
+        let file = |name: &str| self.directory.path().join(name);
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .current_dir(self.directory.path())
+            .env("PATH", format!("{}:{path}", self.python.join("bin").display()))
+            .envs(environment(&self.config, &self.api_url, &self.name))
+            .env("DASK_GATEWAY_API_TOKEN", file("token"))
+            .env("DASK_DISTRIBUTED__COMM__TLS__CA_FILE", file("cert.pem"));
+        for role in ["SCHEDULER", "WORKER", "CLIENT"] {
+            command.env(format!("DASK_DISTRIBUTED__COMM__TLS__{role}__CERT"), file("cert.pem"));
+            command.env(format!("DASK_DISTRIBUTED__COMM__TLS__{role}__KEY"), file("key.pem"));
+        }
+        command
+    }
+
+    async fn addresses(&mut self) -> Announced {
+        let body = self.heartbeat_when("arrives", Value::is_object).await;
+        let address = |field: &str| body[field].as_str().unwrap().split_once("://").unwrap().1.parse().unwrap();
+        Announced {
+            comm: address("scheduler_address"),
+            dashboard: address("dashboard_address"),
+            api: address("api_address"),
+        }
+    }
+
+    /// The first heartbeat of which `condition` holds.
+    async fn heartbeat_when(&mut self, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        if let Ok(body) = tokio::time::timeout(DEADLINE, self.heartbeats.wait_for(&condition)).await {
+            return body.unwrap().clone();
+        }
+        panic!("no heartbeat that {what}\n{}", self.logs())
+    }
+
+    async fn ask(&self, address: SocketAddr, question: Question) -> Result<Answer, SchedulerError> {
+        let ask = Ask { cluster: self.name.clone(), address, token: TOKEN.to_owned(), question };
+        schedulers().ask(vec![ask]).await.remove(0)
+    }
+
+    async fn idleness(&mut self) -> Idleness {
+        let dashboard = self.addresses().await.dashboard;
+        match self.ask(dashboard, Question::Idle).await {
+            Ok(Answer::Idle(idle)) => idle,
+            other => panic!("{other:?}\n{}", self.logs()),
+        }
+    }
+
+    async fn idleness_when(&mut self, what: &str, condition: impl Fn(&Idleness) -> bool) -> Idleness {
+        let begun = Instant::now();
+        loop {
+            let idle = self.idleness().await;
+            if condition(&idle) {
+                return idle;
+            }
+            assert!(begun.elapsed() < DEADLINE, "never {what}: {idle:?}\n{}", self.logs());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The status code of a bare request.
+    async fn status(&self, address: SocketAddr, request: &str) -> String {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!("{request} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut reply = Vec::new();
+        tokio::time::timeout(DEADLINE, stream.read_to_end(&mut reply)).await.unwrap().unwrap();
+        String::from_utf8_lossy(&reply).split(' ').nth(1).unwrap_or_default().to_owned()
+    }
+
+    fn logs(&self) -> String {
+        ["scheduler", "worker", "client"]
+            .map(|name| std::fs::read_to_string(self.log(name)).unwrap_or_default())
+            .join("\n---\n")
+    }
+}
+
+/// A process and its children, killed when dropped.
+struct Process {
+    group: rustix::process::Pid,
+    output: Option<BufReader<ChildStdout>>,
+    _child: Child,
+}
+
+impl Process {
+    fn start(command: &mut Command, log: &Path) -> Self {
+        let mut log = File::create(log).unwrap();
+        writeln!(log, "{:?}", command.as_std()).unwrap();
+        let mut child = command.process_group(0).stderr(log).spawn().unwrap();
+        let group = rustix::process::Pid::from_raw(child.id().unwrap() as i32).unwrap();
+        Process { group, output: child.stdout.take().map(BufReader::new), _child: child }
+    }
+
+    /// The next line it prints; empty when it has ended.
+    async fn line(&mut self) -> String {
+        let mut line = String::new();
+        let read = self.output.as_mut().unwrap().read_line(&mut line);
+        tokio::time::timeout(DEADLINE, read).await.expect("the process prints a line").unwrap();
+        line.trim().to_owned()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = rustix::process::kill_process_group(self.group, rustix::process::Signal::KILL);
+    }
+}

@@ -1,0 +1,48 @@
+//! The seeded world, many times over; and what happens to it without each of its rules.
+
+use faregate::model::Rules;
+use faregate_tests::world::{Outcome, RULES, run_many};
+
+/// How many worlds are lived; `FAREGATE_WORLDS` sets another number.
+fn worlds() -> u64 {
+    std::env::var("FAREGATE_WORLDS").map_or(20_000, |n| n.parse().expect("`FAREGATE_WORLDS` is a number"))
+}
+
+/// A rule that is taken away must be missed by this seed.
+const MISSED_BY: u64 = 20_000;
+
+fn tell(failed: &[Outcome], rule: &str) -> String {
+    let lines = failed.iter().take(10).map(|outcome| {
+        let (seed, broken) = (outcome.seed, outcome.broken.join("; "));
+        format!("seed {seed}: {broken}\n  replay: cargo run -p faregate-tests --bin world -- {seed} {rule}\n")
+    });
+    lines.collect()
+}
+
+#[test]
+fn twenty_thousand_worlds_keep_every_promise() {
+    let failed = run_many(1..worlds() + 1, Rules::SAFE, 20);
+    assert!(failed.is_empty(), "{} or more worlds broke a promise:\n{}", failed.len(), tell(&failed, ""));
+}
+
+#[test]
+fn every_safety_rule_is_needed() {
+    let mut needless = Vec::new();
+    for (name, take) in RULES {
+        let mut rules = Rules::SAFE;
+        take(&mut rules);
+        match run_many(1..MISSED_BY, rules, 1).first() {
+            Some(outcome) => print!("without `{name}`: {}", tell(std::slice::from_ref(outcome), name)),
+            None => needless.push(name),
+        }
+    }
+    assert!(needless.is_empty(), "no world of {MISSED_BY} misses {needless:?}");
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    let once = faregate_tests::world::run(4711, Rules::SAFE, false);
+    let again = faregate_tests::world::run(4711, Rules::SAFE, false);
+    assert_eq!(format!("{once:?}"), format!("{again:?}"));
+    assert!(once.stats.turns > 10 && once.stats.tasks > 1, "nothing happened: {:?}", once.stats);
+}
