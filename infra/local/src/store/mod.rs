@@ -4,6 +4,7 @@
 //! what waits together. Another process may work on the same file: its commits are noticed ([`SqliteStore::foreign_change`]).
 
 mod apply;
+mod parsed;
 mod rows;
 mod schema;
 mod writer;
@@ -14,6 +15,7 @@ use faregate::model::{
     Version,
 };
 use faregate::ports::{ActiveRow, Children, Page, StopRequest, Store, StoreError, Touch, TransactError, Write};
+use parsed::Parsed;
 use rows::{Row, decode};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -64,6 +66,8 @@ pub enum OpenError {
 pub struct SqliteStore {
     readers: Vec<Mutex<Connection>>,
     writer: Writer,
+    /// Clusters that were read before.
+    parsed: Parsed,
     /// The last good value of each limits item.
     good_limits: Mutex<BTreeMap<Scope, Limits>>,
 }
@@ -78,7 +82,12 @@ impl SqliteStore {
         schema::create_private(path)?;
         let writer = schema::connect(path)?;
         let readers = (0..READERS).map(|_| schema::connect(path).map(Mutex::new)).collect::<Result<_, _>>()?;
-        Ok(SqliteStore { readers, writer: Writer::start(writer), good_limits: Mutex::new(BTreeMap::new()) })
+        Ok(SqliteStore {
+            readers,
+            writer: Writer::start(writer),
+            parsed: Parsed::default(),
+            good_limits: Mutex::new(BTreeMap::new()),
+        })
     }
 
     /// Returns when another process has changed something.
@@ -109,7 +118,11 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn cluster(&self, name: &ClusterName) -> Result<Option<Stored<Cluster>>, StoreError> {
-        self.row(&Key::cluster(name))?.map(rows::cluster).transpose()
+        let Key { partition, sort } = Key::cluster(name);
+        let found = self.read(|c| {
+            c.prepare_cached(rows::SELECT)?.query_row(params![partition, sort], |row| self.parsed.find(row)).optional()
+        })?;
+        found.map(|found| self.parsed.cluster(found)).transpose()
     }
 
     async fn clusters(
@@ -122,11 +135,12 @@ impl Store for SqliteStore {
         let found = self.read(|c| {
             let sql = "SELECT sort, version, seen_at, body FROM items WHERE partition = ?1 AND sort > ?2 ORDER BY sort LIMIT ?3";
             c.prepare_cached(sql)?
-                .query_map(params![user.as_str(), after, limit.max(1) as i64], Row::read)?
+                .query_map(params![user.as_str(), after, limit.max(1) as i64], |row| self.parsed.find(row))?
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        let cursor = (found.len() == limit.max(1)).then(|| found.last().map(|row| row.sort.clone())).flatten();
-        let items = found.into_iter().map(rows::cluster).collect::<Result<_, _>>()?;
+        let items = found.into_iter().map(|found| self.parsed.cluster(found)).collect::<Result<Vec<_>, _>>()?;
+        let full = items.len() == limit.max(1);
+        let cursor = full.then(|| items.last().map(|last| last.value.name.to_string())).flatten();
         Ok(Page { items, cursor })
     }
 
