@@ -1,6 +1,6 @@
 //! What is known of tasks.
 
-use super::ports::Listeners;
+use super::ports::listening;
 use super::processes::{Process, Table};
 use super::records::{Exit, LaunchRecord, StopCode, TaskDir};
 use super::{Index, Inner, lock, wall_clock};
@@ -18,6 +18,13 @@ pub(super) const TASK_ID: &str = "FAREGATE_TASK_ID";
 /// Kept of a log: this many lines, of so many characters.
 const LAST_LINES: usize = 20;
 const LINE_LENGTH: usize = 500;
+
+/// Whether to look for the ports that a scheduler listens on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ports {
+    Look,
+    NoneYet,
+}
 
 /// A task, and where to look for news of it.
 #[derive(Clone, Debug)]
@@ -104,15 +111,15 @@ impl Entry {
         })
     }
 
-    fn running(&self, id: &TaskId, dir: &TaskDir) -> io::Result<TaskFacts> {
+    fn running(&self, id: &TaskId, dir: &TaskDir, ports: Ports) -> io::Result<TaskFacts> {
         let mut facts = self.facts(id, TaskState::Starting, dir)?;
         facts.version = 1;
         if facts.started_at.is_some() {
             facts.state = TaskState::Running;
             facts.version = 2;
         }
-        if facts.state == TaskState::Running && self.role == TaskRole::Scheduler {
-            let ports = Listeners::read()?.of(&self.members(id)?);
+        if facts.state == TaskState::Running && self.role == TaskRole::Scheduler && ports == Ports::Look {
+            let ports = listening(&self.members(id)?)?;
             // A version of its own: the news of the start, arriving late, must not take the ports back.
             facts.version += u64::from(!ports.is_empty());
             facts.ports = Some(ports);
@@ -137,6 +144,15 @@ impl Entry {
 impl Inner {
     /// How a task stands now; none = unknown, or never ordered to run.
     pub(super) fn facts(&self, id: &TaskId) -> io::Result<Option<TaskFacts>> {
+        self.look(id, Ports::Look)
+    }
+
+    /// The same, of a task that has just been started: it cannot listen yet, and all processes would be gone through in vain.
+    pub(super) fn facts_at_start(&self, id: &TaskId) -> io::Result<Option<TaskFacts>> {
+        self.look(id, Ports::NoneYet)
+    }
+
+    fn look(&self, id: &TaskId, ports: Ports) -> io::Result<Option<TaskFacts>> {
         let Some(entry) = lock(&self.index).tasks.get(id).cloned() else { return Ok(None) };
         if entry.done.is_some() {
             return Ok(entry.done);
@@ -144,7 +160,7 @@ impl Inner {
         let dir = self.dir(&entry.cluster).task(id);
         // Processes first, files second: who is gone has written all it ever will.
         if entry.supervisor_is_alive()? || !entry.members(id)?.is_empty() {
-            return entry.running(id, &dir).map(Some);
+            return entry.running(id, &dir, ports).map(Some);
         }
         let Some(exit) = self.how_it_ended(&entry, &dir)? else { return Ok(None) };
         let facts = entry.stopped(id, &dir, exit)?;

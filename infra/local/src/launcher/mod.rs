@@ -14,6 +14,7 @@ mod ports;
 mod processes;
 mod records;
 mod settings;
+mod sock_diag;
 mod start;
 mod stop;
 mod supervise;

@@ -1,35 +1,38 @@
 //! Which TCP ports processes listen on.
 
 use super::processes::Process;
+use super::sock_diag;
 use std::collections::{BTreeSet, HashMap};
 use std::{fs, io};
 
+/// The ports that any of `processes` listens on, sorted. A process that ended, or is not ours to inspect, has none.
+///
+/// The kernel is asked for listening sockets alone where it can be: `/proc/net/tcp` lists every connection of the machine too.
+pub fn listening(processes: &[Process]) -> io::Result<Vec<u16>> {
+    let sockets: Vec<u64> = processes.iter().flat_map(sockets).collect();
+    if sockets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let listeners = sock_diag::listeners().or_else(|_| from_proc())?;
+    let ports: BTreeSet<u16> = sockets.iter().filter_map(|inode| listeners.get(inode).copied()).collect();
+    Ok(ports.into_iter().collect())
+}
+
+/// The inodes of a process's sockets.
+fn sockets(process: &Process) -> Vec<u64> {
+    let Ok(descriptors) = fs::read_dir(format!("/proc/{}/fd", process.pid)) else { return Vec::new() };
+    let links = descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    links.filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect()
+}
+
 /// The listening sockets of this machine: inode and port.
-pub struct Listeners(HashMap<u64, u16>);
-
-impl Listeners {
-    /// Looks.
-    pub fn read() -> io::Result<Listeners> {
-        let mut found = parse(&fs::read_to_string("/proc/net/tcp")?);
-        match fs::read_to_string("/proc/net/tcp6") {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {} // no IPv6 here
-            other => found.extend(parse(&other?)),
-        }
-        Ok(Listeners(found))
+fn from_proc() -> io::Result<HashMap<u64, u16>> {
+    let mut found = parse(&fs::read_to_string("/proc/net/tcp")?);
+    match fs::read_to_string("/proc/net/tcp6") {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {} // no IPv6 here
+        other => found.extend(parse(&other?)),
     }
-
-    /// The ports that any of `processes` listens on, sorted. A process that ended, or is not ours to inspect, has none.
-    pub fn of(&self, processes: &[Process]) -> Vec<u16> {
-        let ports: BTreeSet<u16> = processes.iter().flat_map(|process| self.of_one(process)).collect();
-        ports.into_iter().collect()
-    }
-
-    fn of_one(&self, process: &Process) -> Vec<u16> {
-        let Ok(descriptors) = fs::read_dir(format!("/proc/{}/fd", process.pid)) else { return Vec::new() };
-        let links = descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
-        let inodes = links.filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
-        inodes.filter_map(|inode: u64| self.0.get(&inode).copied()).collect()
-    }
+    Ok(found)
 }
 
 /// Lines of `/proc/net/tcp`: `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …`.
@@ -54,9 +57,17 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let six = TcpListener::bind("[::1]:0").ok();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let ports = Listeners::read().unwrap().of(&[me]);
+        let ports = listening(&[me]).unwrap();
         assert!(ports.contains(&listener.local_addr().unwrap().port()));
         assert!(six.is_none_or(|six| ports.contains(&six.local_addr().unwrap().port())));
         assert!(!ports.contains(&stream.local_addr().unwrap().port()));
+    }
+
+    #[test]
+    fn both_ways_of_looking_find_the_same_port() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let of_port = |table: HashMap<u64, u16>| table.into_iter().filter(|(_, p)| *p == port).collect::<Vec<_>>();
+        assert_eq!(of_port(sock_diag::listeners().unwrap()), of_port(from_proc().unwrap()));
     }
 }

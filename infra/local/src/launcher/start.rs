@@ -69,7 +69,8 @@ impl Inner {
 
     fn launched(&self, record: &LaunchRecord) -> io::Result<Launched> {
         let ids: Vec<TaskId> = record.tasks.keys().cloned().collect();
-        Ok(Launched { tasks: self.describe(&ids)?.into_iter().flatten().collect(), shortfall: None })
+        let tasks = ids.iter().map(|id| self.facts_at_start(id)).collect::<io::Result<Vec<_>>>()?;
+        Ok(Launched { tasks: tasks.into_iter().flatten().collect(), shortfall: None })
     }
 
     /// The tasks of a launch on record that were never given their order, or lost it with the launcher that gave it.
@@ -126,7 +127,7 @@ impl Inner {
         for (id, mut supervisor) in waiting {
             let running = supervisor.hear().is_ok_and(|word| word.is_some());
             let seen = if running { Ok(()) } else { self.conclude(&dir.task(&id), supervisor.process) };
-            let seen = seen.and_then(|()| self.facts(&id)).map(|facts| {
+            let seen = seen.and_then(|()| self.facts_at_start(&id)).map(|facts| {
                 facts.filter(|facts| facts.state != TaskState::Stopped).inspect(|facts| self.announce(facts));
             });
             self.watch(id, supervisor.process, supervisor.child.take());

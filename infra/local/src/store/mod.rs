@@ -5,6 +5,7 @@
 
 mod apply;
 mod limits;
+mod parsed;
 mod rows;
 mod schema;
 mod writer;
@@ -16,6 +17,7 @@ use faregate::model::{
 };
 use faregate::ports::{ActiveRow, Children, Page, StopRequest, Store, StoreError, Touch, TransactError, Write};
 use limits::KnownLimits;
+use parsed::Parsed;
 use rows::{Row, decode};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -66,6 +68,8 @@ pub enum OpenError {
 pub struct SqliteStore {
     readers: Vec<Mutex<Connection>>,
     writer: Writer,
+    /// Clusters that were read before.
+    parsed: Parsed,
     known_limits: Mutex<KnownLimits>,
 }
 
@@ -79,7 +83,12 @@ impl SqliteStore {
         schema::create_private(path)?;
         let writer = schema::connect(path)?;
         let readers = (0..READERS).map(|_| schema::connect(path).map(Mutex::new)).collect::<Result<_, _>>()?;
-        Ok(SqliteStore { readers, writer: Writer::start(writer), known_limits: Mutex::default() })
+        Ok(SqliteStore {
+            readers,
+            writer: Writer::start(writer),
+            parsed: Parsed::default(),
+            known_limits: Mutex::default(),
+        })
     }
 
     /// Returns when another process has changed something.
@@ -110,7 +119,11 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn cluster(&self, name: &ClusterName) -> Result<Option<Stored<Cluster>>, StoreError> {
-        self.row(&Key::cluster(name))?.map(rows::cluster).transpose()
+        let Key { partition, sort } = Key::cluster(name);
+        let found = self.read(|c| {
+            c.prepare_cached(rows::SELECT)?.query_row(params![partition, sort], |row| self.parsed.find(row)).optional()
+        })?;
+        found.map(|found| self.parsed.cluster(found)).transpose()
     }
 
     async fn clusters(
@@ -126,11 +139,12 @@ impl Store for SqliteStore {
         let found = self.read(|c| {
             let sql = "SELECT sort, version, seen_at, body FROM items WHERE partition = ?1 AND sort > ?2 ORDER BY sort LIMIT ?3";
             c.prepare_cached(sql)?
-                .query_map(params![user.as_str(), after, limit.max(1) as i64], Row::read)?
+                .query_map(params![user.as_str(), after, limit.max(1) as i64], |row| self.parsed.find(row))?
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        let cursor = (found.len() == limit.max(1)).then(|| found.last().map(|row| row.sort.clone())).flatten();
-        let items = found.into_iter().map(rows::cluster).collect::<Result<_, _>>()?;
+        let items = found.into_iter().map(|found| self.parsed.cluster(found)).collect::<Result<Vec<_>, _>>()?;
+        let full = items.len() == limit.max(1);
+        let cursor = full.then(|| items.last().map(|last| last.value.name.to_string())).flatten();
         Ok(Page { items, cursor })
     }
 

@@ -23,11 +23,11 @@ impl Row {
     }
 }
 
+/// One item, as [`Row::read`] reads it.
+pub(super) const SELECT: &str = "SELECT sort, version, seen_at, body FROM items WHERE partition = ?1 AND sort = ?2";
+
 pub(super) fn select(connection: &Connection, key: &Key) -> rusqlite::Result<Option<Row>> {
-    connection
-        .prepare_cached("SELECT sort, version, seen_at, body FROM items WHERE partition = ?1 AND sort = ?2")?
-        .query_row(params![key.partition, key.sort], Row::read)
-        .optional()
+    connection.prepare_cached(SELECT)?.query_row(params![key.partition, key.sort], Row::read).optional()
 }
 
 /// A page's cursor: the sort key of the last item before it.

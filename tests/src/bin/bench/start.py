@@ -1,0 +1,24 @@
+"""A user's first result, through the official client: seconds from `new_cluster` on, as one line of JSON."""
+
+import json
+import sys
+import time
+
+import dask.array as da
+from dask_gateway import BasicAuth, Gateway
+
+gateway = Gateway(sys.argv[1], auth=BasicAuth("starter", ""))
+start = time.monotonic()
+cluster = gateway.new_cluster(shutdown_on_close=False)
+running = time.monotonic() - start
+cluster.scale(2)
+client = cluster.get_client()
+client.wait_for_workers(2, timeout=120)
+total = float(da.ones((2000, 2000), chunks=(500, 500)).sum().compute())
+result = time.monotonic() - start
+assert total == 4e6, total
+assert len(client.scheduler_info()["workers"]) == 2
+client.close()
+cluster.shutdown()
+gateway.close()
+print(json.dumps({"running": running, "result": result}), flush=True)

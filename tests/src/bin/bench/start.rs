@@ -1,0 +1,80 @@
+//! A real cluster's start, as a user with the official client sees it.
+
+use crate::failure::{Context, Failure, Outcome};
+use crate::gateway::{Gateway, Kind, Schedulers};
+use crate::processes::{GATEWAY_MARK, TASK_MARK};
+use crate::setup::Setup;
+use crate::table::{Better, Row};
+use crate::{Scale, step};
+use serde::Deserialize;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::process::Command;
+use tokio::time::{sleep, timeout};
+
+const SCRIPT: &str = include_str!("start.py");
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// What the script says.
+#[derive(Deserialize)]
+struct Seconds {
+    running: f64,
+    result: f64,
+}
+
+/// Measures both, in turns.
+pub async fn measure(setup: &Setup, scale: &Scale) -> Outcome<Vec<Row>> {
+    let mut rows = vec![
+        Row::new("new cluster until RUNNING", "s", Better::Less, None),
+        Row::new("new cluster until two workers' first result", "s", Better::Less, Some(1.0)),
+    ];
+    let mut gateways = Vec::new();
+    for &kind in &scale.kinds {
+        gateways.push(Gateway::start(setup, kind, Schedulers::Dask).await?);
+    }
+    // the first start of all reads Python's files from disk: for nobody's account
+    first_result(setup, &gateways[0]).await?;
+    for round in 1..=scale.rounds {
+        step(&format!("round {round}: a cluster's start"));
+        let mut order: Vec<&Gateway> = gateways.iter().collect();
+        if round % 2 == 0 {
+            order.reverse();
+        }
+        for gateway in order {
+            let seconds = first_result(setup, gateway).await?;
+            for (row, value) in rows.iter_mut().zip([seconds.running, seconds.result]) {
+                match gateway.kind {
+                    Kind::Official => row.official.push(value),
+                    Kind::Ours => row.ours.push(value),
+                }
+            }
+        }
+    }
+    for gateway in gateways {
+        gateway.stop().await?;
+    }
+    Ok(rows)
+}
+
+async fn first_result(setup: &Setup, gateway: &Gateway) -> Outcome<Seconds> {
+    let mut command = Command::new(setup.python.python());
+    command.args(["-c", SCRIPT, &format!("http://{}", gateway.address)]);
+    command.env("DASK_GATEWAY__HTTP_CLIENT__PROXY", "False").env_remove(GATEWAY_MARK).env_remove(TASK_MARK);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let output = timeout(PATIENCE, command.output()).await;
+    let output = output
+        .context(|| format!("a cluster's start took over {} s", PATIENCE.as_secs()))?
+        .context(|| "Python cannot be run".to_owned())?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Failure::new(format!("the session failed:\n{text}\nits gateway says:\n{}", gateway.last_words())));
+    }
+    let seconds = serde_json::from_slice(&output.stdout).context(|| "the session said no JSON".to_owned())?;
+    // the next one shall not share the machine with the end of this one
+    let deadline = Instant::now() + PATIENCE;
+    while !gateway.tasks().is_empty() && Instant::now() < deadline {
+        sleep(Duration::from_millis(100)).await;
+    }
+    gateway.settle().await;
+    Ok(seconds)
+}

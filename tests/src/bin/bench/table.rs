@@ -1,0 +1,141 @@
+//! What was measured, side by side.
+
+/// Which way is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// Such as requests per second.
+    More,
+    /// Such as seconds.
+    Less,
+}
+
+/// One measure of both gateways, a value a round.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What.
+    pub what: String,
+    /// In what.
+    pub unit: &'static str,
+    /// Which way is better.
+    pub better: Better,
+    /// How many times better ours shall be; none = for information.
+    pub aim: Option<f64>,
+    /// The official server's values.
+    pub official: Vec<f64>,
+    /// Our values.
+    pub ours: Vec<f64>,
+}
+
+impl Row {
+    /// A row without values yet.
+    pub fn new(what: impl Into<String>, unit: &'static str, better: Better, aim: Option<f64>) -> Self {
+        Row { what: what.into(), unit, better, aim, official: Vec::new(), ours: Vec::new() }
+    }
+
+    /// How many times better ours is, by the medians of all rounds.
+    pub fn ratio(&self) -> Option<f64> {
+        let (official, ours) = (median(&self.official)?, median(&self.ours)?);
+        Some(match self.better {
+            Better::More => ours / official,
+            Better::Less => official / ours,
+        })
+    }
+
+    /// `met` or `not met`; nothing without an aim.
+    pub fn verdict(&self) -> &'static str {
+        match (self.aim, self.ratio()) {
+            (None, _) => "",
+            (Some(aim), Some(ratio)) if ratio >= aim => "met",
+            _ => "NOT MET",
+        }
+    }
+}
+
+/// The middle value; of an even number the mean of the two in the middle.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(sorted[n / 2]),
+        n => Some((sorted[n / 2 - 1] + sorted[n / 2]) / 2.0),
+    }
+}
+
+/// The table as text.
+pub fn render(rows: &[Row]) -> String {
+    let mut lines = vec![["measure", "unit", "official", "ours", "times better", "aim", ""].map(str::to_owned)];
+    lines.extend(rows.iter().map(|row| {
+        let value = |values: &[f64]| median(values).map_or("-".to_owned(), number);
+        [
+            row.what.clone(),
+            row.unit.to_owned(),
+            value(&row.official),
+            value(&row.ours),
+            row.ratio().map_or("-".to_owned(), |ratio| format!("{}x", number(ratio))),
+            row.aim.map_or(String::new(), |aim| format!("{aim}x")),
+            row.verdict().to_owned(),
+        ]
+    }));
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 7] = std::array::from_fn(width);
+    let mut text = String::new();
+    for line in &lines {
+        let cells = line.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
+            0 | 1 | 6 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// At least three digits that count, thousands apart.
+fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return "-".to_owned();
+    }
+    let decimals = match value.abs() {
+        v if v >= 100.0 => 0,
+        v if v >= 10.0 => 1,
+        v if v >= 1.0 => 2,
+        v if v >= 0.1 => 3,
+        _ => 4,
+    };
+    let text = format!("{value:.decimals$}");
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let digits = whole.as_bytes();
+    let mut grouped = String::new();
+    for (i, digit) in digits.iter().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) && digits[i - 1].is_ascii_digit() {
+            grouped.push(' ');
+        }
+        grouped.push(char::from(*digit));
+    }
+    grouped + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_decide_and_the_better_way_is_the_rows_own() {
+        let mut row = Row::new("relay", "CPU s/GB", Better::Less, Some(2.0));
+        row.official = vec![9.0, 1.0, 1.2];
+        row.ours = vec![0.5, 0.4];
+        assert_eq!(row.ratio().map(|ratio| (ratio * 100.0).round()), Some(267.0));
+        assert_eq!(row.verdict(), "met");
+        row.better = Better::More;
+        assert_eq!(row.verdict(), "NOT MET");
+        row.ours.clear();
+        assert_eq!(row.verdict(), "NOT MET");
+    }
+
+    #[test]
+    fn numbers_are_short_and_grouped() {
+        let texts = [1_234_567.0, 999.4, 12.34, 1.234, 0.01234, f64::INFINITY].map(number);
+        assert_eq!(texts, ["1 234 567", "999", "12.3", "1.23", "0.0123", "-"]);
+    }
+}
