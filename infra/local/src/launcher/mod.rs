@@ -18,6 +18,7 @@ mod start;
 mod stop;
 mod supervise;
 mod users;
+mod waiting;
 mod watch;
 
 pub use settings::{OpenError, Settings};
