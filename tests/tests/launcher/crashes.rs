@@ -98,6 +98,7 @@ async fn killed_before_its_orders_are_obeyed_it_leaves_a_launch_that_waits_to_se
         fs::write(&gate, "").unwrap();
     };
     tokio::join!(is_completed(&local, &request), open_the_gate);
+    assert_eq!(local.processes(), NOBODY, "no supervisor that was not waited for");
 }
 
 #[tokio::test]
