@@ -98,11 +98,12 @@ mod tests {
     fn creations_at_the_same_time_do_not_disturb_each_other() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("exit.json");
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| (0..50).for_each(|_| drop(create(&path, b"content").unwrap())));
-            }
+        let firsts = std::thread::scope(|scope| {
+            let count = || (0..50).filter(|_| create(&path, b"content").unwrap()).count();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(count)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
         });
+        assert_eq!(firsts, 1);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
