@@ -34,7 +34,8 @@ impl Draft<'_> {
         let mut dues = Vec::new();
         let mut room = self.room();
         // a scheduler that retires workers tells nothing for as long as that takes: nobody is late until it has spoken again
-        let heard_at = self.heartbeat.seen_at.unwrap_or(0);
+        // (without a digest, what it said last is not whole)
+        let heard_at = self.heartbeat.seen_at.filter(|_| self.heartbeat.digest.is_some()).unwrap_or(0);
         let ask_again = now + self.policy.heartbeat_period_ms;
         for task in self.tasks.iter_mut().map(|t| &mut t.now).filter(|t| t.facts.role == TaskRole::Worker) {
             if task.stopping.is_some() || task.stray {

@@ -46,7 +46,8 @@ impl State {
     /// A request to stop has its effect: is its reason true?
     pub fn check_end(&mut self, name: &ClusterName, target: Status, reason: &Reason) {
         let limit = self.setup.policy.worker_start_failure_limit;
-        let (outage, shut) = (self.setup.outage.is_some(), self.setup.front_door_shut.is_some());
+        let setup = &self.setup;
+        let was_away = [setup.outage, setup.front_door_shut, setup.cut_off].iter().any(Option::is_some);
         let saga = self.saga(name).clone();
         let late_workers = self.late_workers(name);
         let true_enough = match reason.code {
@@ -54,7 +55,7 @@ impl State {
             ReasonCode::SchedulerExited => saga.exited,
             ReasonCode::SchedulerFailed => saga.schedulers_died > 0,
             ReasonCode::SchedulerStartFailed | ReasonCode::SchedulerStartTimeout => {
-                saga.schedulers_died > 0 || outage || shut
+                saga.schedulers_died > 0 || was_away
             }
             ReasonCode::HeartbeatTimeout => saga.hung || saga.schedulers_died > 0 || self.is_cut_off_alone(),
             ReasonCode::WorkerStartFailed => saga.failed_workers + late_workers >= limit || saga.hung,

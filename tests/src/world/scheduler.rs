@@ -138,8 +138,8 @@ impl State {
         self.say(|| format!("worker {worker} restarts"));
         self.lose_worker(worker);
         self.fleet.tasks[worker].restarting = Some(self.now);
-        let away =
-            if self.dice.percent(70) { self.dice.between(2 * S, 8 * S) } else { self.dice.between(8 * S, 70 * S) };
+        let longest = if self.dice.percent(70) { 8 * S } else { self.setup.policy.worker_start_timeout_ms / 3 };
+        let away = self.dice.between(2 * S, longest);
         self.after(away, Event::Task(worker, Change::Back));
     }
 

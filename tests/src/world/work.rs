@@ -155,7 +155,7 @@ impl State {
     fn redeliver(&mut self, tries: u32, again: Event) -> u64 {
         self.tickets += 1;
         let ticket = self.tickets;
-        if tries < 3 {
+        if tries < 10 {
             let delay = self.dice.between(60 * S, 90 * S);
             self.after(delay, Event::Unless(ticket, Box::new(again)));
         }
