@@ -5,11 +5,19 @@ import time
 from story import done, eventually, gateway, status
 
 g = gateway()
-busy, waiting, idle = (g.new_cluster() for _ in range(3))
-clients = [c.get_client(set_as_default=False) for c in (busy, waiting)]
+
+
+def with_work(work, *args):
+    """A cluster that has work from its first moment on: idle, it would not live until the next has started."""
+    cluster = g.new_cluster()
+    client = cluster.get_client(set_as_default=False)
+    return cluster, client, client.submit(work, *args, pure=False)
+
+
+waiting, waiting_client, queued = with_work(lambda: "never ran")  # there is no worker
+busy, busy_client, long = with_work(time.sleep, 9)
 busy.scale(1)
-long = clients[0].submit(time.sleep, 9, pure=False)
-queued = clients[1].submit(lambda: "never ran", pure=False)  # there is no worker
+idle = g.new_cluster()
 
 eventually("the idle one ends", lambda: status(g, idle.name) in ("STOPPED", "FAILED"))
 assert status(g, idle.name) == "STOPPED"

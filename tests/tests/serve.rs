@@ -84,6 +84,7 @@ fn schedulers_find_the_api_where_it_was_also_when_gateway_and_proxy_were_killed(
     server.kill9();
     kill(before.pid);
     server.restart();
+    eventually("another proxy", || server.proxy().is_some_and(|now| now.pid != before.pid));
     assert_eq!(server.proxy().unwrap().internal_address, before.internal_address);
 }
 

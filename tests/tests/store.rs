@@ -8,7 +8,6 @@ use faregate_tests::samples;
 use faregate_tests::store_suite::Running;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -82,8 +81,10 @@ fn a_malformed_limits_item_leaves_its_last_good_value_in_force() {
         store.put_limits(&Scope::Default, Some(&two)).await.unwrap();
         store.limits().await.unwrap();
         let by_hand = rusqlite::Connection::open(&path).unwrap();
-        by_hand.execute("UPDATE items SET body = '{\"clusters\": \"many\"}' WHERE partition = 'limits'", []).unwrap();
-        assert_eq!(store.limits().await.unwrap()[&Scope::Default], two);
+        for wrong in ["{\"clusters\": \"many\"}", "[]", "{\"clutsers\": 1}", "{"] {
+            by_hand.execute("UPDATE items SET body = ?1 WHERE partition = 'limits'", [wrong]).unwrap();
+            assert_eq!(store.limits().await.unwrap()[&Scope::Default], two, "{wrong}");
+        }
         by_hand.execute("UPDATE items SET body = '{\"memory\": \"64 G\"}' WHERE partition = 'limits'", []).unwrap();
         assert_eq!(store.limits().await.unwrap()[&Scope::Default].memory, Some(64 << 30));
     });
@@ -94,33 +95,14 @@ async fn write_task(store: &SqliteStore, n: u64) {
     store.transact(vec![Write::Put { record: Record::Task(task), expect: Expect::Absent }]).await.unwrap();
 }
 
-const WRITER: &str = "FAREGATE_TEST_WRITER";
-
-/// Runs only as the child of the next test: writes, and says so, until it is killed.
-#[test]
-fn as_a_child_it_writes_until_it_is_killed() {
-    let Ok(path) = std::env::var(WRITER) else { return };
-    let store = SqliteStore::open(Path::new(&path)).unwrap();
-    block_on(async {
-        for n in 0.. {
-            write_task(&store, n).await;
-            println!("acknowledged {n}");
-        }
-    });
-}
-
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let mut acknowledged = 0;
     for round in 1..=3 {
         let path = dir.path().join(format!("store{round}.db"));
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "as_a_child_it_writes_until_it_is_killed", "--nocapture"])
-            .env(WRITER, &path)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            Command::new(env!("CARGO_BIN_EXE_endless-writer")).arg(&path).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut last = None;
         for line in lines {

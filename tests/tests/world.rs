@@ -1,7 +1,18 @@
 //! The seeded world, many times over; and what happens to it without each of its rules.
 
 use faregate::model::Rules;
-use faregate_tests::world::{Outcome, RULES, run_many};
+use faregate::ports::Store;
+use faregate_tests::store_suite::Running;
+use faregate_tests::world::{Outcome, RULES, World, run_many};
+use std::sync::Arc;
+
+fn on_a_still_world(property: impl FnOnce(Arc<dyn Store>) -> Running) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+    runtime.block_on(property(Arc::new(World::still(400_000))));
+}
+
+// its store is a store like any other
+faregate_tests::store_suite!(on_a_still_world);
 
 /// How many worlds are lived; `FAREGATE_WORLDS` sets another number.
 fn worlds() -> u64 {

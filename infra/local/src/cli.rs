@@ -165,7 +165,7 @@ pub fn main() -> ExitCode {
 fn proxy(spec: &Path) -> Result<(), ProxyFailure> {
     // an error says that it leads a session, or a group, of its own already
     let _ = rustix::process::setsid();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         let mut signals = serve::Signals::listen()?;
         Ok(faregate_proxy::control::serve_from_file(spec, async move { signals.next().await }).await?)

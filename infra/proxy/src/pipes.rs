@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes a pipe may hold, where the system's limit (`pipe-user-pages-soft`) allows it.
-const CAPACITY: usize = 256 * 1024;
+const CAPACITY: usize = 1024 * 1024;
 /// Empty pipes kept.
 const KEEP: usize = 16;
 

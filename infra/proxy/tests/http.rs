@@ -48,6 +48,14 @@ async fn a_request_reaches_the_gateway_as_it_was_sent() {
 }
 
 #[tokio::test]
+async fn a_request_for_a_whole_url_is_one_for_its_path() {
+    let proxy = Proxy::start().await;
+    let _gateway = Gateway::start(&gateway_socket(&proxy.dir));
+    let told = told(&get(proxy.public, "http://other.example:80/api/version?x").await);
+    assert_eq!((&told["path"], &told["headers"]["host"]), (&"/api/version?x".into(), &"other.example:80".into()));
+}
+
+#[tokio::test]
 async fn a_prefix_is_kept_and_nothing_is_served_beside_it() {
     let proxy = Proxy::with(|config, _| config.prefix = "/services/dask".into()).await;
     let _gateway = Gateway::start(&gateway_socket(&proxy.dir));

@@ -48,7 +48,7 @@ fn be_the_proxy(spec: &Path, descriptors: u64) -> ExitCode {
         let _ = std::io::stdin().read_to_end(&mut vec![]);
         let _ = ended.send(());
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     match runtime.block_on(serve_from_file(spec, async { drop(end.await) })) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

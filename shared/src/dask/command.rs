@@ -66,6 +66,10 @@ pub fn worker_command(config: &ClusterConfig, scheduler: SocketAddr, listen: &Li
     command
 }
 
+/// Variables of these beginnings are the gateway's and the launcher's to set.
+const OURS: [&str; 3] =
+    ["DASK_GATEWAY_", "DASK_DISTRIBUTED__COMM__TLS__", "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"];
+
 /// The environment of both, without credentials: those are the launcher's to place. Ours wins over the configured.
 pub fn environment(config: &ClusterConfig, api_url: &str, name: &ClusterName) -> Vec<(String, String)> {
     let ours = [
@@ -74,6 +78,7 @@ pub fn environment(config: &ClusterConfig, api_url: &str, name: &ClusterName) ->
         ("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "True"),
     ];
     let mut environment = config.environment.clone();
+    environment.retain(|key, _| !OURS.iter().any(|ours| key.starts_with(ours)));
     environment.extend(ours.map(|(key, value)| (key.to_owned(), value.to_owned())));
     environment.into_iter().collect()
 }
@@ -99,6 +104,7 @@ mod tests {
         let name: ClusterName = "0".repeat(32).parse().unwrap();
         let mut config = ClusterConfig::default();
         config.environment.insert("DASK_GATEWAY_API_URL".into(), "http://elsewhere".into());
+        config.environment.insert("DASK_GATEWAY_API_TOKEN".into(), "another".into());
         config.environment.insert("OMP_NUM_THREADS".into(), "1".into());
         let got = environment(&config, "http://127.0.0.1:1/api", &name);
         assert!(got.contains(&("DASK_GATEWAY_API_URL".into(), "http://127.0.0.1:1/api".into())));

@@ -54,20 +54,44 @@ impl Schedulers for HttpSchedulers {
 async fn exchange(ask: Ask) -> Result<Answer, SchedulerError> {
     let unanswered = |e: &dyn std::error::Error| SchedulerError::Unanswered(e.to_string());
     let request = request(&ask)?;
-    let stream = TcpStream::connect(ask.address).await.map_err(|e| unanswered(&e))?;
+    let stream = TcpStream::connect(ask.address).await.map_err(|e| unreachable(&e))?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| unanswered(&e))?;
     let connection = tokio::spawn(connection);
     let answer = async {
-        let response = sender.send_request(request).await.map_err(|e| unanswered(&e))?;
+        let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-        let body = body.map_err(|e| SchedulerError::Nonsense(e.to_string()))?.to_bytes();
+        let body = body.map_err(|e| match e.downcast_ref::<hyper::Error>() {
+            Some(error) => broken(error),
+            None => SchedulerError::Nonsense(e.to_string()),
+        })?;
+        let body = body.to_bytes();
         read(&ask.question, status, &body)
     }
     .await;
     connection.abort();
     answer
+}
+
+/// Nobody there is the scheduler's own silence; an error of this machine (no descriptors, no route) is ours.
+fn unreachable(error: &std::io::Error) -> SchedulerError {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut};
+    match error.kind() {
+        ConnectionRefused | ConnectionReset | ConnectionAborted | TimedOut => {
+            SchedulerError::Unanswered(error.to_string())
+        }
+        _ => SchedulerError::Relay(error.to_string()),
+    }
+}
+
+/// What is no HTTP is nonsense; a connection that ends too soon is no answer.
+fn broken(error: &hyper::Error) -> SchedulerError {
+    if error.is_parse() {
+        SchedulerError::Nonsense(error.to_string())
+    } else {
+        SchedulerError::Unanswered(error.to_string())
+    }
 }
 
 fn request(ask: &Ask) -> Result<Request<Full<Bytes>>, SchedulerError> {
@@ -91,8 +115,8 @@ fn request(ask: &Ask) -> Result<Request<Full<Bytes>>, SchedulerError> {
 }
 
 fn read(question: &Question, status: StatusCode, body: &[u8]) -> Result<Answer, SchedulerError> {
-    if !status.is_success() {
-        return Err(SchedulerError::Nonsense(format!("HTTP status {status}")));
+    if status != StatusCode::OK {
+        return Err(SchedulerError::Nonsense(format!("HTTP status {}", status.as_u16())));
     }
     if *question != Question::Idle {
         return Ok(Answer::Ok);
@@ -107,6 +131,9 @@ fn read(question: &Question, status: StatusCode, body: &[u8]) -> Result<Answer, 
     }
     let Body { idle_ms, clients, workers } =
         serde_json::from_slice(body).map_err(|e| SchedulerError::Nonsense(e.to_string()))?;
+    if idle_ms.is_some_and(|ms| ms < 0) {
+        return Err(SchedulerError::Nonsense("a negative `idle_ms`".into()));
+    }
     Ok(Answer::Idle(Idleness { idle_ms, clients, workers }))
 }
 
@@ -128,6 +155,8 @@ mod tests {
             (200, "{}"),
             (200, r#"{"clients": 1, "workers": 0}"#),
             (200, r#"{"idle_ms": "long", "clients": 1, "workers": 0}"#),
+            (200, r#"{"idle_ms": -1, "clients": 1, "workers": 0}"#),
+            (204, r#"{"idle_ms": 1500, "clients": 1, "workers": 0}"#),
             (200, "<html>"),
         ] {
             assert!(matches!(idle(status, body), Err(SchedulerError::Nonsense(_))), "{status} {body}");

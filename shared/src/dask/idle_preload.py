@@ -4,6 +4,7 @@ def dask_setup(scheduler):
     from hmac import compare_digest
 
     from distributed.metrics import time
+    from tornado.ioloop import PeriodicCallback
     from tornado.web import RequestHandler
 
     token = os.environ["DASK_GATEWAY_API_TOKEN"]
@@ -31,4 +32,6 @@ def dask_setup(scheduler):
                 }
             )
 
+    # idleness begins when the scheduler notices it: not only when it is asked
+    PeriodicCallback(scheduler.check_idle, 1000).start()
     scheduler.http_application.add_handlers(".*", [("/faregate/idle", Idle)])

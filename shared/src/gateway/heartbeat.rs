@@ -64,6 +64,15 @@ impl Gateway {
             heartbeat.content = Some(Content { active: none(), closing: none(), closed: none(), ..content.clone() });
             let Some(unknown) = self.apply(&heartbeat, &mut version, content).await? else { return Ok(false) };
             heartbeat.unknown = unknown;
+            let mut room = self.ports().store.item_limit() / 4;
+            let all = heartbeat.unknown.len();
+            heartbeat.unknown.retain(|name| {
+                room = room.saturating_sub(name.len() + 3);
+                room > 0
+            });
+            if heartbeat.unknown.len() < all {
+                heartbeat.digest = None; // not whole: the next heartbeat is applied again
+            }
         }
         self.put(Record::Heartbeat(heartbeat), version).await
     }
@@ -87,14 +96,12 @@ impl Gateway {
         let name = &heartbeat.cluster;
         let children = self.ports().store.children(name).await?;
         let now = self.now();
-        let mut unknown = content.active.clone();
+        let mut unknown: BTreeSet<String> = content.active.union(&content.closing).cloned().collect();
         let mut writes = Vec::new();
         for Stored { value, version } in children.tasks {
             unknown.remove(&value.facts.id.worker_name());
             let mut task: Task = value.clone();
-            if !task.settled {
-                observe(&mut task, content, now, self.policy());
-            }
+            observe(&mut task, content, now, self.policy());
             if task != value {
                 writes.push(Write::Put { record: Record::Task(task), expect: Expect::Version(version) });
             }
@@ -110,12 +117,6 @@ impl Gateway {
                 Err(TransactError::Failed(error)) => return Err(error),
             }
         }
-        // what would not fit is found again by the next heartbeat that differs
-        let mut room = self.ports().store.item_limit() / 4;
-        unknown.retain(|name| {
-            room = room.saturating_sub(name.len() + 3);
-            room > 0
-        });
         Ok(Some(unknown))
     }
 

@@ -3,11 +3,31 @@
 use super::{Gateway, Refusal};
 use crate::model::{Cluster, Counts, LaunchState, Scope, Usage};
 use crate::ports::{Children, TransactError};
+use std::collections::BTreeSet;
 
 /// Clusters read at once.
 const PAGE: usize = 100;
 
 impl Gateway {
+    /// Recounts every user who has an active cluster. How many counters were repaired.
+    pub async fn recount_active(&self) -> Result<usize, Refusal> {
+        let mut users = BTreeSet::new();
+        let mut cursor = None;
+        loop {
+            let page = self.ports().store.active(cursor.as_deref(), PAGE).await?;
+            users.extend(page.items.into_iter().map(|row| row.cluster.user));
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let mut repaired = 0;
+        for user in users {
+            repaired += usize::from(self.recount(&user).await?);
+        }
+        Ok(repaired)
+    }
+
     /// Recounts what a user has in use: the counter is read first, then the items, consistently, and written on the counter's
     /// version, so that whatever was charged or given back in between makes the write fail. True when it was repaired.
     pub async fn recount(&self, user: &str) -> Result<bool, Refusal> {

@@ -41,7 +41,8 @@ impl Gateway {
         let mut stopped = 0;
         loop {
             let page = self.ports().store.active(cursor.as_deref(), 100).await?;
-            for row in page.items {
+            // one that has ended is only listed until the last late call has landed
+            for row in page.items.into_iter().filter(|row| !row.cluster.status.is_ended()) {
                 self.end(&row.cluster.name, None, Status::Stopped, reason.clone()).await?;
                 stopped += 1;
             }

@@ -58,6 +58,10 @@ impl Gateway {
             }
             let now = self.now();
             let plan = reconcile(&view, &facts, now, self.policy());
+            tracing::debug!(
+                cluster = %name, facts = facts.len(), writes = plan.writes.len(), before = plan.before.len(),
+                after = plan.after.len(), due_in = plan.due_at.map(|at| at - now), "decided"
+            );
             for action in &plan.before {
                 self.act(&view, action).await?;
             }
@@ -67,7 +71,8 @@ impl Gateway {
                         saved = true;
                         self.ports().host.announce(name);
                     }
-                    Err(TransactError::Conflicts(_) | TransactError::Contention) => {
+                    Err(error @ (TransactError::Conflicts(_) | TransactError::Contention)) => {
+                        tracing::debug!(cluster = %name, %error, "not saved");
                         lost_saves += 1;
                         if lost_saves > LOST_SAVES {
                             return Err(TurnError::Contended(name.clone()));

@@ -112,7 +112,8 @@ pub struct Cluster {
     pub suspect: bool,
     /// What is counted for it.
     pub charged: Charged,
-    /// Listed in the index of the active: until every launch is resolved and every task is at rest.
+    /// Listed in the index of the active: until every launch is resolved, every task is at rest, and no call of ours can land
+    /// any more.
     pub active: bool,
     /// Its certificate: self-signed, at once authority, server and client certificate. PEM.
     pub tls_cert: String,

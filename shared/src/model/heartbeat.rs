@@ -46,7 +46,7 @@ pub struct Heartbeat {
     /// The last body's content. Where it was too large for the item it was applied to the tasks first, and only
     /// addresses, count and [`Heartbeat::unknown`] are kept.
     pub content: Option<Content>,
-    /// Worker names a large body mentioned as active that had no task yet.
+    /// Worker names a large body mentioned as active or closing that had no task yet.
     pub unknown: BTreeSet<String>,
     /// False from the moment the cluster stops: further heartbeats are refused.
     pub accepting: bool,

@@ -38,14 +38,15 @@ impl Counts {
     }
 }
 
+/// Saturating: a count that cannot be is no reason to end a process.
 impl Add for Counts {
     type Output = Counts;
     fn add(self, o: Counts) -> Counts {
         Counts {
-            clusters: self.clusters + o.clusters,
-            workers: self.workers + o.workers,
-            millicores: self.millicores + o.millicores,
-            memory_bytes: self.memory_bytes + o.memory_bytes,
+            clusters: self.clusters.saturating_add(o.clusters),
+            workers: self.workers.saturating_add(o.workers),
+            millicores: self.millicores.saturating_add(o.millicores),
+            memory_bytes: self.memory_bytes.saturating_add(o.memory_bytes),
         }
     }
 }
@@ -68,10 +69,10 @@ impl Mul<i64> for Counts {
     type Output = Counts;
     fn mul(self, n: i64) -> Counts {
         Counts {
-            clusters: self.clusters * n,
-            workers: self.workers * n,
-            millicores: self.millicores * n,
-            memory_bytes: self.memory_bytes * n,
+            clusters: self.clusters.saturating_mul(n),
+            workers: self.workers.saturating_mul(n),
+            millicores: self.millicores.saturating_mul(n),
+            memory_bytes: self.memory_bytes.saturating_mul(n),
         }
     }
 }

@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 
 /// The longest text, in bytes.
 const LONGEST_TEXT: usize = 4096;
+/// How deep a mapping may be nested.
+const DEEPEST: usize = 32;
 /// The largest mapping, in bytes of JSON.
 const LARGEST_MAPPING: usize = 16 << 10;
 
@@ -135,6 +137,9 @@ impl Field {
             }
             (Kind::Select(_), _) => return wrong("a string"),
             (Kind::Mapping, Value::Object(_)) => {
+                if depth(value) > DEEPEST {
+                    return fail(format!("nested at most {DEEPEST} deep"));
+                }
                 let size = value.to_string().len();
                 if size > LARGEST_MAPPING {
                     return fail(format!("at most {LARGEST_MAPPING} bytes of JSON, not {size}"));
@@ -157,6 +162,15 @@ impl Field {
             Some(target) => overrides.set(&self.field, target, &choice.value),
             None => Ok(()),
         }
+    }
+}
+
+/// How deep a value is nested.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+        Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
+        _ => 0,
     }
 }
 

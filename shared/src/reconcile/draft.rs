@@ -133,10 +133,7 @@ impl<'a> Draft<'a> {
             task.learn(facts);
             return false;
         }
-        let mut task = Task::new(self.cluster.name.clone(), facts.clone());
-        if self.heartbeat.unknown.contains(&facts.id.worker_name()) {
-            task.registered_at = Some(self.now);
-        }
+        let task = Task::new(self.cluster.name.clone(), facts.clone());
         self.tasks.push(Entry { before: None, now: task });
         true
     }

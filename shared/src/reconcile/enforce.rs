@@ -106,11 +106,12 @@ pub fn judge_silence(
         Err(SchedulerError::Unanswered(_)) => cluster.unanswered + 1,
         Ok(_) | Err(SchedulerError::Nonsense(_) | SchedulerError::Relay(_)) => return Silent::Nothing,
     };
+    if silence.is_ours(silent_ms, policy) {
+        // the launcher is asked about the task, once; but questions that nobody could answer are no evidence afterwards
+        return if cluster.unanswered == 1 { Silent::Nothing } else { Silent::Count(1) };
+    }
     if unanswered < policy.health_questions {
         return Silent::Count(unanswered);
-    }
-    if silence.is_ours(silent_ms, policy) {
-        return Silent::Nothing;
     }
     let message =
         format!("no heartbeat for {} s, and the scheduler left {unanswered} questions unanswered", silent_ms / 1000);

@@ -3,21 +3,22 @@
 use super::draft::Draft;
 use crate::model::{Content, Ms, Policy, Reason, ReasonCode, Task, TaskRole};
 
-/// Takes a heartbeat's content into one task. True when it is a worker that the scheduler now knows for the first time.
+/// Takes a heartbeat's content into one task.
 ///
 /// `closed` is a set, not a list of events: after `client.restart()`, PipInstall or a nanny's memory kill a live worker is named
 /// closed for seconds. Closed with a live task is restarting.
-pub fn observe(task: &mut Task, content: &Content, now: Ms, policy: &Policy) -> bool {
-    if task.facts.role != TaskRole::Worker {
-        return false;
+pub fn observe(task: &mut Task, content: &Content, now: Ms, policy: &Policy) {
+    // of one that is at rest it matters only whether it had connected, until that is judged
+    let judged = task.settled && (task.registered_at.is_some() || task.failed_start);
+    if task.facts.role != TaskRole::Worker || judged {
+        return;
     }
     let name = task.facts.id.worker_name();
     let (active, closing, closed) =
         (content.active.contains(&name), content.closing.contains(&name), content.closed.contains(&name));
     if !(active || closing || closed) {
-        return false;
+        return;
     }
-    let first = task.registered_at.is_none();
     task.registered_at.get_or_insert(now);
     if closing {
         task.leaving = true;
@@ -35,7 +36,6 @@ pub fn observe(task: &mut Task, content: &Content, now: Ms, policy: &Policy) -> 
             task.next_stop = Some(now);
         }
     }
-    first
 }
 
 impl Draft<'_> {
@@ -49,9 +49,13 @@ impl Draft<'_> {
         let (now, policy) = (self.now, self.policy);
         let Some(content) = self.view.heartbeat.value.content.as_ref() else { return };
         let mut room = self.room();
-        for task in self.tasks.iter_mut().map(|t| &mut t.now).filter(|t| !t.settled) {
+        for task in self.tasks.iter_mut().map(|t| &mut t.now) {
             let was = task.clone();
-            let first = observe(task, content, now, policy);
+            observe(task, content, now, policy);
+            // a large content named it before it had a record
+            if task.registered_at.is_none() && self.heartbeat.unknown.contains(&task.facts.id.worker_name()) {
+                task.registered_at = Some(now);
+            }
             if *task == was {
                 continue;
             }
@@ -60,9 +64,6 @@ impl Draft<'_> {
                 return; // and `due_at` stays, for the next turn
             }
             room -= 1;
-            if first {
-                self.cluster.worker_failures = 0;
-            }
         }
         self.cluster.count = content.count;
         self.heartbeat.due_at = None;

@@ -62,15 +62,25 @@ impl Draft<'_> {
         !running && !open && self.tasks.iter().all(|t| t.now.settled)
     }
 
+    /// At rest: ended, and given back. What was put in place for it is removed now, and once more when no call of ours can land
+    /// any more that would put it there again; until then it stays in the index of the active.
     fn rest(&mut self) {
         let keep_until = self.now + self.policy.keep_records_ms;
-        if self.cluster.active || !self.cluster.status.is_ended() {
+        let first = !self.cluster.status.is_ended();
+        let stopped_at = *self.cluster.stopped_at.get_or_insert(self.now);
+        // a caller lives so long, and its last call lands so much later
+        let last_landing = stopped_at + 2 * self.policy.caller_life_ms;
+        let last = self.cluster.active && self.now >= last_landing;
+        if first || last {
             self.before.push(Action::Unpublish);
             self.before.push(Action::Discard);
         }
+        if self.cluster.active && !last {
+            self.due(last_landing);
+        } else {
+            self.cluster.active = false;
+        }
         self.cluster.status = self.cluster.target;
-        self.cluster.active = false;
-        self.cluster.stopped_at.get_or_insert(self.now);
         self.cluster.expires_at.get_or_insert(keep_until);
         self.heartbeat.expires_at.get_or_insert(keep_until);
         if self.cluster.charged.cluster {

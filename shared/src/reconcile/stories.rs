@@ -383,6 +383,9 @@ fn a_stopping_cluster_is_charged_until_its_last_task_is_seen_at_rest() {
     assert_eq!(story.cluster().status, Status::Stopped);
     assert_eq!(story.view.usage[0].value.counts, Counts::default());
     assert_eq!(story.actions, vec![Action::Unpublish, Action::Discard]);
+    // a call of a caller that is gone may put route and credentials there again: once more, when none can land any more
+    story.after(2 * Policy::default().caller_life_ms).round();
+    assert_eq!(story.actions, vec![Action::Unpublish, Action::Discard]);
     assert!(!story.cluster().active && story.due_at.is_none());
 }
 
@@ -442,6 +445,9 @@ fn silence_alone_fails_nobody_and_three_unanswered_questions_do() {
     cluster.unanswered = 2;
     assert!(matches!(judge_silence(&cluster, silent, &unanswered, few, &policy), Silent::End(_)));
     let many = Silence { active: 10, silent: 9 };
+    // what was not answered while nobody could be heard is no evidence afterwards
+    assert_eq!(judge_silence(&cluster, silent, &unanswered, many, &policy), Silent::Count(1));
+    cluster.unanswered = 1;
     assert_eq!(judge_silence(&cluster, silent, &unanswered, many, &policy), Silent::Nothing);
 }
 

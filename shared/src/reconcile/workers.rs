@@ -4,7 +4,7 @@ use super::draft::Draft;
 use super::scheduler::{backoff, how};
 use crate::dask;
 use crate::model::{
-    Cluster, Counts, Effective, LaunchSpec, LaunchState, Reason, ReasonCode, Scope, Status, TaskId, TaskRole,
+    Cluster, Counts, Effective, Launch, LaunchSpec, LaunchState, Reason, ReasonCode, Scope, Status, TaskId, TaskRole,
 };
 
 /// The most workers a cluster may have, by its configuration and its user's limits for one cluster, with the limit that says so.
@@ -27,6 +27,7 @@ pub fn worker_cap(cluster: &Cluster, limits: &Effective) -> Option<(u32, String)
 impl Draft<'_> {
     /// Who is late, who ended before the scheduler knew it, who was closed for good.
     pub fn judge_workers(&mut self) {
+        self.forgive_failures();
         let (now, limit, check) = (self.now, self.policy.worker_start_timeout_ms, self.policy.check_ms);
         let mut late: Vec<(TaskId, ReasonCode, String)> = Vec::new();
         let mut failed: Vec<String> = Vec::new();
@@ -92,6 +93,22 @@ impl Draft<'_> {
         }
         for message in failed {
             self.worker_failed(&message);
+        }
+    }
+
+    /// Failures count in a row: one that connected after the last of them makes them good.
+    fn forgive_failures(&mut self) {
+        let limit = self.policy.worker_start_timeout_ms;
+        let workers = self.tasks.iter().map(|t| &t.now).filter(|t| t.facts.role == TaskRole::Worker);
+        let failed = workers.clone().filter(|t| t.failed_start).map(|t| match (&t.stopping, t.facts.stopped_at) {
+            (None, Some(stopped_at)) => stopped_at,
+            _ => t.facts.accepted_at + limit,
+        });
+        let is_rejected = |l: &&Launch| l.outcome.as_ref().is_some_and(|o| o.code == ReasonCode::LaunchRejected);
+        let rejected = self.launches.iter().map(|l| &l.now).filter(is_rejected).map(|l| l.created_at);
+        let connected = workers.filter(|t| !t.failed_start).filter_map(|t| t.registered_at);
+        if connected.max() > failed.chain(rejected).max() {
+            self.cluster.worker_failures = 0;
         }
     }
 

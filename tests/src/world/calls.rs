@@ -36,7 +36,7 @@ enum Begun<R, E> {
 }
 
 impl State {
-    fn fate(&mut self) -> (Ms, Ms, Cast) {
+    fn fate(&mut self, of: &str) -> (Ms, Ms, Cast) {
         let mut latency = self.dice.between(3, if self.faulty() { 60 } else { 15 });
         if !self.faulty() {
             return (latency, 0, Cast::Survives(Fate::Plain));
@@ -47,7 +47,9 @@ impl State {
             let slow = self.dice.below(life);
             if self.dice.percent(50) { latency += slow } else { answer += slow }
         }
-        let fate = if self.fault(faults.crash) {
+        let fate = if of == "wakes.wake" && self.fault(faults.mute) {
+            Cast::Dies
+        } else if self.fault(faults.crash) {
             if self.dice.percent(50) { Cast::Dies } else { Cast::Survives(Fate::Dies) }
         } else if self.fault(faults.lands_late) {
             Cast::LandsLate(self.dice.below(life))
@@ -107,7 +109,7 @@ impl World {
         if state.still {
             return Begun::Done(effect(&mut state));
         }
-        let (latency, answer, fate) = match state.fate() {
+        let (latency, answer, fate) = match state.fate(name) {
             (latency, answer, Cast::Survives(fate)) => (latency, answer, fate),
             (_, _, Cast::Dies) => {
                 state.die(name);

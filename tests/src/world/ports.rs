@@ -99,6 +99,9 @@ impl State {
             }
             Some(_) => {}
         }
+        if cluster.worker_failures > 0 {
+            self.say(|| format!("  {} has {} failed workers", short(&cluster.name), cluster.worker_failures));
+        }
         let was = held.map(|(status, _)| status);
         if was == Some(cluster.status) {
             return;
@@ -131,7 +134,7 @@ impl Store for World {
         limit: usize,
     ) -> Result<Page<Stored<Cluster>>, StoreError> {
         let (user, cursor) = (user.clone(), cursor.map(str::to_owned));
-        self.read("store.clusters", move |r| r.page(user.as_str(), cursor.as_deref(), limit)).await
+        self.read("store.clusters", move |r| r.page(user.as_str(), cursor.as_deref(), limit)).await?
     }
 
     async fn children(&self, name: &ClusterName) -> Result<Children, StoreError> {
@@ -210,7 +213,7 @@ impl Store for World {
             let lag = || if faulty { dice.below(INDEX_LAG_MS) } else { 0 };
             state.records.active(cursor.as_deref(), limit, now, lag)
         };
-        Ok(self.call("store.active", page).await?)
+        self.call("store.active", page).await?
     }
 
     fn item_limit(&self) -> usize {
@@ -302,13 +305,17 @@ impl Schedulers for World {
 impl Routes for World {
     async fn publish(&self, name: &ClusterName, route: &Route) -> Result<(), RoutesError> {
         let (name, route) = (name.clone(), route.clone());
-        let publish = move |state: &mut State| drop(state.routes.insert(name, route));
+        let publish = move |state: &mut State| {
+            state.routes.insert(name, route);
+        };
         self.call("routes.publish", publish).await.map_err(|_| RoutesError("an internal error".into()))
     }
 
     async fn remove(&self, name: &ClusterName) -> Result<(), RoutesError> {
         let name = name.clone();
-        let remove = move |state: &mut State| drop(state.routes.remove(&name));
+        let remove = move |state: &mut State| {
+            state.routes.remove(&name);
+        };
         self.call("routes.remove", remove).await.map_err(|_| RoutesError("an internal error".into()))
     }
 }

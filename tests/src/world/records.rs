@@ -1,8 +1,8 @@
 //! The store's records in memory: what the port's contract says, and no more.
 
 use faregate::model::{
-    Cluster, ClusterName, Counts, Heartbeat, Key, Launch, LaunchId, Limits, Ms, Record, Scope, Stored, Task, TaskId,
-    Usage, Version,
+    Cluster, ClusterName, Counts, Heartbeat, Key, Launch, LaunchId, Limits, Ms, Record, Scope, Sealed, Stored, Task,
+    TaskId, Usage, Version,
 };
 use faregate::ports::{
     ActiveRow, Children, Conflict, Expect, Page, StopRequest, StoreError, Touch, TransactError, Write,
@@ -48,6 +48,12 @@ fn malformed(why: &str) -> TransactError {
     TransactError::Failed(StoreError(format!("malformed transaction: {why}")))
 }
 
+/// A page's cursor is the last name of the page before.
+fn check_cursor(cursor: Option<&str>) -> Result<(), StoreError> {
+    let name: Option<Result<ClusterName, _>> = cursor.map(str::parse);
+    name.transpose().map(drop).map_err(|e| StoreError(format!("`{}` is no cursor: {e}", cursor.unwrap_or_default())))
+}
+
 impl Records {
     /// None yet.
     pub fn new(item_limit: usize) -> Self {
@@ -63,12 +69,13 @@ impl Records {
     }
 
     /// See [`faregate::ports::Store::clusters`].
-    pub fn page(&self, user: &str, cursor: Option<&str>, limit: usize) -> Page<Stored<Cluster>> {
+    pub fn page(&self, user: &str, cursor: Option<&str>, limit: usize) -> Result<Page<Stored<Cluster>>, StoreError> {
+        check_cursor(cursor)?;
         let own = self.clusters.iter().filter(|(name, _)| name.as_str().starts_with(user));
         let mut left = own.filter(|(name, _)| cursor.is_none_or(|c| name.as_str() > c));
         let items: Vec<_> = left.by_ref().take(limit.max(1)).map(|(_, c)| c.clone()).collect();
         let cursor = left.next().and(items.last()).map(|last| last.value.name.to_string());
-        Page { items, cursor }
+        Ok(Page { items, cursor })
     }
 
     /// See [`faregate::ports::Store::children`].
@@ -239,7 +246,8 @@ impl Records {
 
     fn index_row(&mut self, cluster: &Cluster, version: Version, now: Ms) {
         let row = cluster.active.then(|| {
-            let stripped = Cluster { tls_cert: String::new(), ..cluster.clone() };
+            let tls_key = Sealed { key_id: cluster.tls_key.key_id.clone(), data: String::new() };
+            let stripped = Cluster { tls_cert: String::new(), tls_key, ..cluster.clone() };
             (Arc::new(stripped), version)
         });
         let rows = self.index.entry(cluster.name.clone()).or_default();
@@ -279,7 +287,14 @@ impl Records {
     }
 
     /// A page of the index; each row is as old as `lag` says.
-    pub fn active(&self, cursor: Option<&str>, limit: usize, now: Ms, mut lag: impl FnMut() -> Ms) -> Page<ActiveRow> {
+    pub fn active(
+        &self,
+        cursor: Option<&str>,
+        limit: usize,
+        now: Ms,
+        mut lag: impl FnMut() -> Ms,
+    ) -> Result<Page<ActiveRow>, StoreError> {
+        check_cursor(cursor)?;
         let mut page = Page { items: Vec::new(), cursor: None };
         for (name, rows) in self.index.iter().filter(|(name, _)| cursor.is_none_or(|c| name.as_str() > c)) {
             let seen_at = now - lag();
@@ -295,7 +310,7 @@ impl Records {
             debug_assert_eq!(*name, cluster.name);
             page.items.push(ActiveRow { cluster: (*cluster).clone(), version });
         }
-        page
+        Ok(page)
     }
 
     /// See [`faregate::ports::Store::forget_expired`].

@@ -25,6 +25,8 @@ pub struct Faults {
     pub contention: u32,
     /// The caller, or the answer, takes up to its whole life.
     pub slow: u32,
+    /// The caller dies when it is about to send a wake.
+    pub mute: u32,
     /// A wake is lost.
     pub wake_lost: u32,
     /// A wake comes up to a minute late, or twice.
@@ -46,10 +48,11 @@ impl Faults {
     fn mild(self) -> Self {
         let most = |fault: u32| fault.min(12);
         Faults {
-            crash: self.crash.max(5).min(12),
+            crash: self.crash.clamp(5, 12),
             lands_late: most(self.lands_late),
             fails: most(self.fails),
             slow: most(self.slow),
+            mute: 150,
             wake_lost: 0,
             ..self
         }
@@ -145,6 +148,7 @@ impl Setup {
             fails: wild(&mut d, 30),
             contention: wild(&mut d, 60),
             slow: wild(&mut d, 25),
+            mute: 0,
             wake_lost: wild(&mut d, 120),
             wake_odd: wild(&mut d, 150),
             event_lost: wild(&mut d, 250),

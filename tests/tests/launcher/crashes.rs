@@ -69,6 +69,39 @@ async fn is_completed(local: &Local, request: &Launch) {
 }
 
 #[tokio::test]
+async fn nothing_runs_before_it_is_on_record() {
+    let local = Local::open(PROGRAM).await;
+    let look =
+        "[ -e ../tasks/$FAREGATE_TASK_ID/started.json ] && grep -q $FAREGATE_TASK_ID ../launches/* && echo on record";
+    let request = launch(&new_cluster(), 1, worker_spec(3, &["sh", "-c", look]), local.now());
+    for task in started(&local, &request).await {
+        assert_eq!(reaches(&local, &task, TaskState::Stopped).await.last_lines, ["on record"]);
+    }
+}
+
+#[tokio::test]
+async fn killed_before_its_orders_are_obeyed_it_leaves_a_launch_that_waits_to_see_what_becomes_of_them() {
+    let local = Local::open(PROGRAM).await;
+    let request = request(&local, 3);
+    let gate = local.dir.path().join("gate");
+    // Says that it is ready, gets its order, and takes its time.
+    let slow =
+        format!("echo ready; until [ -e '{}' ]; do sleep 0.01; done; exec '{PROGRAM}' task \"$0\"", gate.display());
+    let mut victim = Victim::launching(&local, &["sh", "-c", &slow], &request);
+    victim.says("open");
+    until(&local, "the record", || async { local.record(&request).exists().then_some(()) }).await;
+    victim.dies();
+    let open_the_gate = async {
+        for _ in 0..10 {
+            local.pause().await;
+        }
+        fs::write(&gate, "").unwrap();
+    };
+    tokio::join!(is_completed(&local, &request), open_the_gate);
+    assert_eq!(local.processes(), NOBODY, "no supervisor that was not waited for");
+}
+
+#[tokio::test]
 async fn killed_before_the_record_is_written_it_leaves_no_process_and_the_launch_can_be_made_again() {
     let local = Local::open(PROGRAM).await;
     let request = request(&local, 3);
@@ -89,11 +122,11 @@ async fn killed_before_the_record_is_written_it_leaves_no_process_and_the_launch
 #[tokio::test]
 async fn killed_at_any_moment_of_a_launch_it_leaves_one_that_can_be_completed_and_runs_nothing_twice() {
     let local = Local::open(PROGRAM).await;
-    for step in 0..30 {
+    for step in 0..20 {
         let request = request(&local, 4);
         let mut victim = Victim::launching(&local, &[PROGRAM, "task"], &request);
         victim.says("open");
-        std::thread::sleep(Duration::from_micros(step * 500));
+        std::thread::sleep(Duration::from_micros(step * 750));
         victim.dies();
         is_completed(&local, &request).await;
     }

@@ -61,8 +61,8 @@ const TABLES: &str = r##"
 # ---- Limits ------------------------------------------------------
 
 # What applies to a user is looked up field by field: the user's own table, else the most generous of
-# their groups', else the default's. A field that is nowhere set is no limit. Edits by the command line
-# apply to running clusters within one `check_period`.
+# their groups', else the default's. A field that is nowhere set is no limit. What changes
+# here applies from the next start on, to running clusters too.
 #
 #   clusters          clusters at once                    total_clusters    the same for a whole group,
 #   workers           workers of all one's clusters       total_workers       over all its members
@@ -70,8 +70,7 @@ const TABLES: &str = r##"
 #   memory            their memory                        total_memory
 #   cluster_workers   workers of one cluster              max_lifetime      seconds a cluster may live
 #   cluster_cores     their cores                         idle_timeout      seconds it may be idle; 0 = for ever
-#   cluster_memory    their memory                        budget            US dollars in a calendar month
-#   allowed           values by option field              frozen            a sentence: nothing starts or runs
+#   cluster_memory    their memory                        frozen            a sentence: nothing starts or runs
 #
 # [limits.default]
 # clusters = 3

@@ -53,6 +53,9 @@ fn one_scope(path: &str, table: &Table) -> Result<Limits, Problem> {
     let known = known_limits();
     let mut all = serde_json::Map::new();
     for (name, value) in table {
+        if NOT_ENFORCED.contains(&name.as_str()) {
+            return Err(Problem::new(&format!("{path}.{name}"), "is not enforced by this version"));
+        }
         if !known.contains_key(name) {
             return Err(unknown(path, name, known.keys().map(String::as_str)));
         }
@@ -71,10 +74,16 @@ fn one_scope(path: &str, table: &Table) -> Result<Limits, Problem> {
     serde_json::from_value(all.into()).map_err(|error| Problem::new(path, format!("is wrong: {error}")))
 }
 
-/// The fields of [`Limits`].
+/// Fields of [`Limits`] that nothing looks at yet: better refused than believed in.
+const NOT_ENFORCED: [&str; 2] = ["allowed", "budget"];
+
+/// The fields of [`Limits`] that are enforced.
 pub fn known_limits() -> serde_json::Map<String, serde_json::Value> {
     match serde_json::to_value(Limits::default()) {
-        Ok(serde_json::Value::Object(fields)) => fields,
+        Ok(serde_json::Value::Object(mut fields)) => {
+            fields.retain(|name, _| !NOT_ENFORCED.contains(&name.as_str()));
+            fields
+        }
         _ => serde_json::Map::new(),
     }
 }

@@ -17,18 +17,18 @@ pub fn write(path: &Path, content: &[u8], owner: Option<Owner>) -> io::Result<()
     sync_parent(path)
 }
 
-/// Writes a file unless there is one: of two writers, the first is right. Mode 0600.
-pub fn create(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Writes a file unless there is one: of two writers, the first is right, and is told so. Mode 0600.
+pub fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
     static DRAFTS: AtomicU64 = AtomicU64::new(0);
     let draft = draft(path, &format!("{}-{}", std::process::id(), DRAFTS.fetch_add(1, Ordering::Relaxed)));
     fill(&draft, content, None)?;
     let linked = match fs::hard_link(&draft, path) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        other => other.map(|()| true),
     };
     fs::remove_file(&draft)?;
-    linked?;
-    sync_parent(path)
+    sync_parent(path)?;
+    linked
 }
 
 /// Reads a file; none = there is none.
@@ -88,8 +88,8 @@ mod tests {
     fn of_two_creations_the_first_stays_and_nothing_else_is_left() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("exit.json");
-        create(&path, b"first").unwrap();
-        create(&path, b"second").unwrap();
+        assert!(create(&path, b"first").unwrap());
+        assert!(!create(&path, b"second").unwrap());
         assert_eq!(read(&path).unwrap().unwrap(), b"first");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
@@ -98,11 +98,12 @@ mod tests {
     fn creations_at_the_same_time_do_not_disturb_each_other() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("exit.json");
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| (0..50).for_each(|_| create(&path, b"content").unwrap()));
-            }
+        let firsts = std::thread::scope(|scope| {
+            let count = || (0..50).filter(|_| create(&path, b"content").unwrap()).count();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(count)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
         });
+        assert_eq!(firsts, 1);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 

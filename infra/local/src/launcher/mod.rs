@@ -19,6 +19,7 @@ mod start;
 mod stop;
 mod supervise;
 mod users;
+mod waiting;
 mod watch;
 
 pub use settings::{OpenError, Settings};

@@ -167,8 +167,8 @@ impl TaskDir {
     pub fn started(&self) -> io::Result<Option<Started>> {
         load(&self.0.join("started.json"))
     }
-    /// Writes down that it is about to run.
-    pub fn write_started(&self, started: &Started) -> io::Result<()> {
+    /// Writes down that it is about to run. False when that is on record already: it must not run again.
+    pub fn write_started(&self, started: &Started) -> io::Result<bool> {
         durable::create(&self.0.join("started.json"), &encode(started)?)
     }
     /// How it ended.
@@ -177,7 +177,7 @@ impl TaskDir {
     }
     /// Writes down how it ended, unless that is on record already.
     pub fn write_exit(&self, exit: &Exit) -> io::Result<()> {
-        durable::create(&self.0.join("exit.json"), &encode(exit)?)
+        durable::create(&self.0.join("exit.json"), &encode(exit)?).map(drop)
     }
 }
 

@@ -57,7 +57,9 @@ fn run(dir: &TaskDir) -> io::Result<()> {
         let reason = "was stopped before it started".to_owned();
         return dir.write_exit(&Exit { at: wall_clock(), code: None, stop: StopCode::Stopped, reason });
     }
-    dir.write_started(&Started { at: wall_clock() })?;
+    if !dir.write_started(&Started { at: wall_clock() })? {
+        return Ok(()); // nothing runs twice under one id
+    }
     match start(dir, &order) {
         Ok(main) => {
             say(STARTED);

@@ -38,7 +38,8 @@ pub struct World {
 impl World {
     /// How many clusters are not at rest, as far as the store can say.
     pub async fn active(&self) -> usize {
-        self.store.active(None, 1000).await.map_or(0, |page| page.items.len())
+        let rows = self.store.active(None, 1000).await.map_or_else(|_| Vec::new(), |page| page.items);
+        rows.iter().filter(|row| !row.cluster.status.is_ended()).count()
     }
 }
 
@@ -51,7 +52,7 @@ pub fn start(world: &World, data: &DataDir, check_period: Duration, since: Ms) -
     // listening before the first look, so that nothing falls in between
     loops.spawn(take_events(world.gateway.clone(), world.launcher.events()));
     loops.spawn(pass(world.clone(), check_period, since));
-    loops.spawn(sweep(world.wakes.clone()));
+    loops.spawn(sweep(world.clone()));
     loops.spawn(tidy(world.clone(), data.file("clusters")));
     loops
 }
@@ -114,13 +115,17 @@ async fn foreign_change(store: &SqliteStore) {
     }
 }
 
-async fn sweep(wakes: Arc<LocalWakes>) {
+/// Compares tasks and records both ways, and counters with what they count.
+async fn sweep(world: World) {
     let mut ticks = interval(SWEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         // the local queue takes everything
-        let _ = wakes.wake(Wake::Sweep { cursor: None }, 0).await;
+        let _ = world.wakes.wake(Wake::Sweep { cursor: None }, 0).await;
+        if let Err(error) = world.gateway.recount_active().await {
+            tracing::error!(%error, "counters were not recounted");
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One transaction's writes, applied inside SQLite's.
 
-use super::failed;
 use super::rows::{self, Row, decode, encode};
+use super::{ITEM_LIMIT, failed};
 use faregate::model::{Cluster, ClusterName, Counts, Key, Ms, Record, Scope, Stored, Usage};
 use faregate::ports::{Conflict, Expect, StopRequest, StoreError, Touch, TransactError, Write};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -46,6 +46,11 @@ fn held(connection: &Connection, key: &Key) -> Result<Option<Stored<Record>>, St
 fn put(connection: &Connection, record: &Record, expect: Expect) -> Result<bool, TransactError> {
     let key = record.key();
     let body = encode(record)?;
+    if body.len() > ITEM_LIMIT {
+        let problem =
+            format!("the item {}/{} has {} bytes, and {ITEM_LIMIT} is the limit", key.partition, key.sort, body.len());
+        return Err(StoreError(problem).into());
+    }
     let active = matches!(record, Record::Cluster(c) if c.active).then_some(1);
     let (seen_at, digest, accepting, due_at) = match record {
         Record::Heartbeat(h) => (h.seen_at, h.digest.as_deref(), Some(h.accepting), h.due_at),

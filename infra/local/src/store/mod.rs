@@ -4,6 +4,7 @@
 //! what waits together. Another process may work on the same file: its commits are noticed ([`SqliteStore::foreign_change`]).
 
 mod apply;
+mod limits;
 mod parsed;
 mod rows;
 mod schema;
@@ -15,6 +16,7 @@ use faregate::model::{
     Version,
 };
 use faregate::ports::{ActiveRow, Children, Page, StopRequest, Store, StoreError, Touch, TransactError, Write};
+use limits::KnownLimits;
 use parsed::Parsed;
 use rows::{Row, decode};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -24,8 +26,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use writer::Writer;
 
-/// SQLite has no limit near this one; larger contents are applied at once instead of being kept.
-const ITEM_LIMIT: usize = 4 << 20;
+/// As DynamoDB's: SQLite has no limit near this one, but what is written every few seconds should not be large.
+const ITEM_LIMIT: usize = 400 << 10;
 /// Connections for reading.
 const READERS: usize = 4;
 /// How often another process's commits are looked for.
@@ -68,8 +70,7 @@ pub struct SqliteStore {
     writer: Writer,
     /// Clusters that were read before.
     parsed: Parsed,
-    /// The last good value of each limits item.
-    good_limits: Mutex<BTreeMap<Scope, Limits>>,
+    known_limits: Mutex<KnownLimits>,
 }
 
 fn failed(error: &dyn std::error::Error) -> StoreError {
@@ -86,7 +87,7 @@ impl SqliteStore {
             readers,
             writer: Writer::start(writer),
             parsed: Parsed::default(),
-            good_limits: Mutex::new(BTreeMap::new()),
+            known_limits: Mutex::default(),
         })
     }
 
@@ -132,6 +133,9 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Page<Stored<Cluster>>, StoreError> {
         let after = rows::after(cursor)?;
+        if cursor.is_some_and(|cursor| !cursor.starts_with(user.as_str())) {
+            return Err(StoreError("the cursor is another user's".into()));
+        }
         let found = self.read(|c| {
             let sql = "SELECT sort, version, seen_at, body FROM items WHERE partition = ?1 AND sort > ?2 ORDER BY sort LIMIT ?3";
             c.prepare_cached(sql)?
@@ -201,28 +205,8 @@ impl Store for SqliteStore {
                 .query_map([], Row::read)?
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        let mut good = self.good_limits.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut limits = BTreeMap::new();
-        for row in found {
-            let Ok(scope) = Scope::try_from(row.sort.clone()) else {
-                tracing::warn!(item = row.sort, "a limits item is for neither a user nor a group");
-                continue;
-            };
-            match serde_json::from_slice::<Limits>(&row.body) {
-                Ok(value) => {
-                    good.insert(scope.clone(), value.clone());
-                    limits.insert(scope, value);
-                }
-                Err(error) => {
-                    tracing::warn!(%scope, %error, "a limits item cannot be read; its last good value stays in force");
-                    if let Some(value) = good.get(&scope) {
-                        limits.insert(scope, value.clone());
-                    }
-                }
-            }
-        }
-        good.retain(|scope, _| limits.contains_key(scope));
-        Ok(limits)
+        let mut known = self.known_limits.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(known.read(found))
     }
 
     async fn put_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError> {

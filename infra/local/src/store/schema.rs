@@ -4,6 +4,7 @@ use super::OpenError;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -36,9 +37,12 @@ const TABLES: &str = "
 /// Creates the file with mode 0600, or narrows its mode to that. SQLite gives its `-wal` and `-shm` the mode of the file.
 pub(super) fn create_private(path: &Path) -> Result<(), OpenError> {
     let fail = |source| OpenError::File { path: path.display().to_string(), source };
-    let file =
-        OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path).map_err(fail)?;
-    file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(fail)
+    // an existing file is not opened: closing it would drop the locks of a store that this process has open already
+    match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(fail(error)),
+        Ok(_) | Err(_) => {}
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(fail)
 }
 
 pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
@@ -56,8 +60,8 @@ pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::Newer { path: shown(), found, known: SCHEMA });
     }
     if found < SCHEMA {
-        connection.execute_batch(TABLES).map_err(fail)?;
-        connection.pragma_update(None, "user_version", SCHEMA).map_err(fail)?;
+        let tables = format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;");
+        connection.execute_batch(&tables).map_err(fail)?;
     }
     Ok(connection)
 }

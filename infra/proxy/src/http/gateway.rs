@@ -4,7 +4,7 @@ use super::answer::{Answer, AnswerBody, refuse};
 use super::headers;
 use crate::config::Api;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header, request};
 use http_body_util::{Either, Empty};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -69,20 +69,13 @@ impl Gateway {
         head.headers.remove(header::EXPECT);
         head.headers.insert(HeaderName::from_static("x-forwarded-proto"), scheme);
         head.version = Version::HTTP_11;
-        if let (Some(target), Some(_)) = (head.uri.path_and_query(), head.uri.authority()) {
-            if let (false, Some(Ok(host))) =
-                (head.headers.contains_key(header::HOST), head.uri.authority().map(|a| a.as_str().parse()))
-            {
-                head.headers.insert(header::HOST, host);
-            }
-            head.uri = Uri::from(target.clone());
-        }
+        to_origin_form(&mut head);
         let body = if body.is_end_stream() { Either::Right(Empty::new()) } else { Either::Left(body) };
         match self.send(Request::from_parts(head, body)).await {
             Ok(answer) => answer,
             Err(error) => {
                 let source = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, source, "a request was not answered");
+                tracing::debug!(%error, source, "a request was not answered");
                 let mut answer = refuse(StatusCode::SERVICE_UNAVAILABLE, "the gateway is restarting; try again");
                 answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
                 answer
@@ -156,6 +149,14 @@ async fn connect_unix(path: &Path, deadline: Instant) -> io::Result<UnixStream> 
             Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(20)).await,
             result => return result,
         }
+    }
+}
+
+/// Of a request for a whole URL the address becomes the `Host` (RFC 9112, section 3.2.2), and the path remains.
+fn to_origin_form(head: &mut request::Parts) {
+    if let Some(host) = head.uri.authority().and_then(|authority| authority.as_str().parse().ok()) {
+        head.headers.insert(header::HOST, host);
+        head.uri = head.uri.path_and_query().cloned().map(Uri::from).unwrap_or_default();
     }
 }
 
