@@ -39,6 +39,9 @@ pub(crate) async fn serve(listener: TcpListener, ceiling: Option<i32>, mut conne
     if let Err(error) = tune(&listener) {
         tracing::warn!(%error, "the listener's socket options cannot be set");
     }
+    if listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
+        tune_local(&listener);
+    }
     let mut spare = Spare::new();
     let mut refused = Refused::default();
     loop {
@@ -67,6 +70,14 @@ pub(crate) fn tune(socket: impl rustix::fd::AsFd) -> Result<(), Errno> {
     sockopt::set_tcp_keepidle(socket, Duration::from_secs(120))?;
     sockopt::set_tcp_keepintvl(socket, Duration::from_secs(30))?;
     sockopt::set_tcp_keepcnt(socket, 20)
+}
+
+/// For a socket whose peers are on this machine. Where the system's congestion control is BBR, its pacing would set a timer for
+/// nearly every segment, which costs half of a relay's CPU, and there is no network to spare.
+pub(crate) fn tune_local(socket: impl rustix::fd::AsFd) {
+    const ALWAYS_BUILT_IN: &str = "reno";
+    // Refused by a kernel that is not Linux in full: slower, not wrong.
+    let _ = sockopt::set_tcp_congestion(socket, ALWAYS_BUILT_IN);
 }
 
 /// A descriptor held back: given up for a moment, it lets a connection be accepted in order to be closed. Without it,

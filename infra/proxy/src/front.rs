@@ -96,6 +96,9 @@ impl Front {
         let connect = async {
             let mut scheduler = TcpStream::connect(route.scheduler).await?;
             accept::tune(&scheduler)?;
+            if route.scheduler.ip().is_loopback() {
+                accept::tune_local(&scheduler);
+            }
             scheduler.write_all(&hello).await?;
             io::Result::Ok(scheduler)
         };
