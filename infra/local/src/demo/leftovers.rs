@@ -47,16 +47,22 @@ pub fn kill(dir: &Path) -> usize {
 mod tests {
     use super::*;
     use std::process::Command;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn a_process_that_works_in_the_directory_or_names_it_is_found_and_killed() {
         let dir = tempfile::tempdir().expect("a directory");
         let mut there = Command::new("sleep").arg("600").current_dir(dir.path()).spawn().expect("started");
         let mut named = Command::new("sleep").arg("600").env("DIR", dir.path().join("x")).spawn().expect("started");
-        let mut pids: Vec<i32> = find(dir.path()).iter().map(|leftover| leftover.pid).collect();
-        pids.sort_unstable();
         let mut expected = [there.id() as i32, named.id() as i32];
         expected.sort_unstable();
+        // a process shows its environment a moment after it was started
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut pids: Vec<i32> = Vec::new();
+        while pids != expected && Instant::now() < deadline {
+            pids = find(dir.path()).iter().map(|leftover| leftover.pid).collect();
+            pids.sort_unstable();
+        }
         assert_eq!(pids, expected);
         assert_eq!(kill(dir.path()), 2);
         assert!(!there.wait().expect("ended").success() && !named.wait().expect("ended").success());
