@@ -15,36 +15,9 @@ pub fn name(user: &str, n: u64) -> ClusterName {
 /// A PENDING cluster of a user.
 pub fn cluster(user: &str, n: u64) -> Cluster {
     let name = name(user, n);
-    Cluster {
-        name: name.clone(),
-        user: user.to_owned(),
-        groups: vec!["team ä".into()],
-        options: serde_json::Map::new(),
-        config: ClusterConfig::default(),
-        status: Status::Pending,
-        target: Status::Running,
-        count: 0,
-        addresses: None,
-        created_at: 1_000 + n as Ms,
-        running_at: None,
-        stopping_at: None,
-        stopped_at: None,
-        reason: None,
-        waiting: None,
-        due_at: Some(1_000),
-        next_try: None,
-        launches: 0,
-        scheduler_failures: 0,
-        worker_failures: 0,
-        unanswered: 0,
-        suspect: false,
-        charged: Charged { keys: vec![Scope::User(user.to_owned())], cluster: true },
-        active: true,
-        tls_cert: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".into(),
-        tls_key: ring().seal(b"key", &name, [1; 12]).unwrap(),
-        key_id: "k1".into(),
-        expires_at: None,
-    }
+    let certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".to_owned();
+    let tls_key = ring().seal(b"key", &name, [1; 12]).unwrap();
+    Cluster::new(name, user, &["team ä".to_owned()], certificate, tls_key, 1_000 + n as Ms)
 }
 
 /// The `n`th launch of a cluster: two workers.

@@ -1,9 +1,7 @@
 //! A new cluster: one transaction, one wake.
 
 use super::{Gateway, Refusal};
-use crate::model::{
-    Charged, Cluster, ClusterName, Counts, Heartbeat, Identity, LimitValue, Record, Scope, Status, effective,
-};
+use crate::model::{Cluster, ClusterName, Counts, Heartbeat, Identity, LimitValue, Record, Scope, effective};
 use crate::ports::{Conflict, Expect, TransactError, Write};
 use serde_json::{Map, Value};
 
@@ -31,38 +29,9 @@ impl Gateway {
             .ring()
             .seal(certificate.key_pem.as_bytes(), &name, host.nonce())
             .map_err(|e| Refusal::Internal(e.to_string()))?;
-        let mut keys = vec![Scope::User(who.name.clone())];
-        keys.extend(who.groups.iter().cloned().map(Scope::Group));
-        let cluster = Cluster {
-            name: name.clone(),
-            user: who.name.clone(),
-            groups: who.groups.clone(),
-            options,
-            config,
-            status: Status::Pending,
-            target: Status::Running,
-            count: 0,
-            addresses: None,
-            created_at: now,
-            running_at: None,
-            stopping_at: None,
-            stopped_at: None,
-            reason: None,
-            waiting: None,
-            due_at: Some(now),
-            next_try: None,
-            launches: 0,
-            scheduler_failures: 0,
-            worker_failures: 0,
-            unanswered: 0,
-            suspect: false,
-            charged: Charged { keys: keys.clone(), cluster: true },
-            active: true,
-            tls_cert: certificate.cert_pem,
-            tls_key,
-            key_id: self.ring().newest().id.clone(),
-            expires_at: None,
-        };
+        let cluster = Cluster::new(name.clone(), &who.name, &who.groups, certificate.cert_pem, tls_key, now);
+        let cluster = Cluster { options, config, ..cluster };
+        let keys = cluster.charged.keys.clone();
         let mut writes = vec![
             Write::Put { record: Record::Cluster(Box::new(cluster)), expect: Expect::Absent },
             Write::Put { record: Record::Heartbeat(Heartbeat::new(name.clone())), expect: Expect::Absent },

@@ -126,6 +126,43 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// A cluster as it is when it is created: PENDING, wanted, charged to its user and each of their groups, with default
+    /// configuration and no options.
+    pub fn new(name: ClusterName, user: &str, groups: &[String], tls_cert: String, tls_key: Sealed, now: Ms) -> Self {
+        let mut keys = vec![Scope::User(user.to_owned())];
+        keys.extend(groups.iter().cloned().map(Scope::Group));
+        Cluster {
+            name,
+            user: user.to_owned(),
+            groups: groups.to_vec(),
+            options: serde_json::Map::new(),
+            config: ClusterConfig::default(),
+            status: Status::Pending,
+            target: Status::Running,
+            count: 0,
+            addresses: None,
+            created_at: now,
+            running_at: None,
+            stopping_at: None,
+            stopped_at: None,
+            reason: None,
+            waiting: None,
+            due_at: Some(now),
+            next_try: None,
+            launches: 0,
+            scheduler_failures: 0,
+            worker_failures: 0,
+            unanswered: 0,
+            suspect: false,
+            charged: Charged { keys, cluster: true },
+            active: true,
+            tls_cert,
+            key_id: tls_key.key_id.clone(),
+            tls_key,
+            expires_at: None,
+        }
+    }
+
     /// Does it still want its tasks?
     pub fn wants_to_run(&self) -> bool {
         self.target == Status::Running

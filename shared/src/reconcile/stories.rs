@@ -27,36 +27,8 @@ impl Story {
     fn new() -> Self {
         let ring = KeyRing::from_random(&[7; 64]);
         let name = ClusterName::mint(&ring.user_key("alice"), 1_000, 1);
-        let cluster = Cluster {
-            name: name.clone(),
-            user: "alice".into(),
-            groups: vec![],
-            options: serde_json::Map::new(),
-            config: ClusterConfig::default(),
-            status: Status::Pending,
-            target: Status::Running,
-            count: 0,
-            addresses: None,
-            created_at: 1_000,
-            running_at: None,
-            stopping_at: None,
-            stopped_at: None,
-            reason: None,
-            waiting: None,
-            due_at: Some(1_000),
-            next_try: None,
-            launches: 0,
-            scheduler_failures: 0,
-            worker_failures: 0,
-            unanswered: 0,
-            suspect: false,
-            charged: Charged { keys: vec![Scope::User("alice".into())], cluster: true },
-            active: true,
-            tls_cert: String::new(),
-            tls_key: ring.seal(b"key", &name, [0; 12]).unwrap(),
-            key_id: "k1".into(),
-            expires_at: None,
-        };
+        let tls_key = ring.seal(b"key", &name, [0; 12]).unwrap();
+        let cluster = Cluster::new(name.clone(), "alice", &[], String::new(), tls_key, 1_000);
         let usage = Usage { scope: Scope::User("alice".into()), counts: Counts::CLUSTER };
         let view = View {
             heartbeat: Stored { value: Heartbeat::new(name), version: 1 },
