@@ -152,6 +152,7 @@ impl Story {
         let heartbeat = &mut self.view.heartbeat;
         heartbeat.version += 1;
         heartbeat.value.seen_at = Some(self.now);
+        heartbeat.value.digest = Some(heartbeat.version.to_string());
         heartbeat.value.due_at = Some(self.now);
         heartbeat.value.content = Some(Content {
             scheduler: Some(at(SCHEDULER)),
