@@ -2,6 +2,7 @@
 
 use super::{Gateway, Refusal};
 use crate::model::{Cluster, ClusterName, Identity, Ms, Status};
+use std::sync::Arc;
 
 /// Clusters read at once.
 const PAGE: usize = 500;
@@ -43,7 +44,7 @@ impl Gateway {
     }
 
     /// The caller's clusters in any of these states, oldest first.
-    pub async fn list(&self, who: &Identity, statuses: &[Status]) -> Result<Vec<Cluster>, Refusal> {
+    pub async fn list(&self, who: &Identity, statuses: &[Status]) -> Result<Vec<Arc<Cluster>>, Refusal> {
         let user = self.ring().user_key(&who.name);
         let mut found = Vec::new();
         let mut cursor = None;

@@ -6,6 +6,7 @@ use aws_lc_rs::{aead, constant_time, hmac};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// What a derived token is good for. Each use gives another token, so that one never stands in for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +30,47 @@ impl Use {
 }
 
 /// One key. `Debug` shows its id alone.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct RingKey {
     /// 1 to 16 letters and digits; travels in tokens.
     pub id: String,
     /// 32 random bytes, base64.
-    pub secret: String,
+    secret: String,
+    /// Made of the secret at the first use: every request needs it.
+    #[serde(skip)]
+    ready: OnceLock<Arc<Ready>>,
 }
+
+/// A key in the form in which it is used.
+struct Ready {
+    mac: hmac::Key,
+    /// None for a secret of another length, which [`KeyRing::check`] refuses.
+    cipher: Option<aead::LessSafeKey>,
+}
+
+impl RingKey {
+    /// A key; whether it is well formed says [`KeyRing::check`].
+    pub fn new(id: impl Into<String>, secret: impl Into<String>) -> Self {
+        RingKey { id: id.into(), secret: secret.into(), ready: OnceLock::new() }
+    }
+
+    fn ready(&self) -> &Ready {
+        self.ready.get_or_init(|| {
+            let mac = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(&self.secret).unwrap_or_default());
+            let sealing = hmac::sign(&mac, b"seal\0");
+            let cipher = aead::UnboundKey::new(&aead::AES_256_GCM, sealing.as_ref()).ok();
+            Arc::new(Ready { mac, cipher: cipher.map(aead::LessSafeKey::new) })
+        })
+    }
+}
+
+impl PartialEq for RingKey {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.id, &self.secret) == (&other.id, &other.secret)
+    }
+}
+
+impl Eq for RingKey {}
 
 impl fmt::Debug for RingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,7 +115,7 @@ pub enum KeyRingError {
 impl KeyRing {
     /// A ring of one key, from 64 random bytes: the first half names users, the second seals and signs.
     pub fn from_random(random: &[u8; 64]) -> Self {
-        let key = |id: &str, bytes: &[u8]| RingKey { id: id.to_owned(), secret: STANDARD.encode(bytes) };
+        let key = |id: &str, bytes: &[u8]| RingKey::new(id, STANDARD.encode(bytes));
         KeyRing { naming: key("naming", &random[..32]), keys: vec![key("k1", &random[32..])] }
     }
 
@@ -160,12 +195,8 @@ impl KeyRing {
     }
 }
 
-fn raw(key: &RingKey) -> Vec<u8> {
-    STANDARD.decode(&key.secret).unwrap_or_default()
-}
-
 fn mac(key: &RingKey, data: &[u8]) -> hmac::Tag {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &raw(key)), data)
+    hmac::sign(&key.ready().mac, data)
 }
 
 /// HMAC(key, use ‖ 0 ‖ subject).
@@ -173,11 +204,8 @@ fn derive(key: &RingKey, purpose: Use, subject: &str) -> hmac::Tag {
     mac(key, &[purpose.label().as_bytes(), b"\0", subject.as_bytes()].concat())
 }
 
-fn cipher(key: &RingKey) -> Result<aead::LessSafeKey, KeyRingError> {
-    let sealing = mac(key, b"seal\0");
-    aead::UnboundKey::new(&aead::AES_256_GCM, sealing.as_ref())
-        .map(aead::LessSafeKey::new)
-        .map_err(|_| KeyRingError::Malformed(format!("key `{}`", key.id)))
+fn cipher(key: &RingKey) -> Result<&aead::LessSafeKey, KeyRingError> {
+    key.ready().cipher.as_ref().ok_or_else(|| KeyRingError::Malformed(format!("key `{}`", key.id)))
 }
 
 #[cfg(test)]
@@ -211,7 +239,7 @@ mod tests {
         let token = old.token("k1", Use::Cluster, &name).expect("a token");
         let sealed = old.seal(b"secret", &name, [7; 12]).expect("sealed");
         let mut new = old.clone();
-        new.keys.insert(0, RingKey { id: "k2".into(), secret: STANDARD.encode([9; 32]) });
+        new.keys.insert(0, RingKey::new("k2", STANDARD.encode([9; 32])));
         assert!(new.verify(&token, Use::Cluster, &name));
         assert_eq!(new.open(&sealed, &name).as_deref(), Ok(&b"secret"[..]));
         assert_eq!(new.seal(b"x", &name, [8; 12]).expect("sealed").key_id, "k2");

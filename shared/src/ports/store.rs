@@ -6,6 +6,7 @@ use crate::model::{
 };
 use async_trait::async_trait;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a write expects to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,13 +141,13 @@ pub trait Store: Send + Sync {
     /// One cluster.
     async fn cluster(&self, name: &ClusterName) -> Result<Option<Stored<Cluster>>, StoreError>;
 
-    /// A page of a user's clusters, oldest first; up to `limit` (at least 1).
+    /// A page of a user's clusters, oldest first; up to `limit` (at least 1). Shared: a store may keep what it has parsed.
     async fn clusters(
         &self,
         user: &UserKey,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page<Stored<Cluster>>, StoreError>;
+    ) -> Result<Page<Stored<Arc<Cluster>>>, StoreError>;
 
     /// Everything in a cluster's own partition.
     async fn children(&self, name: &ClusterName) -> Result<Children, StoreError>;

@@ -21,7 +21,7 @@ pub async fn a_users_clusters_are_listed_oldest_first_page_by_page(store: Arc<dy
     loop {
         let page = store.clusters(&user, cursor.as_deref(), 10).await.unwrap();
         assert!(page.items.len() <= 10);
-        names.extend(page.items.into_iter().map(|c| c.value.name));
+        names.extend(page.items.into_iter().map(|c| c.value.name.clone()));
         pages += 1;
         cursor = page.cursor;
         if cursor.is_none() || pages > 10 {

@@ -16,6 +16,7 @@ use faregate::ports::{
     Wake, Wakes, WakesError, Write,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl From<Unknown> for StoreError {
     fn from(_: Unknown) -> Self {
@@ -132,7 +133,7 @@ impl Store for World {
         user: &UserKey,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page<Stored<Cluster>>, StoreError> {
+    ) -> Result<Page<Stored<Arc<Cluster>>>, StoreError> {
         let (user, cursor) = (user.clone(), cursor.map(str::to_owned));
         self.read("store.clusters", move |r| r.page(user.as_str(), cursor.as_deref(), limit)).await?
     }

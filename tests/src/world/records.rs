@@ -69,11 +69,20 @@ impl Records {
     }
 
     /// See [`faregate::ports::Store::clusters`].
-    pub fn page(&self, user: &str, cursor: Option<&str>, limit: usize) -> Result<Page<Stored<Cluster>>, StoreError> {
+    pub fn page(
+        &self,
+        user: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Stored<Arc<Cluster>>>, StoreError> {
         check_cursor(cursor)?;
         let own = self.clusters.iter().filter(|(name, _)| name.as_str().starts_with(user));
         let mut left = own.filter(|(name, _)| cursor.is_none_or(|c| name.as_str() > c));
-        let items: Vec<_> = left.by_ref().take(limit.max(1)).map(|(_, c)| c.clone()).collect();
+        let items: Vec<_> = left
+            .by_ref()
+            .take(limit.max(1))
+            .map(|(_, c)| Stored { value: Arc::new(c.value.clone()), version: c.version })
+            .collect();
         let cursor = left.next().and(items.last()).map(|last| last.value.name.to_string());
         Ok(Page { items, cursor })
     }

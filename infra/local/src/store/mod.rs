@@ -22,7 +22,7 @@ use rows::{Row, decode};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use writer::Writer;
 
@@ -123,7 +123,9 @@ impl Store for SqliteStore {
         let found = self.read(|c| {
             c.prepare_cached(rows::SELECT)?.query_row(params![partition, sort], |row| self.parsed.find(row)).optional()
         })?;
-        found.map(|found| self.parsed.cluster(found)).transpose()
+        let Some(found) = found else { return Ok(None) };
+        let Stored { value, version } = self.parsed.cluster(found)?;
+        Ok(Some(Stored { value: Cluster::clone(&value), version }))
     }
 
     async fn clusters(
@@ -131,7 +133,7 @@ impl Store for SqliteStore {
         user: &UserKey,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page<Stored<Cluster>>, StoreError> {
+    ) -> Result<Page<Stored<Arc<Cluster>>>, StoreError> {
         let after = rows::after(cursor)?;
         if cursor.is_some_and(|cursor| !cursor.starts_with(user.as_str())) {
             return Err(StoreError("the cursor is another user's".into()));

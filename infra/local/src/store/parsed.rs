@@ -6,19 +6,19 @@ use super::rows::{self, Row};
 use faregate::model::{Cluster, Stored, Version};
 use faregate::ports::StoreError;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Clusters kept; a few KiB each. When there are more, all are forgotten.
 const KEEP: usize = 2048;
 
 /// By name, at the version that was read last.
 #[derive(Default)]
-pub(super) struct Parsed(Mutex<HashMap<String, Stored<Cluster>>>);
+pub(super) struct Parsed(Mutex<HashMap<String, Stored<Arc<Cluster>>>>);
 
 /// A cluster's row, as far as it had to be read.
 pub(super) enum Found {
     /// Known at this version.
-    Known(Box<Stored<Cluster>>),
+    Known(Stored<Arc<Cluster>>),
     /// To be parsed.
     New(Row),
 }
@@ -29,23 +29,24 @@ impl Parsed {
         let version: i64 = row.get(1)?;
         let known = self.known(row.get_ref(0)?.as_str()?, version as Version);
         Ok(match known {
-            Some(known) => Found::Known(Box::new(known)),
+            Some(known) => Found::Known(known),
             None => Found::New(Row::read(row)?),
         })
     }
 
-    fn known(&self, name: &str, version: Version) -> Option<Stored<Cluster>> {
+    fn known(&self, name: &str, version: Version) -> Option<Stored<Arc<Cluster>>> {
         self.lock().get(name).filter(|known| known.version == version).cloned()
     }
 
     /// The cluster, parsed now if need be.
-    pub fn cluster(&self, found: Found) -> Result<Stored<Cluster>, StoreError> {
+    pub fn cluster(&self, found: Found) -> Result<Stored<Arc<Cluster>>, StoreError> {
         let row = match found {
-            Found::Known(known) => return Ok(*known),
+            Found::Known(known) => return Ok(known),
             Found::New(row) => row,
         };
         let name = row.sort.clone();
-        let cluster = rows::cluster(row)?;
+        let Stored { value, version } = rows::cluster(row)?;
+        let cluster = Stored { value: Arc::new(value), version };
         let mut known = self.lock();
         if known.len() >= KEEP {
             known.clear();
@@ -55,7 +56,7 @@ impl Parsed {
     }
 
     /// A panic under the lock leaves a map that is still a map.
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Stored<Cluster>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Stored<Arc<Cluster>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

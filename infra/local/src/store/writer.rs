@@ -72,6 +72,7 @@ impl Writer {
 }
 
 fn run(connection: &Connection, inbox: &mpsc::Receiver<Job>) {
+    let mut synchronous = None;
     while let Ok(first) = inbox.recv() {
         let mut next = Some(first);
         let (mut batch, mut durable) = (Vec::new(), false);
@@ -90,15 +91,22 @@ fn run(connection: &Connection, inbox: &mpsc::Receiver<Job>) {
             next = if batch.len() < BATCH { inbox.try_recv().ok() } else { None };
         }
         if !batch.is_empty() {
-            commit(connection, batch, durable);
+            commit(connection, batch, durable, &mut synchronous);
         }
     }
 }
 
 /// One SQLite transaction for the whole batch. Liveness alone needs no fsync: it is nothing to lose.
-fn commit(connection: &Connection, batch: Vec<Work>, durable: bool) {
-    let begun = execute(connection, if durable { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })
-        .and_then(|()| execute(connection, "BEGIN IMMEDIATE"));
+/// `synchronous`: whether the connection was last told to be durable; telling it costs as much as a small write.
+fn commit(connection: &Connection, batch: Vec<Work>, durable: bool, synchronous: &mut Option<bool>) {
+    let told = if *synchronous == Some(durable) {
+        Ok(())
+    } else {
+        *synchronous = None;
+        execute(connection, if durable { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })
+            .inspect(|()| *synchronous = Some(durable))
+    };
+    let begun = told.and_then(|()| execute(connection, "BEGIN IMMEDIATE"));
     let answers: Vec<Answer> = batch.into_iter().map(|work| work(connection, &begun)).collect();
     let committed = begun.and_then(|()| execute(connection, "COMMIT"));
     if committed.is_err() {

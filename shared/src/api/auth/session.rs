@@ -5,6 +5,8 @@ use crate::model::{Identity, KeyRing, KeyRingError, Ms, Role};
 use axum::http::{HeaderMap, header};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Its name.
 pub const COOKIE: &str = "faregate-session";
@@ -12,6 +14,8 @@ pub const COOKIE: &str = "faregate-session";
 const LIFE_MS: Ms = 3_600_000;
 /// … until the credentials themselves are this old: then they must be shown again.
 const CREDENTIALS_LIFE_MS: Ms = 24 * 3_600_000;
+/// Sessions remembered as verified; when there are more, all are forgotten.
+const MOST_SEEN: usize = 1024;
 
 /// Times are in seconds, as RFC 7519 has them.
 #[derive(Serialize, Deserialize)]
@@ -33,6 +37,9 @@ pub struct Sessions {
     /// By key id.
     verifying: Vec<(String, DecodingKey)>,
     validation: Validation,
+    /// What verified before, by its text: verifying takes longer than the rest of a short request. Whether it still holds is
+    /// looked at each time.
+    seen: Mutex<HashMap<String, Arc<Claims>>>,
 }
 
 impl Sessions {
@@ -52,6 +59,7 @@ impl Sessions {
             signing: EncodingKey::from_secret(&ring.session_key(&newest.id)?),
             verifying,
             validation,
+            seen: Mutex::default(),
         })
     }
 
@@ -82,16 +90,36 @@ impl Sessions {
     }
 
     fn open(&self, token: &str, now: Ms) -> Option<SignedIn> {
-        let kid = decode_header(token).ok()?.kid?;
-        let (_, key) = self.verifying.iter().find(|(id, _)| *id == kid)?;
-        let Claims { sub, groups, role, method, auth_time, exp } =
-            decode::<Claims>(token, key, &self.validation).ok()?.claims;
-        let left = exp.checked_mul(1000)? - now;
+        let known = self.seen().get(token).cloned();
+        let claims = match known {
+            Some(claims) => claims,
+            None => self.verify(token)?,
+        };
+        let left = claims.exp.checked_mul(1000)? - now;
         if left <= 0 {
+            self.seen().remove(token);
             return None;
         }
-        let who = Identity { name: sub, groups, role, method };
+        let Claims { sub, groups, role, method, auth_time, .. } = &*claims;
+        let who = Identity { name: sub.clone(), groups: groups.clone(), role: *role, method: method.clone() };
         Some(SignedIn { who, renew_from: (left <= LIFE_MS / 2).then_some(auth_time * 1000) })
+    }
+
+    fn verify(&self, token: &str) -> Option<Arc<Claims>> {
+        let kid = decode_header(token).ok()?.kid?;
+        let (_, key) = self.verifying.iter().find(|(id, _)| *id == kid)?;
+        let claims = Arc::new(decode::<Claims>(token, key, &self.validation).ok()?.claims);
+        let mut seen = self.seen();
+        if seen.len() >= MOST_SEEN {
+            seen.clear();
+        }
+        seen.insert(token.to_owned(), claims.clone());
+        Some(claims)
+    }
+
+    /// A panic under the lock leaves a map that is still a map.
+    fn seen(&self) -> MutexGuard<'_, HashMap<String, Arc<Claims>>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -159,7 +187,7 @@ mod tests {
         let value = Sessions::new(&old).unwrap().issue(&alice(), NOW, NOW).unwrap();
         let mut new = old.clone();
         let secret = base64::engine::general_purpose::STANDARD.encode([9; 32]);
-        new.keys.insert(0, RingKey { id: "k2".into(), secret });
+        new.keys.insert(0, RingKey::new("k2", secret));
         assert!(Sessions::new(&new).unwrap().find(&cookie(&value), NOW).is_some());
         new.keys.truncate(1);
         assert!(Sessions::new(&new).unwrap().find(&cookie(&value), NOW).is_none());
