@@ -139,11 +139,16 @@ struct Demo {
 
 /// The whole program, thin: parses, runs, reports.
 pub fn main() -> ExitCode {
+    main_with(serve::run)
+}
+
+/// The same, with another way to serve.
+pub fn main_with(serve: impl FnOnce(Config) -> Result<(), serve::ServeError>) -> ExitCode {
     match Cli::parse().command {
         Action::Serve(arguments) => {
             logs::init();
             match arguments.config() {
-                Ok(config) => report(serve::run(config)),
+                Ok(config) => report(serve(config)),
                 Err(error) => failure(&error, 2),
             }
         }

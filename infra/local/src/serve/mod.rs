@@ -79,14 +79,19 @@ pub enum ServeError {
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(config: Config) -> Result<(), ServeError> {
+    run_with(config, |ports| ports)
+}
+
+/// The same, with what the core is given of the world wrapped by the caller.
+pub fn run_with(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
-    let result = runtime.block_on(serve(config));
+    let result = runtime.block_on(serve(config, wrap));
     // what still holds a thread must not hold the exit
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
 }
 
-async fn serve(config: Config) -> Result<(), ServeError> {
+async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), ServeError> {
     let since = now();
     check_open(&config)?;
     let mut signals = Signals::listen().map_err(ServeError::Runtime)?;
@@ -97,7 +102,7 @@ async fn serve(config: Config) -> Result<(), ServeError> {
         () = signals.next() => return Ok(()),
     };
     let mut proxy = Proxy::open(&data, &config).await?;
-    let built = build(&data, &config, ring, &python, proxy.api_url()).await?;
+    let built = build(&data, &config, ring, &python, proxy.api_url(), wrap).await?;
     let loops = loops::start(&built.world, &data, period(config.gateway.check_period_ms), since);
 
     let socket = data.file("gateway.sock");
@@ -151,6 +156,7 @@ async fn build(
     ring: KeyRing,
     python: &PythonEnv,
     api_url: String,
+    wrap: impl FnOnce(Ports) -> Ports,
 ) -> Result<Built, ServeError> {
     let store = Arc::new(SqliteStore::open(&data.file("store.sqlite"))?);
     limits::apply(data, &*store, &config.limits).await?;
@@ -171,7 +177,7 @@ async fn build(
     let basic = auth::Basic { password: config.auth.basic_password.clone() };
     let auth = auth::Auth::new(&ring, vec![Box::new(basic)], admins)?;
     let gateway = Arc::new(Gateway::new(GatewayConfig {
-        ports,
+        ports: wrap(ports),
         ring,
         policy: config.policy.clone(),
         options,
