@@ -50,6 +50,7 @@ fn a_gateway_killed_at_any_call_leaves_no_orphan_and_no_stuck_record() {
         Ok(only) => only.split(',').map(|point| point.parse().unwrap()).collect(),
         Err(_) => points(&record()),
     };
+    println!("{} points, {AT_ONCE} at once", points.len());
     let started = Instant::now();
     let (queue, outcomes) = (Mutex::new(points.iter()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -58,6 +59,9 @@ fn a_gateway_killed_at_any_call_leaves_no_orphan_and_no_stuck_record() {
                 let next = || queue.lock().unwrap().next();
                 while let Some(point) = next() {
                     let outcome = run(point);
+                    if outcome.is_err() {
+                        println!("KILLS_ONLY={point} failed");
+                    }
                     outcomes.lock().unwrap().push((point, outcome));
                 }
             });

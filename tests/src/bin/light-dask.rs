@@ -31,7 +31,9 @@ fn work(scheduler: SocketAddr, name: &str) {
     loop {
         let Ok(mut stream) = TcpStream::connect(scheduler) else { return };
         writeln!(stream, "worker {name}").unwrap();
-        match BufReader::new(stream).lines().next() {
+        // the connection ends with this line
+        let word = BufReader::new(stream).lines().next();
+        match word {
             Some(Ok(word)) if word == "restart" => sleep(AWAY),
             _ => return,
         }
@@ -41,7 +43,8 @@ fn work(scheduler: SocketAddr, name: &str) {
 #[derive(Default)]
 struct State {
     count: usize,
-    workers: BTreeMap<String, TcpStream>,
+    /// The connection of each worker, the how manieth it is.
+    workers: BTreeMap<String, (usize, TcpStream)>,
     closed: BTreeSet<String>,
     /// Connections of workers so far.
     joined: usize,
@@ -81,20 +84,23 @@ impl Scheduler {
         let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
         let Some(Ok(first)) = lines.next() else { return };
         let Some(name) = first.strip_prefix("worker ") else {
-            for worker in self.state.lock().unwrap().workers.values_mut() {
+            for (_, worker) in self.state.lock().unwrap().workers.values_mut() {
                 let _ = writeln!(worker, "restart");
             }
             return;
         };
         let mut state = self.state.lock().unwrap();
         state.closed.remove(name);
-        state.workers.insert(name.to_owned(), stream);
         state.joined += 1;
+        let own = state.joined;
+        state.workers.insert(name.to_owned(), (own, stream));
         drop(state);
         while let Some(Ok(_)) = lines.next() {}
         let mut state = self.state.lock().unwrap();
-        state.workers.remove(name);
-        state.closed.insert(name.to_owned());
+        if state.workers.get(name).is_some_and(|(n, _)| *n == own) {
+            state.workers.remove(name);
+            state.closed.insert(name.to_owned());
+        }
         self.changed.notify_all();
     }
 
@@ -153,7 +159,7 @@ impl Scheduler {
     /// Tells workers to go, and waits until they have.
     fn retire(&self, names: &[String]) {
         let mut state = self.state.lock().unwrap();
-        for worker in names.iter().filter_map(|name| state.workers.get(name)) {
+        for (_, worker) in names.iter().filter_map(|name| state.workers.get(name)) {
             let _ = writeln!(&*worker, "close");
         }
         while names.iter().any(|name| state.workers.contains_key(name)) {
