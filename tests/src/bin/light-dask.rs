@@ -59,11 +59,8 @@ fn schedule(period_s: f64) {
     let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
     let (comm, api, dashboard) = (listen(), listen(), listen());
     let at = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
-    let addresses = [
-        format!("tls://{}", at(&comm)),
-        format!("http://{}", at(&dashboard)),
-        format!("http://{}", at(&api)),
-    ];
+    let addresses =
+        [format!("tls://{}", at(&comm)), format!("http://{}", at(&dashboard)), format!("http://{}", at(&api))];
     let token = std::fs::read_to_string(std::env::var("DASK_GATEWAY_API_TOKEN").unwrap()).unwrap();
     let scheduler = Arc::new(Scheduler { state: Mutex::default(), changed: Condvar::new(), token });
     for (listener, serve) in [(comm, Scheduler::take_worker as fn(&Scheduler, TcpStream)), (api, Scheduler::answer)] {

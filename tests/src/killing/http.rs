@@ -9,7 +9,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A request to `http://<host:port>/<path>`: status and body of its answer.
 pub fn request(method: &str, url: &str, authorization: &str, body: &str) -> io::Result<(u16, String)> {
-    let (authority, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).ok_or(io::ErrorKind::InvalidInput)?;
+    let (authority, path) =
+        url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).ok_or(io::ErrorKind::InvalidInput)?;
     let mut stream = TcpStream::connect(authority)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.write_all(

@@ -1,8 +1,8 @@
 //! The life of one cluster: created, scaled to two workers, its workers restarted, one of them killed, stopped. Its user asks again
 //! while the gateway is away.
 
-use super::gateway::Gateway;
 use super::Point;
+use super::gateway::Gateway;
 use faregate::model::{ClusterName, Status};
 use faregate::ports::Store;
 use faregate_local::store::SqliteStore;

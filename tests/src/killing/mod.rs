@@ -94,9 +94,7 @@ impl Trap {
     pub async fn call<T>(&self, call: &'static str, made: impl Future<Output = T>) -> T {
         let (phase, nth) = self.count(call);
         let ends = |when| {
-            self.at.as_ref().is_some_and(|at| {
-                at.phase == phase && at.call == call && at.nth == nth && at.when == when
-            })
+            self.at.as_ref().is_some_and(|at| at.phase == phase && at.call == call && at.nth == nth && at.when == when)
         };
         if ends(When::Before) {
             die();

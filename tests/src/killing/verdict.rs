@@ -51,7 +51,8 @@ fn files(data_dir: &Path, name: &ClusterName) {
         .map(|task| task.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
     let mut roles = Vec::new();
-    for launch in entries(&dir.join("launches")).iter().filter(|path| path.extension().is_some_and(|end| end == "json")) {
+    for launch in entries(&dir.join("launches")).iter().filter(|path| path.extension().is_some_and(|end| end == "json"))
+    {
         let record: serde_json::Value = serde_json::from_slice(&std::fs::read(launch).unwrap()).unwrap();
         let role: TaskRole = serde_json::from_value(record["role"].clone()).unwrap();
         let tasks = record["tasks"].as_object().unwrap();
