@@ -71,7 +71,7 @@ impl Store for Trapped<dyn Store> {
         user: &UserKey,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page<Stored<Cluster>>, StoreError> {
+    ) -> Result<Page<Stored<Arc<Cluster>>>, StoreError> {
         self.trap.call("store.clusters", self.inner.clusters(user, cursor, limit)).await
     }
     async fn children(&self, name: &ClusterName) -> Result<Children, StoreError> {
