@@ -1,8 +1,8 @@
 //! What the launcher tells by itself: a task changed.
 
 use super::{Gateway, Refusal};
-use crate::model::{Record, Task, TaskFacts, TaskState};
-use crate::ports::{Expect, TransactError, Write};
+use crate::model::{ClusterName, Record, Task, TaskFacts, TaskState};
+use crate::ports::{Expect, TransactError, Wake, Write};
 
 /// Tries when others write the same task.
 const TRIES: u32 = 6;
@@ -29,7 +29,7 @@ impl Gateway {
             };
             if !changed {
                 if self.policy().rules.event_always_wakes {
-                    self.wake(&name, 0).await;
+                    self.wake_for_event(&name).await?;
                 }
                 return Ok(());
             }
@@ -37,14 +37,18 @@ impl Gateway {
                 tracing::info!(cluster = %name, task = %facts.id, exit_code = facts.exit_code, "a task ended");
             }
             match self.ports().store.transact(vec![Write::Put { record: Record::Task(task), expect }]).await {
-                Ok(()) => {
-                    self.wake(&name, 0).await;
-                    return Ok(());
-                }
+                Ok(()) => return self.wake_for_event(&name).await,
                 Err(TransactError::Conflicts(_) | TransactError::Contention) => self.jitter(50).await,
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }
         Err(Refusal::Conflict(format!("task `{}` is being worked on; the event is to come again", facts.id)))
+    }
+
+    /// An event sets no `due_at`, so no pass finds what a wake that was not sent leaves undone: the event is to come again.
+    async fn wake_for_event(&self, name: &ClusterName) -> Result<(), Refusal> {
+        self.ports().host.announce(name);
+        let sent = self.ports().wakes.wake(Wake::Cluster(name.clone()), 0).await;
+        sent.map_err(|error| Refusal::Unavailable(error.to_string()))
     }
 }
