@@ -2,8 +2,9 @@
 //! scaled, its workers restarted, and stopped; and while a gateway starts, with nothing there and over a running cluster. It is
 //! started again, and whatever it was doing comes to its right end: no orphan process, no stuck record, nothing started twice.
 //!
-//! First an undisturbed life is recorded; then each of its calls is cut off in turn (of a call that only reads, the first few of
-//! each phase: those that follow are made by the same lines of code), each in a gateway of its own, several at a time.
+//! First an undisturbed life is recorded; then its calls are cut off in turn, each in a gateway of its own, several at a time: in
+//! each phase the first eight of each call that changes something, and the first three of each that only reads (to be killed
+//! before and after those is the same for the world outside).
 //!
 //! The schedulers and workers are light ones, so that a life takes seconds: the real dask is covered in `client.rs`.
 //! `KILLS_ONLY=scale:launcher.launch:1:after` runs one point alone (several are separated by commas).
@@ -17,13 +18,13 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 /// Gateways at once.
-const AT_ONCE: usize = 5;
+const AT_ONCE: usize = 6;
 /// How many of a call of each phase are cut off …
-const READS: u32 = 2;
+const READS: u32 = 3;
 /// … and of one that changes something.
-const WRITES: u32 = 6;
+const WRITES: u32 = 8;
 /// Calls that only read.
-const READING: [&str; 13] = [
+const READING: [&str; 11] = [
     "store.cluster",
     "store.clusters",
     "store.children",
@@ -32,8 +33,6 @@ const READING: [&str; 13] = [
     "store.usage",
     "store.limits",
     "store.active",
-    "store.forget_expired",
-    "store.touch",
     "launcher.describe",
     "launcher.list_launch",
     "launcher.list",
@@ -80,7 +79,7 @@ fn a_gateway_killed_at_any_call_leaves_no_orphan_and_no_stuck_record() {
         .iter()
         .filter_map(|(point, hit)| Some(format!("KILLS_ONLY={point}: {}", hit.as_ref().err()?)))
         .collect();
-    assert!(failed.is_empty(), "{} points failed:\n\n{}", failed.len(), failed.join("\n\n"));
+    assert!(failed.is_empty(), "{} points failed; each can be run alone:\n\n{}", failed.len(), failed.join("\n\n"));
     // which of two calls comes first, or whether a pass falls into a phase, is chance; most points are met all the same
     assert!(missed.len() * 5 <= points.len(), "more than a fifth of the points were not come by: {missed:?}");
 }
@@ -99,6 +98,9 @@ fn points(trace: &str) -> Vec<Point> {
     for call in trace.lines().filter_map(|line| line.split_once(' ')) {
         *counts.entry(call).or_default() += 1;
     }
+    let left_out: Vec<String> =
+        counts.iter().filter(|(_, n)| **n > WRITES).map(|((phase, call), n)| format!("{phase}:{call} {n}")).collect();
+    println!("a life makes {} calls; more than {WRITES} of a kind: {left_out:?}", counts.values().sum::<u32>());
     let mut points = Vec::new();
     for ((phase, call), count) in counts {
         let most = if READING.contains(&call) { READS } else { WRITES };
