@@ -35,6 +35,7 @@ pub fn launch(cluster: &ClusterName, n: u32) -> Launch {
             user: "alice".into(),
             groups: vec![],
             image: None,
+            fargate: Default::default(),
         },
         unit: Counts { clusters: 0, workers: 1, millicores: 1_000, memory_bytes: 1 << 30 },
         state: LaunchState::Pending,

@@ -17,18 +17,45 @@ pub struct Listen {
     pub dashboard: u16,
     /// The scheduler's API port.
     pub api: u16,
+    /// A worker's port.
+    pub worker: u16,
+    /// Its nanny's.
+    pub nanny: u16,
+    /// Its dashboard's.
+    pub worker_dashboard: u16,
 }
 
 impl Listen {
     /// Loopback, free ports: for tasks that are processes of this machine.
     pub fn loopback() -> Self {
-        Listen { host: "127.0.0.1".into(), scheduler: 0, dashboard: 0, api: 0 }
+        Listen {
+            host: "127.0.0.1".into(),
+            scheduler: 0,
+            dashboard: 0,
+            api: 0,
+            worker: 0,
+            nanny: 0,
+            worker_dashboard: 0,
+        }
+    }
+
+    /// The task's own address (which `{address}` is replaced by at its start) and fixed ports, which security groups name.
+    pub fn own_address() -> Self {
+        Listen {
+            host: "{address}".into(),
+            scheduler: 8786,
+            dashboard: 8787,
+            api: 8788,
+            worker: 8789,
+            nanny: 8790,
+            worker_dashboard: 8791,
+        }
     }
 }
 
 /// The command of a scheduler. Its own idle timeout is off: that check ignores queued tasks.
 pub fn scheduler_command(config: &ClusterConfig, policy: &Policy, listen: &Listen) -> Vec<String> {
-    let Listen { host, scheduler, dashboard, api } = listen;
+    let Listen { host, scheduler, dashboard, api, .. } = listen;
     let mut command = config.scheduler_cmd.clone();
     let heartbeat_s = policy.heartbeat_period_ms as f64 / 1000.0;
     for (option, value) in [
@@ -55,7 +82,9 @@ pub fn worker_command(config: &ClusterConfig, scheduler: SocketAddr, listen: &Li
     command.push(format!("tls://{scheduler}"));
     for (option, value) in [
         ("--host", listen.host.clone()),
-        ("--dashboard-address", format!("{}:0", listen.host)),
+        ("--worker-port", listen.worker.to_string()),
+        ("--nanny-port", listen.nanny.to_string()),
+        ("--dashboard-address", format!("{}:{}", listen.host, listen.worker_dashboard)),
         ("--name", "{worker_name}".to_owned()),
         ("--nthreads", config.threads().to_string()),
         ("--memory-limit", config.worker_memory.to_string()),

@@ -100,6 +100,12 @@ pub struct Cluster {
     pub due_at: Option<Ms>,
     /// No launch before this moment (back-off after a refusal or a failed start).
     pub next_try: Option<Ms>,
+    /// The place (of those the launcher has) for new launches: the next one, after one had no capacity or no address.
+    #[serde(default)]
+    pub place: u32,
+    /// No launch on Spot capacity before this moment.
+    #[serde(default)]
+    pub spot_after: Option<Ms>,
     /// Launches made so far; the next one's id is made of it.
     pub launches: u32,
     /// Schedulers that failed to start.
@@ -149,6 +155,8 @@ impl Cluster {
             waiting: None,
             due_at: Some(now),
             next_try: None,
+            place: 0,
+            spot_after: None,
             launches: 0,
             scheduler_failures: 0,
             worker_failures: 0,

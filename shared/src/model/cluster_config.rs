@@ -1,7 +1,7 @@
 //! What a cluster is made of: the server's settings with the user's options applied.
 
 use super::size;
-use super::{Counts, format_size};
+use super::{Counts, Fargate, TaskSizes, format_size};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -41,6 +41,14 @@ pub struct ClusterConfig {
     pub cluster_max_memory: Option<u64>,
     /// Container image, where tasks are containers.
     pub image: Option<String>,
+    /// On Fargate: workers on Spot capacity. The scheduler never is.
+    pub fargate_spot: bool,
+    /// On Fargate: `ARM64` or `X86_64`; default: the deployment's.
+    pub cpu_architecture: Option<String>,
+    /// On Fargate: ephemeral storage of each task in GiB, 21 to 200; default: 20, which cost nothing.
+    pub ephemeral_storage_gib: Option<u32>,
+    /// On Fargate: the IAM role that the tasks' code has; default: the deployment's.
+    pub task_role_arn: Option<String>,
 }
 
 impl Default for ClusterConfig {
@@ -61,6 +69,10 @@ impl Default for ClusterConfig {
             cluster_max_cores: None,
             cluster_max_memory: None,
             image: None,
+            fargate_spot: false,
+            cpu_architecture: None,
+            ephemeral_storage_gib: None,
+            task_role_arn: None,
         }
     }
 }
@@ -105,6 +117,38 @@ impl ClusterConfig {
         [by_count, by_cores, by_memory].into_iter().flatten().min_by_key(|(max, _)| *max)
     }
 
+    /// What a launch of this cluster tells Fargate.
+    pub fn fargate(&self, spot: bool, place: u32) -> Fargate {
+        Fargate {
+            spot,
+            place,
+            cpu_architecture: self.cpu_architecture.clone(),
+            ephemeral_storage_gib: self.ephemeral_storage_gib,
+            task_role_arn: self.task_role_arn.clone(),
+        }
+    }
+
+    /// Moves scheduler and workers up to sizes that there are.
+    pub fn fit(&mut self, sizes: TaskSizes) -> Result<(), InvalidClusterConfig> {
+        let largest = sizes.largest().unwrap_or_default();
+        let tasks = [
+            (&mut self.worker_cores, &mut self.worker_memory, "worker_cores", "worker_memory"),
+            (&mut self.scheduler_cores, &mut self.scheduler_memory, "scheduler_cores", "scheduler_memory"),
+        ];
+        for (cores, memory, cores_field, memory_field) in tasks {
+            match sizes.fit(*cores, *memory) {
+                Some(fit) => (*cores, *memory) = fit,
+                None => {
+                    let field = if sizes.fit(*cores, 0).is_none() { cores_field } else { memory_field };
+                    let asked = format!("{cores} cores with {}", format_size(*memory));
+                    let problem = format!("asks for more than a task can have: {asked}; the largest has {largest}");
+                    return Err(InvalidClusterConfig { field, problem });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses what could never run.
     pub fn check(&self) -> Result<(), InvalidClusterConfig> {
         let fail = |field, problem: String| Err(InvalidClusterConfig { field, problem });
@@ -137,6 +181,12 @@ impl ClusterConfig {
         {
             let (have, max) = (format_size(self.scheduler_memory), format_size(max));
             return fail("scheduler_memory", format!("({have}) exceeds `cluster_max_memory` ({max})"));
+        }
+        if self.ephemeral_storage_gib.is_some_and(|gib| !(21..=200).contains(&gib)) {
+            return fail("ephemeral_storage_gib", "must be from 21 to 200 (20 are there without it)".into());
+        }
+        if self.cpu_architecture.as_ref().is_some_and(|name| !["ARM64", "X86_64"].contains(&name.as_str())) {
+            return fail("cpu_architecture", "must be `ARM64` or `X86_64`".into());
         }
         for (field, command) in [("scheduler_cmd", &self.scheduler_cmd), ("worker_cmd", &self.worker_cmd)] {
             if command.first().is_none_or(String::is_empty) {

@@ -73,6 +73,25 @@ pub struct LaunchSpec {
     pub groups: Vec<String>,
     /// Container image, where the launcher uses one.
     pub image: Option<String>,
+    /// What else Fargate is told.
+    #[serde(default)]
+    pub fargate: Fargate,
+}
+
+/// What a launch on Fargate says beyond sizes and commands. Elsewhere nobody reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fargate {
+    /// On Spot capacity, which costs less and may be taken away at two minutes' notice.
+    pub spot: bool,
+    /// Which of the places (subnets) there are, counted from the cluster's own.
+    pub place: u32,
+    /// `ARM64` or `X86_64`; none = the deployment's.
+    pub cpu_architecture: Option<String>,
+    /// Ephemeral storage in GiB, 21 to 200; none = the 20 that cost nothing.
+    pub ephemeral_storage_gib: Option<u32>,
+    /// The IAM role that the task's code has; none = the deployment's.
+    pub task_role_arn: Option<String>,
 }
 
 /// One launch's record.

@@ -14,6 +14,7 @@ mod reason;
 mod record;
 mod size;
 mod task;
+mod task_size;
 mod usage;
 
 pub use certificate::{Certificate, issue_certificate};
@@ -22,7 +23,7 @@ pub use cluster_config::{ClusterConfig, InvalidClusterConfig};
 pub use heartbeat::{Content, Heartbeat, InvalidContent};
 pub use identity::{Identity, InvalidUser, Role, valid_user};
 pub use key_ring::{KeyRing, KeyRingError, RingKey, Sealed, Use};
-pub use launch::{Launch, LaunchId, LaunchSpec, LaunchState};
+pub use launch::{Fargate, Launch, LaunchId, LaunchSpec, LaunchState};
 pub use limits::{Effective, LimitValue, Limits, Scope, effective};
 pub(crate) use name::hex;
 pub use name::{ClusterName, InvalidName, UserKey};
@@ -31,6 +32,7 @@ pub use reason::{Reason, ReasonCode};
 pub use record::{Key, Record, Stored, Version};
 pub use size::{InvalidSize, format_size, parse_size};
 pub use task::{Task, TaskFacts, TaskId, TaskRole, TaskState};
+pub use task_size::TaskSizes;
 pub use usage::{Counts, Usage};
 
 /// A moment, in milliseconds since the Unix epoch. Durations are in milliseconds too, as `…_ms`.

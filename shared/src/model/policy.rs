@@ -34,6 +34,8 @@ pub struct Policy {
     pub launch_list_ms: Ms,
     /// Before another launch after a failed start; doubled by each further failure.
     pub start_backoff_ms: Ms,
+    /// After Spot had no capacity, launches are on demand for so long.
+    pub spot_retry_ms: Ms,
     /// Before room under a limit is asked for again.
     pub room_retry_ms: Ms,
     /// Nobody calls a launch later than this after it was written.
@@ -82,6 +84,7 @@ impl Default for Policy {
             launch_call_ms: 5_000,
             launch_list_ms: 2_000,
             start_backoff_ms: 1_000,
+            spot_retry_ms: 600_000,
             room_retry_ms: 10_000,
             launch_window_ms: 20_000,
             caller_life_ms: 5_000,
@@ -96,6 +99,30 @@ impl Default for Policy {
             scheduler_call_ms: 10_000,
             limits_cache_ms: 60_000,
             rules: Rules::SAFE,
+        }
+    }
+}
+
+impl Policy {
+    /// For Fargate, where a start takes minutes, a function lives for a minute at most, and ECS answers are eventually consistent (up
+    /// to five minutes: "Best practices for handling throttling and eventual consistency", Amazon ECS API reference).
+    pub fn fargate() -> Self {
+        Policy {
+            cluster_start_timeout_ms: 600_000,
+            worker_start_timeout_ms: 600_000,
+            check_ms: 15_000,
+            launch_retry_ms: 5_000,
+            launch_call_ms: 30_000,
+            launch_list_ms: 30_000,
+            start_backoff_ms: 5_000,
+            launch_window_ms: 300_000,
+            caller_life_ms: 60_000,
+            visibility_ms: 300_000,
+            young_ms: 300_000,
+            room_retry_ms: 30_000,
+            keep_records_ms: 7 * 86_400_000,
+            wait_ms: 0,
+            ..Policy::default()
         }
     }
 }

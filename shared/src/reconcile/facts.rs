@@ -32,7 +32,7 @@ impl Draft<'_> {
         }
         self.accept(id);
         if let Some(why) = &launched.shortfall {
-            self.wait_for(ReasonCode::WaitingForCapacity, format!("some tasks were not started: {why}"));
+            self.try_elsewhere(launch.spec.fargate.spot, format!("some tasks were not started: {why}"));
         }
     }
 
@@ -40,7 +40,7 @@ impl Draft<'_> {
         let (now, policy) = (self.now, self.policy);
         let retry_at = now + policy.launch_retry_ms + spread(id, policy.launch_retry_ms);
         let Some(launch) = self.launch_mut(id) else { return };
-        let (role, calls) = (launch.spec.role, launch.calls);
+        let (role, calls, spot) = (launch.spec.role, launch.calls, launch.spec.fargate.spot);
         launch.outcome = Some(Reason::new(code(error), error.to_string()));
         match error {
             LaunchError::Throttled => {
@@ -70,7 +70,7 @@ impl Draft<'_> {
                         self.cluster.end(Status::Failed, reason, now);
                     }
                     LaunchError::Rejected(why) => self.worker_failed(&format!("a worker cannot be started: {why}")),
-                    _ => self.wait_for(ReasonCode::WaitingForCapacity, error.to_string()),
+                    _ => self.try_elsewhere(spot, error.to_string()),
                 }
             }
         }
@@ -128,6 +128,21 @@ impl Draft<'_> {
         if let Some(task) = self.task_mut(id) {
             task.stray = true;
         }
+    }
+
+    /// There was no capacity: on demand at once where it was Spot's that ran out, else after a while, in the next place.
+    fn try_elsewhere(&mut self, spot: bool, message: String) {
+        if spot {
+            self.cluster.spot_after = Some(self.now + self.policy.spot_retry_ms);
+        } else {
+            self.cluster.place = self.cluster.place.wrapping_add(1);
+            self.wait_for(ReasonCode::WaitingForCapacity, message);
+        }
+    }
+
+    /// Are workers to be started on Spot capacity now?
+    pub fn may_use_spot(&self) -> bool {
+        self.cluster.config.fargate_spot && self.cluster.spot_after.is_none_or(|at| self.now >= at)
     }
 
     /// No new launch for a while, and why.

@@ -166,6 +166,7 @@ impl Draft<'_> {
             user: self.cluster.user.clone(),
             groups: self.cluster.groups.clone(),
             image: config.image.clone(),
+            fargate: config.fargate(false, self.cluster.place),
         };
         self.cluster.waiting = Some(Reason::new(ReasonCode::SchedulerStarting, "the scheduler is being started"));
         self.write_launch(spec, Counts::default());

@@ -199,6 +199,7 @@ impl Draft<'_> {
             user: self.cluster.user.clone(),
             groups: self.cluster.groups.clone(),
             image: config.image.clone(),
+            fargate: config.fargate(self.may_use_spot(), self.cluster.place),
         };
         self.cluster.waiting = None;
         self.write_launch(spec, unit);

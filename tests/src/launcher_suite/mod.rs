@@ -144,6 +144,7 @@ pub fn worker_spec(count: u32, command: &[&str]) -> LaunchSpec {
         user: "alice".to_owned(),
         groups: Vec::new(),
         image: None,
+        fargate: Default::default(),
     }
 }
 
