@@ -6,6 +6,7 @@
 pub mod api;
 pub mod dask;
 pub mod gateway;
+pub mod machine;
 pub mod model;
 pub mod options;
 pub mod ports;

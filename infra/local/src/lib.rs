@@ -7,7 +7,6 @@ pub mod config;
 pub mod demo;
 pub mod launcher;
 pub mod logs;
-pub mod machine;
 pub mod python;
 pub mod serve;
 pub mod store;

@@ -3,12 +3,13 @@
 mod declare;
 mod field;
 mod json;
+mod sizes;
 mod target;
 
 pub use field::{Field, Kind};
 pub use json::parse_json;
 
-use crate::model::ClusterConfig;
+use crate::model::{ClusterConfig, TaskSizes};
 use field::Choice;
 use serde_json::{Map, Value, json};
 use target::Overrides;
@@ -17,6 +18,7 @@ use target::Overrides;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
     fields: Vec<Field>,
+    sizes: TaskSizes,
 }
 
 /// A declaration that cannot be used: names the option.
@@ -57,12 +59,18 @@ impl Options {
         Ok(options)
     }
 
+    /// Tasks have these sizes only: choices are moved up to the nearest, and say so.
+    pub fn with_sizes(mut self, sizes: TaskSizes) -> Self {
+        self.sizes = sizes;
+        self
+    }
+
     /// The list `cluster_options` of `GET /api/v1/options`, as the official client reads it.
     pub fn describe(&self) -> Value {
         let described = self
             .fields
             .iter()
-            .map(|f| json!({ "field": f.field, "label": f.label, "default": f.default, "spec": f.kind.spec() }));
+            .map(|f| json!({ "field": f.field, "label": self.label(f), "default": f.default, "spec": f.kind.spec() }));
         Value::Array(described.collect())
     }
 
@@ -86,8 +94,21 @@ impl Options {
             field.choose(&Choice { value: value.clone() }, &mut overrides)?;
             normalised.insert(field.field.clone(), value);
         }
-        let config = overrides.finish()?;
+        let mut config = overrides.finish()?;
+        config.fit(self.sizes).map_err(|e| InvalidOption(e.to_string()))?;
+        for field in &self.fields {
+            if let Some(value) = normalised.get_mut(&field.field) {
+                field.tell_size(value, &config);
+            }
+        }
         Ok((normalised, config))
+    }
+
+    fn label(&self, field: &Field) -> String {
+        match self.sizes {
+            TaskSizes::Fargate if field.sets_size() => format!("{} (moved up to a size that Fargate has)", field.label),
+            _ => field.label.clone(),
+        }
     }
 
     fn unknown(&self, key: &str) -> InvalidOption {
@@ -139,6 +160,20 @@ mod tests {
         assert_eq!(normalised["period"], json!(2.0));
         assert_eq!(normalised["worker_memory"], json!("2 G"));
         assert_eq!(normalised["profile"], json!("large"));
+    }
+
+    #[test]
+    fn a_size_that_fargate_does_not_have_is_moved_up_and_the_answer_says_so() {
+        let options = declared().with_sizes(TaskSizes::Fargate);
+        let request = json!({"worker_cores": 3, "worker_memory": "9.5 G"});
+        let (normalised, config) = options.apply(request.as_object().unwrap(), &ClusterConfig::default()).unwrap();
+        assert_eq!((config.worker_cores, config.worker_memory), (4.0, 10 << 30));
+        assert_eq!((&normalised["worker_cores"], &normalised["worker_memory"]), (&json!(4), &json!("10 GiB")));
+        assert_eq!(options.describe()[0]["label"], "Worker cores (moved up to a size that Fargate has)");
+        let request = json!({"worker_memory": "121 G"});
+        let error = options.apply(request.as_object().unwrap(), &ClusterConfig::default()).unwrap_err();
+        let sentence = "`worker_memory` asks for more than a task can have: 1 cores with 121 GiB; the largest has 16 cores with 120 GiB";
+        assert_eq!(error.to_string(), sentence);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the core needs of the world outside: each port has one implementation per host, and one conformance suite that all pass.
 
 mod host;
+mod known_limits;
 mod launcher;
 mod routes;
 mod schedulers;
@@ -8,6 +9,7 @@ mod store;
 mod wakes;
 
 pub use host::Host;
+pub use known_limits::KnownLimits;
 pub use launcher::{Credentials, LaunchError, Launched, Launcher, LauncherError, TaskPage};
 pub use routes::{Route, Routes, RoutesError};
 pub use schedulers::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};

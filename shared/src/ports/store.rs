@@ -5,7 +5,7 @@ use crate::model::{
     Usage, UserKey, Version,
 };
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// What a write expects to find.
@@ -45,6 +45,18 @@ impl Write {
         match self {
             Write::Put { record, .. } => record.key(),
             Write::Count { scope, .. } => Key::usage(scope),
+        }
+    }
+
+    /// What one transaction may be: 1 to 100 items (DynamoDB's limit), each at most once.
+    pub fn check_shape(writes: &[Write]) -> Result<(), StoreError> {
+        if !(1..=100).contains(&writes.len()) {
+            return Err(StoreError(format!("a transaction has 1 to 100 items, not {}", writes.len())));
+        }
+        let mut keys = HashSet::new();
+        match writes.iter().map(Write::key).find(|key| !keys.insert(key.clone())) {
+            Some(key) => Err(StoreError(format!("a transaction names the item {}/{} twice", key.partition, key.sort))),
+            None => Ok(()),
         }
     }
 }

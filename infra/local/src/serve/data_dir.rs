@@ -1,6 +1,6 @@
 //! The data directory: one gateway's records, keys, logs and cluster files. Nobody else may read it.
 
-use crate::machine::random;
+use faregate::machine::random;
 use faregate::model::{KeyRing, KeyRingError};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};

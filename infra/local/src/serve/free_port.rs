@@ -1,6 +1,6 @@
 //! Ports of our choice.
 
-use crate::machine::random;
+use faregate::machine::random;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
 /// Below the range from which the kernel takes ports for outgoing connections: nobody's connection can take such a port while its

@@ -14,13 +14,13 @@ pub use shutdown::Signals;
 
 use crate::config::Config;
 use crate::launcher::{self, ProcessLauncher};
-use crate::machine::{Machine, now};
 use crate::python::{self, PythonEnv, PythonError};
 use crate::store::{self, SqliteStore};
 use crate::wakes::LocalWakes;
-use faregate::api::{App, auth, router};
+use faregate::api::{App, Dashboards, auth, router};
 use faregate::dask::{HttpSchedulers, Listen};
 use faregate::gateway::{Gateway, GatewayConfig};
+use faregate::machine::{Machine, now};
 use faregate::model::{KeyRing, KeyRingError, Ms};
 use faregate::options::{InvalidDeclaration, Options};
 use faregate::ports::Ports;
@@ -190,7 +190,7 @@ async fn build(
         auth,
         prefix: config.gateway.prefix.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        dashboard_sign_in: config.gateway.dashboard_sign_in,
+        dashboards: Dashboards::Here { sign_in: config.gateway.dashboard_sign_in },
     };
     let world = World { gateway, wakes, store, launcher };
     Ok(Built { world, app })

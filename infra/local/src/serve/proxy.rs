@@ -218,7 +218,7 @@ fn wanted(data: &DataDir, settings: &Settings, internal: u16) -> ProxySpec {
         config: ProxyConfig {
             prefix: settings.prefix.clone(),
             api: Api::Unix(data.file("gateway.sock")),
-            keys: data.file("keys.json"),
+            keys: data.file("keys.json").into(),
             tls: tls.map(|(cert, key)| TlsFiles { cert: absolute(cert), key: absolute(key) }),
             sign_in: settings.dashboard_sign_in,
             timeouts: Timeouts::default(),

@@ -5,22 +5,6 @@ use super::{ITEM_LIMIT, failed};
 use faregate::model::{Cluster, ClusterName, Counts, Key, Ms, Record, Scope, Stored, Usage};
 use faregate::ports::{Conflict, Expect, StopRequest, StoreError, Touch, TransactError, Write};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::HashSet;
-
-/// DynamoDB's limit: a transaction that is too large for it is too large here.
-const LARGEST: usize = 100;
-
-/// 1 to 100 items, each at most once.
-pub(super) fn check_shape(writes: &[Write]) -> Result<(), StoreError> {
-    if !(1..=LARGEST).contains(&writes.len()) {
-        return Err(StoreError(format!("a transaction has 1 to {LARGEST} items, not {}", writes.len())));
-    }
-    let mut keys = HashSet::new();
-    match writes.iter().map(Write::key).find(|key| !keys.insert(key.clone())) {
-        Some(key) => Err(StoreError(format!("a transaction names the item {}/{} twice", key.partition, key.sort))),
-        None => Ok(()),
-    }
-}
 
 /// Applies the writes. When any fails, the caller rolls all of them back.
 pub(super) fn transact(connection: &Connection, writes: &[Write]) -> Result<(), TransactError> {

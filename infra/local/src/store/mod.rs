@@ -4,7 +4,6 @@
 //! what waits together. Another process may work on the same file: its commits are noticed ([`SqliteStore::foreign_change`]).
 
 mod apply;
-mod limits;
 mod parsed;
 mod rows;
 mod schema;
@@ -15,8 +14,9 @@ use faregate::model::{
     Cluster, ClusterName, Heartbeat, Key, Limits, Ms, Record, Scope, Sealed, Stored, Task, TaskId, Usage, UserKey,
     Version,
 };
-use faregate::ports::{ActiveRow, Children, Page, StopRequest, Store, StoreError, Touch, TransactError, Write};
-use limits::KnownLimits;
+use faregate::ports::{
+    ActiveRow, Children, KnownLimits, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
+};
 use parsed::Parsed;
 use rows::{Row, decode};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -208,7 +208,10 @@ impl Store for SqliteStore {
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
         let mut known = self.known_limits.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(known.read(found))
+        let value = |body: &[u8]| {
+            serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned().into())
+        };
+        Ok(known.read(found.into_iter().map(|row| (row.sort, value(&row.body))).collect()))
     }
 
     async fn put_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError> {
@@ -218,7 +221,7 @@ impl Store for SqliteStore {
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
-        apply::check_shape(&writes)?;
+        Write::check_shape(&writes)?;
         self.writer.write(true, move |c| apply::transact(c, &writes)).await
     }
 

@@ -1,9 +1,9 @@
 //! Clock, randomness and announcements of this machine.
 
+use crate::model::{Certificate, ClusterName, Ms, issue_certificate};
+use crate::ports::Host;
 use async_trait::async_trait;
 use aws_lc_rs::rand;
-use faregate::model::{Certificate, ClusterName, Ms, issue_certificate};
-use faregate::ports::Host;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

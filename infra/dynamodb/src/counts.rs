@@ -1,0 +1,70 @@
+//! Counters: changed on a condition, in the transaction of what they count.
+
+use crate::DynamoStore;
+use crate::items::{Item, key, number};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, Update};
+use faregate::model::{Counts, Key, Record, Scope, Usage, Version};
+use faregate::ports::{Expect, StoreError, TransactError, Write};
+use std::collections::HashMap;
+
+/// An update expression, its condition, and what both speak of.
+pub(crate) struct CountUpdate {
+    key: Item,
+    update: String,
+    condition: Option<String>,
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+}
+
+/// No raised count may exceed the ceiling, none may fall below zero; an absent counter is zero.
+pub(crate) fn count_update(scope: &Scope, delta: Counts, ceiling: Counts) -> CountUpdate {
+    let mut values = HashMap::from([(":zero".to_owned(), number(0)), (":one".to_owned(), number(1))]);
+    let mut names = HashMap::from([("#version".to_owned(), "version".to_owned())]);
+    let mut sets = vec!["#version = if_not_exists(#version, :zero) + :one".to_owned()];
+    let mut conditions = Vec::new();
+    let free = Counts::UNBOUNDED;
+    for (name, delta, ceiling, free) in [
+        ("clusters", delta.clusters, ceiling.clusters, free.clusters),
+        ("workers", delta.workers, ceiling.workers, free.workers),
+        ("millicores", delta.millicores, ceiling.millicores, free.millicores),
+        ("memory_bytes", delta.memory_bytes, ceiling.memory_bytes, free.memory_bytes),
+    ] {
+        sets.push(format!("#{name} = if_not_exists(#{name}, :zero) + :{name}"));
+        names.insert(format!("#{name}"), name.to_owned());
+        values.insert(format!(":{name}"), number(delta));
+        if delta > 0 && ceiling < free {
+            let most = ceiling.saturating_sub(delta);
+            values.insert(format!(":{name}_most"), number(most));
+            let absent = if most >= 0 { "attribute_not_exists(pk) OR " } else { "" };
+            conditions.push(format!("({absent}#{name} <= :{name}_most)"));
+        } else if delta < 0 {
+            values.insert(format!(":{name}_least"), number(delta.saturating_neg()));
+            conditions.push(format!("#{name} >= :{name}_least"));
+        }
+    }
+    let condition = (!conditions.is_empty()).then(|| conditions.join(" AND "));
+    CountUpdate { key: key(&Key::usage(scope)), update: format!("SET {}", sets.join(", ")), condition, names, values }
+}
+
+impl CountUpdate {
+    /// As a part of a transaction.
+    pub fn in_transaction(self, table: &str) -> Result<Update, StoreError> {
+        Update::builder()
+            .table_name(table)
+            .set_key(Some(self.key))
+            .update_expression(self.update)
+            .set_condition_expression(self.condition)
+            .set_expression_attribute_names(Some(self.names))
+            .set_expression_attribute_values(Some(self.values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|e| StoreError(e.to_string()))
+    }
+}
+
+impl DynamoStore {
+    pub(crate) async fn write_usage(&self, usage: &Usage, version: Version) -> Result<(), TransactError> {
+        let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
+        self.write_all(&[Write::Put { record: Record::Usage(usage.clone()), expect }]).await
+    }
+}
