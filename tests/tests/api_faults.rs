@@ -1,6 +1,7 @@
 //! What the official server does badly at its API, one story each, with the right answer.
 #![allow(clippy::unwrap_used)]
 
+use faregate::api::Dashboards;
 use faregate::model::{ClusterName, Limits};
 use faregate::ports::Question;
 use faregate_tests::api::{Answer, Api, Call, Setup, heartbeat, options};
@@ -70,7 +71,7 @@ async fn schemes_are_known_in_any_case() {
 
 #[tokio::test]
 async fn users_beyond_ascii_own_their_clusters() {
-    let api = Api::with(Setup { dashboard_sign_in: true, ..Setup::default() }).await;
+    let api = Api::with(Setup { dashboards: Some(Dashboards::Here { sign_in: true }), ..Setup::default() }).await;
     let name = api.running("andré müller").await;
     let answer = api.get("/api/v1/clusters/").basic("andré müller").send().await;
     assert_eq!(answer.json().as_object().unwrap().len(), 1);

@@ -3,6 +3,7 @@
 //! `API_FUZZ_SEED=7 cargo test -p faregate-tests --test api_fuzz` draws others.
 #![allow(clippy::unwrap_used)]
 
+use faregate::api::Dashboards;
 use faregate::model::ClusterName;
 use faregate_tests::api::{Api, Call, Setup, heartbeat, options};
 use http::{HeaderName, HeaderValue, Uri};
@@ -203,8 +204,12 @@ async fn fresh(api: &Api) -> [ClusterName; 4] {
 #[tokio::test]
 async fn a_thousand_strange_requests_break_nothing_and_those_refused_change_nothing() {
     let base: u64 = std::env::var("API_FUZZ_SEED").ok().map_or(1, |seed| seed.parse().expect("a number"));
-    let api =
-        Api::with(Setup { dashboard_sign_in: base.is_multiple_of(2), options: options(), ..Setup::default() }).await;
+    let dashboards = match base % 3 {
+        0 => Dashboards::Here { sign_in: true },
+        1 => Dashboards::Elsewhere { url: "https://dash.example".into() },
+        _ => Dashboards::Nowhere,
+    };
+    let api = Api::with(Setup { dashboards: Some(dashboards), options: options(), ..Setup::default() }).await;
     let mut names = fresh(&api).await;
     let (mut refused, mut taken) = (0, 0);
     for n in 0..REQUESTS {

@@ -1,6 +1,7 @@
 //! Signing in: Basic, the session cookie, and sign-in to dashboards.
 #![allow(clippy::unwrap_used)]
 
+use faregate::api::Dashboards;
 use faregate_tests::api::{Api, Setup};
 use serde_json::json;
 
@@ -149,7 +150,7 @@ async fn a_clusters_token_opens_nothing_but_its_heartbeat_and_its_end() {
 }
 
 fn signed_in_dashboards(prefix: &str) -> Setup {
-    Setup { prefix: prefix.into(), dashboard_sign_in: true, ..Setup::default() }
+    Setup { prefix: prefix.into(), dashboards: Some(Dashboards::Here { sign_in: true }), ..Setup::default() }
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! What the caller decides.
 
+use faregate::model::KeyRing;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -12,7 +14,55 @@ use tokio::net::TcpListener;
 pub enum Api {
     /// HTTP/1.1 over a Unix socket at this path.
     Unix(PathBuf),
+    /// Not behind this proxy, which serves relays and dashboards alone.
+    Elsewhere,
 }
+
+/// Where the key ring is that dashboards' keys are checked with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Keys {
+    /// In a file, a [`KeyRing`] as JSON. Read again when it changes.
+    File(PathBuf),
+    /// In memory. Never written anywhere.
+    #[serde(skip)]
+    Memory(MemoryKeys),
+}
+
+impl From<PathBuf> for Keys {
+    fn from(path: PathBuf) -> Self {
+        Keys::File(path)
+    }
+}
+
+/// A key ring that can be replaced while it is in use. Clones share it.
+#[derive(Clone, Debug)]
+pub struct MemoryKeys(Arc<Mutex<Arc<KeyRing>>>);
+
+impl MemoryKeys {
+    /// Whether the ring is well formed says [`KeyRing::check`].
+    pub fn new(ring: KeyRing) -> Self {
+        MemoryKeys(Arc::new(Mutex::new(Arc::new(ring))))
+    }
+
+    /// The ring of now.
+    pub fn get(&self) -> Arc<KeyRing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on it is this one.
+    pub fn replace(&self, ring: KeyRing) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+    }
+}
+
+impl PartialEq for MemoryKeys {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl Eq for MemoryKeys {}
 
 /// A certificate and its private key. Both are read again when they change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,8 +111,8 @@ pub struct ProxyConfig {
     pub prefix: String,
     /// Where the API is.
     pub api: Api,
-    /// The file that holds the gateway's [`faregate::model::KeyRing`] as JSON. Read again when it changes.
-    pub keys: PathBuf,
+    /// Where the key ring is.
+    pub keys: Keys,
     /// With it the public port speaks HTTPS, and plain HTTP is refused there.
     #[serde(default)]
     pub tls: Option<TlsFiles>,
@@ -94,6 +144,9 @@ pub enum ConfigError {
     /// Missing or malformed key ring.
     #[error("the key ring cannot be used: {0}")]
     Keys(String),
+    /// Sign-in to dashboards without anybody who could sign them in.
+    #[error("`sign_in` needs the API behind this proxy: without it, dashboards' links carry their key")]
+    SignIn,
     /// Missing or malformed certificate or key.
     #[error("`tls_cert` and `tls_key` cannot be used: {0}")]
     Tls(String),

@@ -4,6 +4,7 @@ use crate::client_hello::{ClientHello, Hello, MAX_HELLO};
 use crate::config::{ConfigError, ProxyConfig};
 use crate::http::{Channel, Site};
 use crate::relay::relay;
+use crate::remaining::{Hold, Remaining};
 use crate::replay::Replay;
 use crate::routes::RouteSource;
 use crate::watched::Watched;
@@ -35,6 +36,8 @@ pub(crate) struct Front {
     routes: Arc<dyn RouteSource>,
     tls: Option<Watched<TlsAcceptor>>,
     site: Arc<Site>,
+    /// Held by every connection until it ends.
+    hold: Hold,
 }
 
 /// The start of a connection.
@@ -47,7 +50,8 @@ enum Start {
 }
 
 impl Front {
-    pub(crate) fn open(config: ProxyConfig, routes: Arc<dyn RouteSource>) -> Result<Self, ConfigError> {
+    pub(crate) fn open(config: ProxyConfig, routes: Arc<dyn RouteSource>) -> Result<(Self, Remaining), ConfigError> {
+        let (hold, remaining) = Remaining::new();
         let tls = match &config.tls {
             None => None,
             Some(files) => Some(
@@ -55,13 +59,15 @@ impl Front {
                     .map_err(ConfigError::Tls)?,
             ),
         };
-        Ok(Front {
+        let front = Front {
             handshake: config.timeouts.handshake(),
             connect: config.timeouts.connect(),
             routes: routes.clone(),
             tls,
             site: Arc::new(Site::open(config, routes)?),
-        })
+            hold,
+        };
+        Ok((front, remaining))
     }
 
     /// Serves one connection to its end. A relay goes on in a task of its own, which is as small as it can be.
@@ -107,7 +113,9 @@ impl Front {
             Ok(Err(error)) => return tracing::info!(cluster = %name, %error, "the scheduler cannot be reached"),
             Err(_) => return tracing::info!(cluster = %name, "the scheduler did not answer in time"),
         };
+        let hold = self.hold.clone();
         tokio::spawn(async move {
+            let _until_it_ends = hold;
             match relay(client, scheduler).await {
                 Ok(relayed) => tracing::debug!(cluster = %name, ?relayed, "a relay ended"),
                 Err(error) => tracing::debug!(cluster = %name, %error, "a relay broke"),

@@ -18,12 +18,14 @@ mod front;
 mod http;
 mod pipes;
 mod relay;
+mod remaining;
 mod replay;
 mod routes;
 mod watched;
 
 pub use client_hello::{ClientHello, Hello, MAX_HELLO};
-pub use config::{Api, ConfigError, Listeners, ProxyConfig, Timeouts, TlsFiles};
+pub use config::{Api, ConfigError, Keys, Listeners, MemoryKeys, ProxyConfig, Timeouts, TlsFiles};
+pub use remaining::Remaining;
 pub use routes::{FileRoutes, RouteSource};
 
 use front::{Door, Front};
@@ -31,7 +33,8 @@ use std::future::Future;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// Serves until `shutdown` resolves. Relays that are established then live as long as the runtime does.
+/// Serves until `shutdown` resolves. Relays that are established then live as long as the runtime does: [`Remaining`] tells when
+/// they have ended.
 ///
 /// Raises the process's soft limit of file descriptors to its hard limit. Fails only at the start, when the
 /// configuration cannot be used; nothing was accepted then.
@@ -40,9 +43,10 @@ pub async fn run(
     listeners: Listeners,
     routes: Arc<dyn RouteSource>,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), ConfigError> {
-    serve(Arc::new(Front::open(config, routes)?), listeners, shutdown).await;
-    Ok(())
+) -> Result<Remaining, ConfigError> {
+    let (front, remaining) = Front::open(config, routes)?;
+    serve(Arc::new(front), listeners, shutdown).await;
+    Ok(remaining)
 }
 
 async fn serve(front: Arc<Front>, listeners: Listeners, shutdown: impl Future<Output = ()>) {

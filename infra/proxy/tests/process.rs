@@ -100,7 +100,7 @@ fn spec(dir: &TempDir) -> ProxySpec {
         config: ProxyConfig {
             prefix: String::new(),
             api: Api::Unix(dir.path().join("gateway.sock")),
-            keys,
+            keys: keys.into(),
             tls: None,
             sign_in: false,
             timeouts: Timeouts::default(),
@@ -229,7 +229,7 @@ async fn what_cannot_be_served_is_said() {
     let good = spec(&dir);
     let (_taken, address) = listen().await;
     let prefix = ProxyConfig { prefix: "services/".into(), ..good.config.clone() };
-    let keys = ProxyConfig { keys: dir.path().join("none.json"), ..good.config.clone() };
+    let keys = ProxyConfig { keys: dir.path().join("none.json").into(), ..good.config.clone() };
     for (spec, sentence) in [
         (ProxySpec { address, ..good.clone() }, format!("cannot listen at `{address}`")),
         (ProxySpec { config: prefix, ..good.clone() }, "it is `services/`".to_owned()),

@@ -7,6 +7,7 @@ pub mod auth;
 mod body;
 mod content;
 mod failure;
+pub mod front_door;
 mod operations;
 mod path;
 mod report;
@@ -28,6 +29,24 @@ pub struct App {
     pub prefix: String,
     /// What `GET /api/version` answers.
     pub version: String,
-    /// Dashboards ask for sign-in at `/clusters/<name>/status`; otherwise their link carries a key.
-    pub dashboard_sign_in: bool,
+    /// Where clusters' dashboards are looked at.
+    pub dashboards: Dashboards,
+}
+
+/// Where clusters' dashboards are looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dashboards {
+    /// At the API's own address: a proxy stands before it.
+    Here {
+        /// They ask for sign-in at `/clusters/<name>/status`; otherwise their link carries a key.
+        sign_in: bool,
+    },
+    /// At a proxy with an address of its own. A link on the API's address, which is what clients make of a cluster's
+    /// `dashboard_route`, is answered with a redirect to there.
+    Elsewhere {
+        /// `https://host`, and the path that the proxy serves under, without a slash at the end.
+        url: String,
+    },
+    /// Nowhere: there is no proxy, and no link.
+    Nowhere,
 }

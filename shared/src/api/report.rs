@@ -1,6 +1,6 @@
 //! A cluster on the wire: exactly the keys the client knows, as it dies of any other.
 
-use super::App;
+use super::{App, Dashboards};
 use crate::gateway::Refusal;
 use crate::model::{Cluster, Ms, Status};
 use serde::{Serialize, Serializer};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 #[derive(Serialize)]
 pub struct Report<'a> {
     name: &'a str,
-    /// Path below the public address; while it is RUNNING and has a dashboard.
+    /// Path below the public address; while it is RUNNING and has a dashboard that can be looked at.
     dashboard_route: Option<String>,
     status: &'static str,
     start_time: Ms,
@@ -43,7 +43,7 @@ impl<'a> Report<'a> {
     pub fn short(app: &App, cluster: &'a Cluster) -> Result<Self, Refusal> {
         Ok(Report {
             name: cluster.name.as_str(),
-            dashboard_route: if has_dashboard(cluster) { Some(dashboard_route(app, cluster)?) } else { None },
+            dashboard_route: if has_dashboard(cluster) { dashboard_route(app, cluster)? } else { None },
             status: cluster.status.as_str(),
             start_time: cluster.created_at,
             stop_time: cluster.stopped_at,
@@ -58,12 +58,14 @@ pub fn has_dashboard(cluster: &Cluster) -> bool {
     cluster.status == Status::Running && cluster.addresses.is_some_and(|a| a.dashboard.is_some())
 }
 
-fn dashboard_route(app: &App, cluster: &Cluster) -> Result<String, Refusal> {
+fn dashboard_route(app: &App, cluster: &Cluster) -> Result<Option<String>, Refusal> {
     let name = &cluster.name;
-    if app.dashboard_sign_in {
-        Ok(format!("/clusters/{name}/status"))
-    } else {
-        Ok(format!("/clusters/{name}/{}/status", app.gateway.dashboard_key(cluster)?))
+    match app.dashboards {
+        Dashboards::Here { sign_in: true } => Ok(Some(format!("/clusters/{name}/status"))),
+        Dashboards::Here { sign_in: false } | Dashboards::Elsewhere { .. } => {
+            Ok(Some(format!("/clusters/{name}/{}/status", app.gateway.dashboard_key(cluster)?)))
+        }
+        Dashboards::Nowhere => Ok(None),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The table of contents.
 
 use super::failure::Failure;
-use super::{App, auth, operations as op};
+use super::{App, Dashboards, auth, operations as op};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
@@ -23,13 +23,17 @@ pub fn router(app: App) -> Router {
         ("/api/v1/clusters/{name}/heartbeat", post(op::heartbeat)),
     ];
     let mut guarded = paths(&app, guarded);
-    if app.dashboard_sign_in {
-        let path = format!("{}/clusters/{{name}}/{{*rest}}", app.prefix);
-        guarded = guarded.route(&path, get(op::dashboard));
+    let mut open = paths(&app, open);
+    let dashboard = format!("{}/clusters/{{name}}/{{*rest}}", app.prefix);
+    match app.dashboards {
+        Dashboards::Here { sign_in: true } => guarded = guarded.route(&dashboard, get(op::dashboard)),
+        // whoever holds the key needs no sign-in, and the proxy checks it
+        Dashboards::Elsewhere { .. } => open = open.route(&dashboard, get(op::redirect)),
+        Dashboards::Here { sign_in: false } | Dashboards::Nowhere => {}
     }
     guarded
         .route_layer(from_fn_with_state(app.clone(), auth::guard))
-        .merge(paths(&app, open))
+        .merge(open)
         .fallback(async || Failure::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .method_not_allowed_fallback(async || {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")

@@ -6,6 +6,7 @@ mod cluster_config;
 mod heartbeat;
 mod identity;
 mod key_ring;
+mod key_secret;
 mod launch;
 mod limits;
 mod name;

@@ -10,7 +10,7 @@ pub use quiet::{QuietLauncher, QuietRoutes, QuietSchedulers, QuietWakes};
 
 use axum::Router;
 use faregate::api::auth::{Auth, Basic};
-use faregate::api::{App, router};
+use faregate::api::{App, Dashboards, router};
 use faregate::dask::Listen;
 use faregate::gateway::{Gateway, GatewayConfig};
 use faregate::model::{ClusterConfig, ClusterName, KeyRing, Limits, Policy, Scope, Use};
@@ -31,8 +31,8 @@ pub struct Setup {
     pub prefix: String,
     /// Shared by all users.
     pub password: Option<String>,
-    /// Dashboards ask for sign-in.
-    pub dashboard_sign_in: bool,
+    /// Where dashboards are; by default here, with their key in the link.
+    pub dashboards: Option<Dashboards>,
     /// What users may choose.
     pub options: Options,
     /// What a cluster is made of.
@@ -103,7 +103,7 @@ impl Api {
             auth,
             prefix: setup.prefix.clone(),
             version: "1.2.3".into(),
-            dashboard_sign_in: setup.dashboard_sign_in,
+            dashboards: setup.dashboards.unwrap_or(Dashboards::Here { sign_in: false }),
         });
         Api {
             gateway,

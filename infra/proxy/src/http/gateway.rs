@@ -2,7 +2,6 @@
 
 use super::answer::{Answer, AnswerBody, refuse};
 use super::headers;
-use crate::config::Api;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header, request};
 use http_body_util::{Either, Empty};
@@ -11,7 +10,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use std::collections::VecDeque;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -26,7 +25,7 @@ type Sender = SendRequest<Outgoing>;
 
 /// The gateway's API, and the idle connections to it, oldest first.
 pub(super) struct Gateway {
-    api: Api,
+    socket: PathBuf,
     wait: Duration,
     idle: Mutex<VecDeque<(Instant, Sender)>>,
 }
@@ -57,8 +56,8 @@ enum Away {
 }
 
 impl Gateway {
-    pub(super) fn new(api: Api, wait: Duration) -> Self {
-        Gateway { api, wait, idle: Mutex::default() }
+    pub(super) fn new(socket: PathBuf, wait: Duration) -> Self {
+        Gateway { socket, wait, idle: Mutex::default() }
     }
 
     /// Passes a request on, its path as it was sent, and the answer back.
@@ -130,8 +129,7 @@ impl Gateway {
     }
 
     async fn connect(&self, deadline: Instant) -> Result<Sender, Away> {
-        let Api::Unix(path) = &self.api;
-        let stream = connect_unix(path, deadline).await.map_err(Away::Connect)?;
+        let stream = connect_unix(&self.socket, deadline).await.map_err(Away::Connect)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Away::Request)?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -5,12 +5,12 @@ mod dashboard;
 mod gateway;
 mod headers;
 mod path;
+mod ring;
 
-use crate::config::{ConfigError, ProxyConfig};
+use crate::config::{Api, ConfigError, ProxyConfig};
 use crate::routes::RouteSource;
-use crate::watched::Watched;
 use answer::{Answer, refuse};
-use faregate::model::{KeyRing, Use};
+use faregate::model::Use;
 use gateway::Gateway;
 use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
@@ -18,6 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use path::ClusterPath;
+use ring::Ring;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,9 +43,10 @@ pub(crate) struct Site {
     sign_in: bool,
     keep_alive: Duration,
     connect: Duration,
-    keys: Watched<KeyRing>,
+    keys: Ring,
     routes: Arc<dyn RouteSource>,
-    gateway: Arc<Gateway>,
+    /// None where the API is elsewhere.
+    gateway: Option<Arc<Gateway>>,
 }
 
 impl Site {
@@ -53,19 +55,20 @@ impl Site {
         if !prefix.is_empty() && (!prefix.starts_with('/') || prefix.ends_with('/')) {
             return Err(ConfigError::Prefix(prefix));
         }
-        let keys = Watched::open(vec![config.keys], |json| {
-            let ring: KeyRing = serde_json::from_slice(&json[0]).map_err(|e| e.to_string())?;
-            ring.check().map_err(|e| e.to_string())?;
-            Ok(ring)
-        });
+        let gateway_wait = Duration::from_millis(config.timeouts.gateway_wait_ms);
+        let gateway = match config.api {
+            Api::Unix(socket) => Some(Arc::new(Gateway::new(socket, gateway_wait))),
+            Api::Elsewhere if config.sign_in => return Err(ConfigError::SignIn),
+            Api::Elsewhere => None,
+        };
         Ok(Site {
             prefix,
             sign_in: config.sign_in,
             keep_alive: Duration::from_millis(config.timeouts.keep_alive_ms),
             connect: config.timeouts.connect(),
-            keys: keys.map_err(ConfigError::Keys)?,
+            keys: Ring::open(config.keys)?,
             routes,
-            gateway: Arc::new(Gateway::new(config.api, Duration::from_millis(config.timeouts.gateway_wait_ms))),
+            gateway,
         })
     }
 
@@ -112,8 +115,11 @@ impl Site {
             None if path::below("/clusters", path).is_some() && !self.sign_in => return dashboard::unknown(),
             None => {}
         }
+        let Some(gateway) = &self.gateway else {
+            return refuse(StatusCode::NOT_FOUND, "only dashboards are served here: the API has another address");
+        };
         let scheme = if channel == Channel::Https { "https" } else { "http" };
-        self.gateway.forward(request, HeaderValue::from_static(scheme)).await
+        gateway.forward(request, HeaderValue::from_static(scheme)).await
     }
 }
 

@@ -53,7 +53,7 @@ impl Proxy {
         let mut config = ProxyConfig {
             prefix: String::new(),
             api: Api::Unix(gateway_socket(&dir)),
-            keys,
+            keys: keys.into(),
             tls: None,
             sign_in: false,
             timeouts: Timeouts::default(),
