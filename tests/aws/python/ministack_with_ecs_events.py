@@ -1,7 +1,9 @@
-"""Start ministack so that ECS events can be published to it.
+"""Start ministack with two differences from how it comes.
 
-As AWS does, its PutEvents refuses events whose source is `aws.*`. On AWS it is ECS itself that publishes task state changes;
-here it is a fake ECS in another process, which has only PutEvents. So that call is let through.
+- ECS events can be published to it. As AWS does, its PutEvents refuses events whose source is `aws.*`. On AWS it is ECS itself
+  that publishes task state changes; here it is a fake ECS in another process, which has only PutEvents.
+- A `Ref` to a number parameter is a number where the property is one, as in CloudFormation. Otherwise a mapping whose
+  MaximumConcurrency is a parameter is never polled ("'>=' not supported between instances of 'int' and 'str'").
 
 Everything else is ministack's own: settings come from its environment (BIND_HOST, GATEWAY_PORT, …).
 """
@@ -10,8 +12,38 @@ import functools
 
 from ministack import app
 from ministack.services import eventbridge
+from ministack.services.cloudformation import provisioners
 
-# Handlers are looked up by this name at every request.
+NUMBERS = {"MaximumConcurrency", "MemorySize", "RetentionInDays", "ThrottlingBurstLimit", "ThrottlingRateLimit"}
+
+
+def numbered(value, key=None):
+    """The same properties, with numbers where numbers belong."""
+    if isinstance(value, dict):
+        return {k: numbered(v, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [numbered(v) for v in value]
+    if key in NUMBERS and isinstance(value, str) and value.isdigit():
+        return int(value)
+    return value
+
+
+def with_numbers(provision):
+    """Wrap a function that makes or changes a resource, so that it gets its properties numbered."""
+
+    @functools.wraps(provision)
+    def wrapped(*args, **kwargs):
+        return provision(*map(numbered, args), **kwargs)
+
+    return wrapped
+
+
+for handlers in provisioners._RESOURCE_HANDLERS.values():
+    for step in ("create", "update"):
+        if step in handlers:
+            handlers[step] = with_numbers(handlers[step])
+
+# Handlers of requests are looked up by this name at every request.
 eventbridge._put_events = functools.partial(eventbridge._put_events, allow_aws_source=True)
 
 if __name__ == "__main__":
