@@ -1,0 +1,82 @@
+//! How ECS is called, and what a failed call is to us.
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::config::retry::RetryConfig;
+use aws_sdk_ecs::config::timeout::TimeoutConfig;
+use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
+use faregate::ports::LauncherError;
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// The same client, which tries once and waits for ten seconds at most: a reconciler has to come to its end.
+pub(crate) fn once(client: &Client) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_timeout(Duration::from_secs(10))
+        .build();
+    let config = client.config().to_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
+    Client::from_conf(config)
+}
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// AWS refused it: nothing has happened.
+    Refused {
+        /// Its code, such as `ClientException`.
+        code: String,
+        /// Its own words.
+        message: String,
+    },
+    /// There was no answer, or one that says nothing: anything may have happened.
+    Unknown(String),
+}
+
+impl Failure {
+    /// From what the SDK says.
+    pub(crate) fn of<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Failure {
+        if let SdkError::ServiceError(answer) = error
+            && answer.raw().status().as_u16() < 500
+            && let Some(code) = answer.err().code()
+        {
+            let message = answer.err().message().unwrap_or_default();
+            return Failure::Refused { code: code.to_owned(), message: message.trim_end_matches('.').to_owned() };
+        }
+        Failure::Unknown(chain(error))
+    }
+
+    /// Refused, and the words say this (in lower case).
+    pub(crate) fn says(&self, words: &str) -> bool {
+        matches!(self, Failure::Refused { message, .. } if message.to_lowercase().contains(words))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Refused { code, message } => write!(f, "{message} ({code})"),
+            Failure::Unknown(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<Failure> for LauncherError {
+    fn from(failure: Failure) -> Self {
+        LauncherError(failure.to_string())
+    }
+}
+
+/// An error and its causes, each in its own words.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    text
+}

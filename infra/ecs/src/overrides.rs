@@ -1,0 +1,185 @@
+//! What a launch's tasks have that their task definition does not say.
+
+use crate::{Settings, credentials};
+use aws_sdk_ecs::error::BuildError;
+use aws_sdk_ecs::types;
+use faregate::model::Launch;
+use serde::Serialize;
+
+/// The most characters, JSON included (Amazon ECS API reference, RunTask, `overrides`).
+pub(crate) const LONGEST: usize = 8192;
+
+/// What every task runs first: it learns its name and address, writes the certificate's files, and becomes the command.
+const START: &str = include_str!("start.py");
+
+/// Name of the one container.
+pub(crate) const CONTAINER: &str = "dask";
+
+/// `overrides` of RunTask, in the form it has on the wire.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Overrides {
+    /// Units, 1,024 to a core.
+    cpu: String,
+    /// MiB.
+    memory: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_role_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ephemeral_storage: Option<Storage>,
+    container_overrides: [Container; 1],
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Storage {
+    #[serde(rename = "sizeInGiB")]
+    size_in_gib: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Container {
+    name: &'static str,
+    command: Vec<String>,
+    environment: Vec<Variable>,
+    environment_files: [File; 1],
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Variable {
+    name: String,
+    value: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct File {
+    value: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+impl Overrides {
+    /// Those of a launch, or why it cannot have them.
+    pub(crate) fn of(settings: &Settings, launch: &Launch) -> Result<Overrides, String> {
+        let spec = &launch.spec;
+        let variables = spec.environment.iter();
+        let container = Container {
+            name: CONTAINER,
+            command: ["-c", START].map(str::to_owned).into_iter().chain(spec.command.iter().cloned()).collect(),
+            environment: variables.map(|(name, value)| Variable { name: name.clone(), value: value.clone() }).collect(),
+            environment_files: [File { value: credentials::arn(settings, &launch.cluster), kind: "s3" }],
+        };
+        let overrides = Overrides {
+            cpu: ((spec.cores * 1024.0).ceil() as u64).to_string(),
+            memory: spec.memory_bytes.div_ceil(1 << 20).to_string(),
+            task_role_arn: spec.fargate.task_role_arn.clone().or_else(|| settings.task_role.clone()),
+            ephemeral_storage: spec.fargate.ephemeral_storage_gib.map(|size_in_gib| Storage { size_in_gib }),
+            container_overrides: [container],
+        };
+        overrides.check()
+    }
+
+    /// Not longer than allowed; else says what to shorten.
+    fn check(self) -> Result<Overrides, String> {
+        let characters = length(&self);
+        if characters <= LONGEST {
+            return Ok(self);
+        }
+        let [container] = &self.container_overrides;
+        Err(format!(
+            "its overrides have {characters} characters and ECS allows {LONGEST}: {} of them are environment variables, {} the command",
+            length(&container.environment),
+            length(&container.command),
+        ))
+    }
+
+    /// As the SDK wants them.
+    pub(crate) fn to_sdk(&self) -> Result<types::TaskOverride, BuildError> {
+        let [container] = &self.container_overrides;
+        let [file] = &container.environment_files;
+        let file = types::EnvironmentFile::builder().value(&file.value).r#type(file.kind.into()).build()?;
+        let variable = |v: &Variable| types::KeyValuePair::builder().name(&v.name).value(&v.value).build();
+        let of_container = types::ContainerOverride::builder()
+            .name(container.name)
+            .set_command(Some(container.command.clone()))
+            .set_environment(Some(container.environment.iter().map(variable).collect()))
+            .environment_files(file)
+            .build();
+        let storage = |s: &Storage| types::EphemeralStorage::builder().size_in_gib(s.size_in_gib as i32).build();
+        Ok(types::TaskOverride::builder()
+            .cpu(&self.cpu)
+            .memory(&self.memory)
+            .set_task_role_arn(self.task_role_arn.clone())
+            .set_ephemeral_storage(self.ephemeral_storage.as_ref().map(storage))
+            .container_overrides(of_container)
+            .build())
+    }
+}
+
+/// Characters of something's JSON.
+fn length(part: &impl Serialize) -> usize {
+    serde_json::to_string(part).map_or(usize::MAX, |json| json.chars().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::example;
+
+    #[test]
+    fn sizes_are_in_units_and_mebibytes_and_the_role_is_the_launchs_or_the_deployments() {
+        let mut settings = Settings::example();
+        let mut launch = example(2);
+        let json = |settings: &Settings, launch: &Launch| {
+            serde_json::to_value(Overrides::of(settings, launch).unwrap()).unwrap()
+        };
+        let plain = json(&settings, &launch);
+        assert_eq!((&plain["cpu"], &plain["memory"]), (&"2048".into(), &"4096".into()));
+        assert_eq!(plain.get("taskRoleArn"), None);
+        assert_eq!(plain.get("ephemeralStorage"), None);
+        settings.task_role = Some("arn:aws:iam::1:role/default".into());
+        assert_eq!(json(&settings, &launch)["taskRoleArn"], "arn:aws:iam::1:role/default");
+        launch.spec.fargate.task_role_arn = Some("arn:aws:iam::1:role/alice".into());
+        launch.spec.fargate.ephemeral_storage_gib = Some(50);
+        assert_eq!(json(&settings, &launch)["taskRoleArn"], "arn:aws:iam::1:role/alice");
+        assert_eq!(json(&settings, &launch)["ephemeralStorage"]["sizeInGiB"], 50);
+    }
+
+    #[test]
+    fn what_is_counted_is_what_is_sent() {
+        let overrides = Overrides::of(&Settings::example(), &example(1)).unwrap();
+        let sdk = overrides.to_sdk().unwrap();
+        let container = &sdk.container_overrides()[0];
+        let json = serde_json::to_value(&overrides).unwrap();
+        assert_eq!(json["containerOverrides"][0]["command"], serde_json::json!(container.command()));
+        assert_eq!(
+            json["containerOverrides"][0]["environmentFiles"][0]["value"],
+            container.environment_files()[0].value()
+        );
+        assert_eq!(container.environment_files()[0].r#type().as_str(), "s3");
+        assert_eq!(container.environment()[0].value(), Some("http://gateway/api"));
+    }
+
+    #[test]
+    fn the_commands_of_the_gateway_leave_most_of_the_room_to_the_environment() {
+        use faregate::dask::{Listen, scheduler_command};
+        use faregate::model::{ClusterConfig, Policy};
+        let mut launch = example(1);
+        launch.spec.command = scheduler_command(&ClusterConfig::default(), &Policy::default(), &Listen::own_address());
+        let overrides = Overrides::of(&Settings::example(), &launch).unwrap();
+        assert!(length(&overrides) < LONGEST / 2, "{}", length(&overrides));
+    }
+
+    #[test]
+    fn overrides_that_are_too_long_are_refused_with_what_is_long() {
+        let mut launch = example(1);
+        let spare = LONGEST - length(&Overrides::of(&Settings::example(), &launch).unwrap());
+        let empty = r#",{"name":"LONG","value":""}"#.len();
+        launch.spec.environment.push(("LONG".into(), "x".repeat(spare - empty)));
+        assert_eq!(length(&Overrides::of(&Settings::example(), &launch).unwrap()), LONGEST);
+        launch.spec.environment.last_mut().unwrap().1.push('x');
+        let refused = Overrides::of(&Settings::example(), &launch).unwrap_err();
+        assert!(refused.contains("8193 characters and ECS allows 8192"), "{refused}");
+        assert!(refused.contains("environment variables"), "{refused}");
+    }
+}

@@ -1,0 +1,139 @@
+//! What it means for a launch that AWS refused it.
+//!
+//! Capacity, throttling, quotas and addresses are waits: they end without anybody changing the request. What can never work is
+//! refused for good.
+
+use crate::Settings;
+use crate::calls::Failure;
+use crate::request::subnet;
+use faregate::model::Launch;
+use faregate::ports::LaunchError;
+
+/// Codes that say "too often" (Amazon ECS API reference, "Common errors"; the last is EC2's, which ECS passes on).
+const TOO_OFTEN: [&str; 4] = ["ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"];
+
+/// Codes of requests that no time will make right. `BlockedException` is none: AWS unblocks accounts.
+const FOR_GOOD: [&str; 8] = [
+    "AccessDeniedException",
+    "ClientException",
+    "ClusterNotFoundException",
+    "InvalidParameterException",
+    "PlatformTaskDefinitionIncompatibilityException",
+    "PlatformUnknownException",
+    "UnsupportedFeatureException",
+    "ValidationException",
+];
+
+/// A call failed that a launch needed.
+pub(crate) fn of_call(settings: &Settings, launch: &Launch, failure: &Failure) -> LaunchError {
+    let Failure::Refused { code, message } = failure else { return LaunchError::Unknown(failure.to_string()) };
+    if TOO_OFTEN.contains(&code.as_str()) {
+        return LaunchError::Throttled;
+    }
+    if let Some(wait) = of_words(settings, launch, message) {
+        return wait;
+    }
+    match code.as_str() {
+        "LimitExceededException" | "BlockedException" => LaunchError::NoCapacity(failure.to_string()),
+        code if FOR_GOOD.contains(&code) => LaunchError::Rejected(failure.to_string()),
+        _ => LaunchError::Unknown(failure.to_string()), // credentials that have expired, a clock that is wrong
+    }
+}
+
+/// RunTask was answered, and says of a task that it was not started, and why.
+pub(crate) fn of_task(settings: &Settings, launch: &Launch, why: &str) -> LaunchError {
+    of_words(settings, launch, why).unwrap_or_else(|| LaunchError::NoCapacity(why.to_owned()))
+}
+
+/// The waits that have no code of their own, by the words AWS uses.
+fn of_words(settings: &Settings, launch: &Launch, message: &str) -> Option<LaunchError> {
+    let text = message.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
+    if says(&["you can run concurrently", "configuration is above your limit"]) {
+        return Some(LaunchError::NoCapacity(quota(launch.spec.fargate.spot, message)));
+    }
+    if says(&["free address", "freeaddresses", "free ip address"]) {
+        let subnet = subnet(settings, launch).unwrap_or_default();
+        return Some(LaunchError::NoCapacity(format!("subnet `{subnet}` has no free address left: {message}")));
+    }
+    if says(&["rate exceeded", "request limit exceeded", "requestlimitexceeded", "throttl", "too many concurrent"]) {
+        return Some(LaunchError::Throttled);
+    }
+    says(&["capacity is unavailable", "resource:", "tasks in provisioning"])
+        .then(|| LaunchError::NoCapacity(message.to_owned()))
+}
+
+/// Names and codes of the quotas: Service Quotas console, AWS Fargate.
+fn quota(spot: bool, message: &str) -> String {
+    let (name, code) = match spot {
+        true => ("Fargate Spot vCPU resource count", "L-36FBB829"),
+        false => ("Fargate On-Demand vCPU resource count", "L-3032A538"),
+    };
+    format!(
+        "the AWS account has used up its quota `{name}` (a new account has 6 vCPUs); an administrator can have it raised: \
+         Service Quotas, AWS Fargate, {code} ({message})"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::example;
+
+    fn refused(code: &str, message: &str) -> LaunchError {
+        let failure = Failure::Refused { code: code.into(), message: message.into() };
+        of_call(&Settings::example(), &example(1), &failure)
+    }
+
+    #[test]
+    fn a_missing_quota_is_a_wait_that_names_it() {
+        let message = "You’ve reached the limit on the number of vCPUs you can run concurrently";
+        for error in [
+            refused("ClientException", message),
+            refused("LimitExceededException", message),
+            refused("ClientException", "The requested CPU configuration is above your limit"),
+            of_task(&Settings::example(), &example(1), message),
+        ] {
+            let LaunchError::NoCapacity(why) = &error else { panic!("{error:?}") };
+            assert!(why.contains("`Fargate On-Demand vCPU resource count`") && why.contains("Service Quotas"), "{why}");
+        }
+        let mut on_spot = example(1);
+        on_spot.spec.fargate.spot = true;
+        let error = of_task(&Settings::example(), &on_spot, message);
+        assert!(error.to_string().contains("`Fargate Spot vCPU resource count`"), "{error}");
+    }
+
+    #[test]
+    fn a_subnet_without_addresses_is_a_wait_that_names_it() {
+        let message = "InsufficientFreeAddressesInSubnet: The specified subnet does not have enough free addresses";
+        for error in
+            [refused("InvalidParameterException", message), of_task(&Settings::example(), &example(1), message)]
+        {
+            assert!(matches!(&error, LaunchError::NoCapacity(why) if why.contains("`subnet-a`")), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn too_often_is_throttled_also_when_it_was_another_service_that_said_so() {
+        assert_eq!(refused("ThrottlingException", "Rate exceeded"), LaunchError::Throttled);
+        let of_ec2 = "Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)";
+        assert_eq!(refused("InvalidParameterException", of_ec2), LaunchError::Throttled);
+        let registering = "Too many concurrent attempts to create a new revision of the specified family";
+        assert_eq!(refused("ClientException", registering), LaunchError::Throttled);
+    }
+
+    #[test]
+    fn what_can_never_work_is_refused_and_what_is_not_understood_is_unknown() {
+        let invalid = refused("InvalidParameterException", "The subnet ID 'subnet-a' does not exist");
+        assert!(matches!(&invalid, LaunchError::Rejected(why) if why.contains("subnet-a")), "{invalid:?}");
+        assert!(matches!(refused("AccessDeniedException", "iam:PassRole"), LaunchError::Rejected(_)));
+        assert!(matches!(refused("BlockedException", "blocked"), LaunchError::NoCapacity(_)));
+        assert!(matches!(refused("ExpiredTokenException", "expired"), LaunchError::Unknown(_)));
+        let lost = Failure::Unknown("timed out".into());
+        assert_eq!(of_call(&Settings::example(), &example(1), &lost), LaunchError::Unknown("timed out".into()));
+        for reason in ["RESOURCE:MEMORY", "Capacity is unavailable at this time", "something new"] {
+            let error = of_task(&Settings::example(), &example(1), reason);
+            assert_eq!(error, LaunchError::NoCapacity(reason.into()));
+        }
+    }
+}
