@@ -1,2 +1,30 @@
-//! To be written.
-fn main() {}
+//! The REST API behind API Gateway. It writes what is wanted and sends wakes; it starts and stops nothing.
+
+use faregate::api::{App, Dashboards, auth, router};
+use faregate_functions::{Aws, Settings, chain, gateway, init_logs, password};
+use lambda_http::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    init_logs();
+    let app = app().await.inspect_err(|error| tracing::error!(error = chain(&**error), "the API cannot start"))?;
+    lambda_http::run(router(app)).await
+}
+
+async fn app() -> Result<App, Error> {
+    let settings = Settings::from_env()?;
+    let aws = Aws::load().await;
+    let parts = gateway(&settings, &aws, None).await?;
+    let mut methods: Vec<Box<dyn auth::Method>> = Vec::new();
+    if let Some(secret) = &settings.password_secret {
+        let password = Some(password(&aws.secrets(), secret).await?);
+        methods.push(Box::new(auth::Basic { password }));
+    }
+    Ok(App {
+        gateway: parts.gateway,
+        auth: auth::Auth::new(&parts.ring, methods, settings.admins.iter().cloned().collect())?,
+        prefix: String::new(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        dashboards: settings.proxy_url.map_or(Dashboards::Nowhere, |url| Dashboards::Elsewhere { url }),
+    })
+}

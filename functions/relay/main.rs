@@ -1,2 +1,22 @@
-//! To be written.
-fn main() {}
+//! The way to the schedulers' own HTTP APIs, from within their network. It makes no call to AWS.
+
+use faregate::dask::HttpSchedulers;
+use faregate::ports::{Answer, Ask, SchedulerError, Schedulers};
+use faregate_functions::init_logs;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use std::time::Duration;
+
+/// A question to a scheduler is given up after this time.
+const QUESTION: Duration = Duration::from_secs(5);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    init_logs();
+    let schedulers = HttpSchedulers::new(QUESTION);
+    let schedulers = &schedulers;
+    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Vec<Ask>>| {
+        let answers: Vec<Result<Answer, SchedulerError>> = schedulers.ask(event.payload).await;
+        Ok::<_, Error>(answers)
+    }))
+    .await
+}

@@ -1,1 +1,27 @@
-//! To be written.
+//! The Lambda host: what the five functions share. Each main puts together what it needs from here.
+//!
+//! [`Settings`] is what the template tells a function; [`Aws`] has the SDK's clients; [`gateway`] makes of both the same
+//! [`Gateway`](faregate::gateway::Gateway) that the one-machine host makes of its own parts.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod absent;
+mod aws;
+mod batch;
+mod gateway;
+mod logs;
+mod metrics;
+mod relay;
+mod secrets;
+mod settings;
+mod wakes;
+
+pub use absent::Absent;
+pub use aws::Aws;
+pub use batch::{Taken, each};
+pub use gateway::{Parts, gateway};
+pub use logs::{chain, init as init_logs};
+pub use metrics::Metrics;
+pub use relay::RelaySchedulers;
+pub use secrets::{key_ring, password};
+pub use settings::{Settings, SettingsError, ecs_settings};
+pub use wakes::{SqsWakes, WakeMessage};

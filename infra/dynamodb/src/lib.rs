@@ -9,9 +9,13 @@ mod counts;
 mod errors;
 mod items;
 mod limits;
+mod passes;
 mod reads;
+mod routes;
 mod singles;
 mod transact;
+
+pub use routes::TableRoutes;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;

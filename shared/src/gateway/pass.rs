@@ -24,6 +24,8 @@ pub struct PassReport {
     pub ended: usize,
     /// Clusters whose heartbeat is overdue.
     pub silent: usize,
+    /// So many are silent at once that the fault is rather ours.
+    pub mass_silence: bool,
     /// Records forgotten.
     pub forgotten: usize,
 }
@@ -96,6 +98,7 @@ impl Gateway {
             .filter(|(j, _)| j.cluster.addresses.is_some())
             .collect();
         if silence.silent > 0 && silent.iter().any(|(_, ms)| silence.is_ours(*ms, self.policy())) {
+            report.mass_silence = true;
             tracing::error!(
                 active = silence.active,
                 silent = silence.silent,

@@ -28,7 +28,11 @@ impl Gateway {
         };
         if let Some(cursor) = next {
             let wake = Wake::Sweep { cursor: Some(cursor) };
-            self.ports().wakes.wake(wake, 0).await.map_err(|e| TurnError::Action(e.to_string()))?;
+            self.ports()
+                .wakes
+                .wake(wake, self.policy().sweep_step_ms)
+                .await
+                .map_err(|e| TurnError::Action(e.to_string()))?;
         }
         Ok(())
     }
@@ -74,29 +78,24 @@ impl Gateway {
 
     async fn sweep_records(&self, cursor: Option<&str>) -> Result<Option<String>, TurnError> {
         let page = self.ports().store.active(cursor, CLUSTERS).await?;
+        let now = self.now();
+        let mut old = Vec::new();
         for row in page.items {
             let name = row.cluster.name;
-            let now = self.now();
-            let tasks: Vec<Stored<Task>> = self
-                .ports()
-                .store
-                .children(&name)
-                .await?
-                .tasks
-                .into_iter()
-                .filter(|t| t.value.may_run() && now - t.value.facts.accepted_at >= self.policy().young_ms)
-                .filter(|t| t.value.check_at.is_none())
-                .collect();
-            for tasks in tasks.chunks(DESCRIBED) {
-                let ids: Vec<TaskId> = tasks.iter().map(|t| t.value.facts.id.clone()).collect();
-                let found = self.ports().launcher.describe(&ids).await.map_err(|e| TurnError::Action(e.to_string()))?;
-                let doubtful = tasks
-                    .iter()
-                    .zip(found)
-                    .filter(|(_, facts)| facts.as_ref().is_none_or(|f| f.state == TaskState::Stopped));
-                for (task, _) in doubtful {
-                    self.have_checked(&name, task).await?;
-                }
+            let tasks = self.ports().store.children(&name).await?.tasks.into_iter();
+            old.extend(
+                tasks
+                    .filter(|t| t.value.may_run() && now - t.value.facts.accepted_at >= self.policy().young_ms)
+                    .filter(|t| t.value.check_at.is_none()),
+            );
+        }
+        for tasks in old.chunks(DESCRIBED) {
+            let ids: Vec<TaskId> = tasks.iter().map(|t| t.value.facts.id.clone()).collect();
+            let found = self.ports().launcher.describe(&ids).await.map_err(|e| TurnError::Action(e.to_string()))?;
+            let doubtful =
+                tasks.iter().zip(found).filter(|(_, f)| f.as_ref().is_none_or(|f| f.state == TaskState::Stopped));
+            for (task, _) in doubtful {
+                self.have_checked(&task.value.cluster, task).await?;
             }
         }
         Ok(page.cursor)

@@ -1,10 +1,12 @@
 //! How the gateway decides: every duration and bound it knows.
 
 use super::Ms;
+use serde::{Deserialize, Serialize};
 
 /// Durations are in milliseconds. One policy holds for the whole gateway; what differs by cluster is in its `ClusterConfig`, what
 /// differs by user in the limits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Policy {
     /// From a scheduler's acceptance to its first good heartbeat.
     pub cluster_start_timeout_ms: Ms,
@@ -60,9 +62,12 @@ pub struct Policy {
     pub wait_ms: Ms,
     /// A scale or adapt request to a scheduler is tried for so long.
     pub scheduler_call_ms: Ms,
+    /// Between two steps of a sweep.
+    pub sweep_step_ms: Ms,
     /// Limits may be cached so long by requests.
     pub limits_cache_ms: Ms,
     /// The safety rules; all on, save in tests that show what each is for.
+    #[serde(skip)]
     pub rules: Rules,
 }
 
@@ -97,6 +102,7 @@ impl Default for Policy {
             tasks_per_launch: 10,
             wait_ms: 20_000,
             scheduler_call_ms: 10_000,
+            sweep_step_ms: 0,
             limits_cache_ms: 60_000,
             rules: Rules::SAFE,
         }
@@ -122,6 +128,7 @@ impl Policy {
             room_retry_ms: 30_000,
             keep_records_ms: 7 * 86_400_000,
             wait_ms: 0,
+            sweep_step_ms: 1_000,
             ..Policy::default()
         }
     }
@@ -162,6 +169,12 @@ pub struct Rules {
     pub recount_on_version: bool,
     /// Idle is what the scheduler says; no answer is never idle.
     pub no_answer_is_not_idle: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules::SAFE
+    }
 }
 
 impl Rules {

@@ -1,0 +1,51 @@
+//! Metrics in the embedded metric format: a line of the log that CloudWatch makes metrics of ("Specification: Embedded metric
+//! format", Amazon CloudWatch user guide). No call, no permission.
+
+use faregate::model::Ms;
+use serde_json::{Map, Value, json};
+
+/// Numbers of one moment, under the namespace `Faregate` and the dimension `Stack`. Every metric is a count.
+#[derive(Default)]
+pub struct Metrics {
+    numbers: Vec<(&'static str, f64)>,
+}
+
+impl Metrics {
+    /// The same with one more.
+    pub fn with(mut self, name: &'static str, value: f64) -> Self {
+        self.numbers.push((name, value));
+        self
+    }
+
+    /// The line.
+    pub fn line(&self, stack: &str, now: Ms) -> Value {
+        let names: Vec<Value> = self.numbers.iter().map(|(name, _)| json!({"Name": name, "Unit": "Count"})).collect();
+        let mut line: Map<String, Value> =
+            self.numbers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        line.insert("Stack".into(), json!(stack));
+        let directive = json!([{"Namespace": "Faregate", "Dimensions": [["Stack"]], "Metrics": names}]);
+        line.insert("_aws".into(), json!({"Timestamp": now, "CloudWatchMetrics": directive}));
+        Value::Object(line)
+    }
+
+    /// Writes it to standard output.
+    pub fn emit(&self, stack: &str, now: Ms) {
+        println!("{}", self.line(stack, now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_what_cloudwatch_expects() {
+        let line = Metrics::default().with("ActiveClusters", 3.0).line("dask", 7);
+        let expected = json!({
+            "_aws": {"Timestamp": 7, "CloudWatchMetrics": [{
+                "Namespace": "Faregate", "Dimensions": [["Stack"]],
+                "Metrics": [{"Name": "ActiveClusters", "Unit": "Count"}]}]},
+            "Stack": "dask", "ActiveClusters": 3.0});
+        assert_eq!(line, expected);
+    }
+}

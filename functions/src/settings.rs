@@ -1,0 +1,185 @@
+//! What the template tells the functions, in their environment.
+
+use faregate::model::{ClusterConfig, Policy};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// A setting that cannot be used: names the variable.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{variable}` {problem}")]
+pub struct SettingsError {
+    /// The environment variable.
+    pub variable: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// What every function that works with the core is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `FAREGATE_STACK`: the stack's name.
+    pub stack: String,
+    /// `FAREGATE_TABLE`: the DynamoDB table.
+    pub table: String,
+    /// `FAREGATE_QUEUE_URL`: the queue of wakes.
+    pub queue_url: String,
+    /// `FAREGATE_SECRET`: the secret that holds the key ring.
+    pub secret: String,
+    /// `FAREGATE_PASSWORD_SECRET`: the secret that holds the users' shared password; `api` only.
+    pub password_secret: Option<String>,
+    /// `FAREGATE_API_URL`: `https://…/api`, where tasks reach the gateway.
+    pub api_url: String,
+    /// `FAREGATE_RELAY`: the function that speaks to schedulers; `api` and `enforce` only.
+    pub relay: Option<String>,
+    /// `FAREGATE_PROXY_URL`: `https://host` of the dashboards; none = there are no dashboards.
+    pub proxy_url: Option<String>,
+    /// Of `FAREGATE_CONFIG`: what clusters are made of.
+    pub cluster: ClusterConfig,
+    /// Of `FAREGATE_CONFIG`: what users may choose.
+    pub options: Vec<Value>,
+    /// Of `FAREGATE_CONFIG`: every duration.
+    pub policy: Policy,
+    /// Of `FAREGATE_CONFIG`: users who are admins.
+    pub admins: Vec<String>,
+}
+
+/// `FAREGATE_CONFIG`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Config {
+    cluster: ClusterConfig,
+    options: Vec<Value>,
+    policy: Map<String, Value>,
+    admins: Vec<String>,
+}
+
+/// The variables, by name.
+pub struct Environment<'a>(pub &'a dyn Fn(&str) -> Option<String>);
+
+impl Environment<'_> {
+    fn optional(&self, variable: &str) -> Option<String> {
+        (self.0)(variable).filter(|value| !value.is_empty())
+    }
+
+    fn required(&self, variable: &str) -> Result<String, SettingsError> {
+        self.optional(variable).ok_or_else(|| fail(variable, "is not set"))
+    }
+
+    fn list(&self, variable: &str) -> Result<Vec<String>, SettingsError> {
+        Ok(self.required(variable)?.split(',').map(|part| part.trim().to_owned()).collect())
+    }
+}
+
+fn fail(variable: &str, problem: impl Into<String>) -> SettingsError {
+    SettingsError { variable: variable.to_owned(), problem: problem.into() }
+}
+
+/// The process's own environment.
+pub(crate) fn process(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
+}
+
+impl Settings {
+    /// Reads the process's environment.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Settings::read(&Environment(&process))
+    }
+
+    /// Reads an environment.
+    pub fn read(env: &Environment<'_>) -> Result<Self, SettingsError> {
+        let config = env.optional("FAREGATE_CONFIG").unwrap_or_else(|| "{}".to_owned());
+        let wrong = |e: serde_json::Error| fail("FAREGATE_CONFIG", format!("cannot be read: {e}"));
+        let config: Config = serde_json::from_str(&config).map_err(wrong)?;
+        let mut cluster = config.cluster;
+        cluster.image = cluster.image.or_else(|| env.optional("FAREGATE_IMAGE"));
+        Ok(Settings {
+            stack: env.required("FAREGATE_STACK")?,
+            table: env.required("FAREGATE_TABLE")?,
+            queue_url: env.required("FAREGATE_QUEUE_URL")?,
+            secret: env.required("FAREGATE_SECRET")?,
+            password_secret: env.optional("FAREGATE_PASSWORD_SECRET"),
+            api_url: env.required("FAREGATE_API_URL")?,
+            relay: env.optional("FAREGATE_RELAY"),
+            proxy_url: env.optional("FAREGATE_PROXY_URL"),
+            cluster,
+            options: config.options,
+            policy: policy(config.policy)?,
+            admins: config.admins,
+        })
+    }
+}
+
+/// What the launcher is told beside (`reconcile` only).
+pub fn ecs_settings(stack: &str) -> Result<faregate_ecs::Settings, SettingsError> {
+    read_ecs(&Environment(&process), stack)
+}
+
+fn read_ecs(env: &Environment<'_>, stack: &str) -> Result<faregate_ecs::Settings, SettingsError> {
+    let one_of = |variable: &str, values: [&str; 2]| {
+        let value = env.required(variable)?;
+        let known = values.contains(&value.as_str());
+        if known { Ok(value) } else { Err(fail(variable, format!("is `{value}`, not one of {values:?}"))) }
+    };
+    Ok(faregate_ecs::Settings {
+        stack: stack.to_owned(),
+        cluster: env.required("FAREGATE_ECS_CLUSTER")?,
+        subnets: env.list("FAREGATE_SUBNETS")?,
+        scheduler_security_groups: env.list("FAREGATE_SCHEDULER_SECURITY_GROUPS")?,
+        worker_security_groups: env.list("FAREGATE_WORKER_SECURITY_GROUPS")?,
+        assign_public_ip: one_of("FAREGATE_ASSIGN_PUBLIC_IP", ["ENABLED", "DISABLED"])? == "ENABLED",
+        execution_role: env.required("FAREGATE_EXECUTION_ROLE")?,
+        task_role: env.optional("FAREGATE_TASK_ROLE"),
+        bucket: env.required("FAREGATE_BUCKET")?,
+        log_group: env.required("FAREGATE_LOG_GROUP")?,
+        region: env.required("AWS_REGION")?,
+        image: env.required("FAREGATE_IMAGE")?,
+        cpu_architecture: one_of("FAREGATE_CPU_ARCHITECTURE", ["ARM64", "X86_64"])?,
+    })
+}
+
+/// Fargate's policy, with what is set replaced.
+fn policy(set: Map<String, Value>) -> Result<Policy, SettingsError> {
+    let wrong = |e: serde_json::Error| fail("FAREGATE_CONFIG", format!("has a `policy` that cannot be read: {e}"));
+    let mut fields = serde_json::to_value(Policy::fargate()).map_err(wrong)?;
+    if let Value::Object(fields) = &mut fields {
+        fields.extend(set);
+    }
+    serde_json::from_value(fields).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(config: &str) -> Result<Settings, SettingsError> {
+        let lookup = |name: &str| match name {
+            "FAREGATE_CONFIG" => Some(config.to_owned()),
+            "FAREGATE_RELAY" => Some(String::new()),
+            "FAREGATE_IMAGE" => Some("dask".to_owned()),
+            _ => Some("x".to_owned()),
+        };
+        Settings::read(&Environment(&lookup))
+    }
+
+    #[test]
+    fn what_is_not_set_has_its_default() {
+        let settings = read(r#"{"cluster": {"worker_cores": 2}, "policy": {"check_ms": 5}}"#).unwrap();
+        assert_eq!((settings.cluster.worker_cores, settings.cluster.scheduler_cores), (2.0, 1.0));
+        assert_eq!((settings.cluster.image.as_deref(), settings.relay), (Some("dask"), None));
+        assert_eq!(settings.policy, Policy { check_ms: 5, ..Policy::fargate() });
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        for (config, word) in [
+            ("{", "EOF"),
+            (r#"{"clusters": {}}"#, "unknown field `clusters`"),
+            (r#"{"cluster": {"worker_core": 1}}"#, "unknown field `worker_core`"),
+            (r#"{"policy": {"check": 1}}"#, "unknown field `check`"),
+            (r#"{"policy": {"check_ms": "soon"}}"#, "invalid type"),
+        ] {
+            let error = read(config).unwrap_err().to_string();
+            assert!(error.starts_with("`FAREGATE_CONFIG`") && error.contains(word), "{error}");
+        }
+    }
+}
