@@ -141,7 +141,6 @@ fn launch(inner: &Inner, id: &str, variables: Vec<(String, String)>) -> Result<C
         task.status = Status::Running;
         task.times.insert("startedAt", clock::now());
     });
-    logs::follow(inner, id);
     Ok(container)
 }
 
@@ -153,6 +152,7 @@ enum Container {
 
 impl Container {
     async fn until_its_end(mut self, inner: &Inner, id: &str, told: &mut watch::Receiver<Told>) -> NotStarted {
+        let _logs = logs::follow(inner, id);
         let ended = tokio::select! {
             code = self.end(told.clone()) => Some(code),
             _ = told.wait_for(|told| *told == Told::Stop) => None,

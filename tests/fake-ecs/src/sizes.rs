@@ -33,7 +33,7 @@ pub fn offered(cpu: u32, memory: u32) -> bool {
         16_384 => (32_768, 122_880, 8192),
         _ => return false,
     };
-    (from..=to).contains(&memory) && (memory - from) % step == 0
+    (from..=to).contains(&memory) && (memory - from).is_multiple_of(step)
 }
 
 /// Refuses a pair that Fargate does not offer.

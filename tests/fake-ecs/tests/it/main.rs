@@ -222,6 +222,22 @@ fn events_reach_the_bus_twice_if_told() {
 }
 
 #[test]
+fn what_a_task_writes_reaches_its_log_group_to_the_last_line() {
+    let service = Bucket::with("/", "{}");
+    let world = World::start(|settings| settings.logs = Some(service.url.clone()));
+    let mut definition = harness::definition();
+    definition["executionRoleArn"] = json!("role");
+    definition["containerDefinitions"][0]["logConfiguration"] =
+        json!({"logDriver": "awslogs", "options": {"awslogs-group": "group", "awslogs-stream-prefix": "prefix"}});
+    world.call("RegisterTaskDefinition", definition).unwrap();
+    let task = world.run_script("echo first; printf last");
+    let id = task.rsplit('/').next().unwrap();
+    world.wait("the last line", || service.bodies().iter().any(|body| body.contains(r#""message":"last""#)));
+    assert!(service.bodies()[0].contains(&format!("prefix/dask/{id}")), "{:?}", service.bodies());
+    assert!(service.bodies().iter().any(|body| body.contains(r#""message":"first""#)));
+}
+
+#[test]
 fn the_control_api_turns_breaks_and_tells() {
     let world = World::start(|settings| settings.run_processes = false);
     assert_eq!(world.post("/_control/knobs", json!({"pendingMs": 1})).unwrap()["pendingMs"], 1);
