@@ -163,7 +163,7 @@ impl Container {
         };
         if inner.settings.run_processes {
             let group = inner.look(id, |task| task.pid).flatten();
-            process::kill_all(group, &format!("{}{id}", inner.metadata_base()));
+            kill_all(inner, id, group).await;
         }
         let mut state = inner.lock();
         let task = state.tasks.get_mut(id)?;
@@ -191,7 +191,7 @@ impl Container {
         if let Ok(code) = tokio::time::timeout(patience, self.end(told.clone())).await {
             return code;
         }
-        process::kill_all(pid, &format!("{}{id}", inner.metadata_base()));
+        kill_all(inner, id, pid).await;
         self.end(told.clone()).await
     }
 
@@ -207,6 +207,13 @@ impl Container {
             }
         }
     }
+}
+
+/// Kills what is left of a task's processes. Looking for them takes a while: not on the server's own threads.
+async fn kill_all(inner: &Inner, id: &str, group: Option<i32>) {
+    let endpoint = format!("{}{id}", inner.metadata_base());
+    // It fails only if the server ends, and then it kills everything itself.
+    let _ = tokio::task::spawn_blocking(move || process::kill_all(group, &endpoint)).await;
 }
 
 /// How long a container may take to end: 30 s unless it says so

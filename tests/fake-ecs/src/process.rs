@@ -7,7 +7,14 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 use tokio::process::{Child, Command};
+
+/// How often processes are looked for before they are given up.
+const ROUNDS: u32 = 500;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Starts a command in a directory of its own, its output going to a file.
 pub fn start(command: &[String], environment: &BTreeMap<String, String>, dir: &Path, log: &Path) -> io::Result<Child> {
@@ -58,14 +65,19 @@ pub fn kill_group(group: i32) {
 /// that left the group.
 pub fn kill_all(group: Option<i32>, endpoint: &str) {
     group.into_iter().for_each(kill_group);
-    // Again while there are any: one may have forked just before it was killed.
-    for _ in 0..10 {
+    // Until two looks in a row find none: one may have forked just before it was killed, and one that is just
+    // becoming another program has no environment for a moment.
+    let mut empty = 0;
+    for _ in 0..ROUNDS {
         let found = marked(endpoint);
-        if found.is_empty() {
+        empty = if found.is_empty() { empty + 1 } else { 0 };
+        if empty == 2 {
             return;
         }
         found.iter().for_each(|pid| signal(*pid, Signal::KILL));
+        std::thread::sleep(PAUSE);
     }
+    tracing::error!("processes of {endpoint} live on: {:?}", marked(endpoint));
 }
 
 /// The living processes whose metadata endpoint begins with `endpoint`. A zombie has no environment.
