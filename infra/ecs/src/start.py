@@ -20,4 +20,5 @@ for kind,names in (('CERT',('CA_FILE','SCHEDULER__CERT','WORKER__CERT')),('KEY',
  path=os.path.join(home,'tls.'+kind.lower())
  with os.fdopen(os.open(path,os.O_WRONLY|os.O_CREAT|os.O_EXCL,0o600),'wb') as file:file.write(base64.b64decode(pem))
  for name in names:env[tls+name]=path
-os.execvp(command[0],command)
+try:os.execvp(command[0],command)
+except OSError as error:sys.exit('cannot run %r: %s'%(command[0],error))

@@ -123,7 +123,7 @@ impl EcsTask {
 impl From<&types::Task> for EcsTask {
     fn from(task: &types::Task) -> Self {
         let text = |text: Option<&str>| text.map(str::to_owned);
-        let time = |time: Option<&DateTime>| time.and_then(|time| time.to_millis().ok());
+        let time = |time: Option<&DateTime>| time.map(millis);
         let detail = |pair: &types::KeyValuePair| Detail {
             name: pair.name().unwrap_or_default().to_owned(),
             value: pair.value().unwrap_or_default().to_owned(),
@@ -156,6 +156,11 @@ impl From<&types::Task> for EcsTask {
     }
 }
 
+/// To the nearest: replies have seconds, 1.481 of which may come as 1.48099…
+fn millis(time: &DateTime) -> Ms {
+    (time.as_nanos() + 500_000).div_euclid(1_000_000) as Ms
+}
+
 /// Events write times as text, replies as seconds.
 fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Ms>, D::Error> {
     #[derive(Deserialize)]
@@ -166,11 +171,10 @@ fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Ms>, D::Error> {
     }
     let parsed = match Option::<Time>::deserialize(from)? {
         None => return Ok(None),
-        Some(Time::Seconds(seconds)) => return Ok(Some((seconds * 1000.0).round() as Ms)),
+        Some(Time::Seconds(seconds)) => Ok(DateTime::from_secs_f64(seconds)),
         Some(Time::Text(text)) => DateTime::from_str(&text, DateTimeFormat::DateTimeWithOffset),
     };
-    let time = parsed.map_err(serde::de::Error::custom)?;
-    time.to_millis().map(Some).map_err(serde::de::Error::custom)
+    parsed.map(|time| Some(millis(&time))).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

@@ -1,0 +1,88 @@
+//! Why tasks end, in words; and the events that tell of it.
+
+use crate::fargate::Fargate;
+use faregate::model::{TaskFacts, TaskState};
+use faregate_tests::launcher_suite::{Fixture, Runs, launch, new_cluster, reaches, started, stopped};
+
+async fn rest_of(fargate: &Fargate, runs: Runs, happens: impl FnOnce(&str)) -> TaskFacts {
+    let task = started(fargate, &launch(&new_cluster(), 1, fargate.spec(1, runs), fargate.now())).await.remove(0);
+    reaches(fargate, &task, TaskState::Running).await;
+    happens(&task.0);
+    reaches(fargate, &task, TaskState::Stopped).await
+}
+
+#[tokio::test]
+async fn a_task_that_runs_out_of_memory_says_so_and_how_much_it_had() {
+    let fargate = Fargate::start().await;
+    let rest = rest_of(&fargate, Runs::ForEver, |task| assert!(fargate.ecs.run_out_of_memory(task))).await;
+    assert_eq!(rest.exit_code, Some(137));
+    assert_eq!(rest.stop_reason.as_deref(), Some("it ran out of memory: the task has 2 GiB (exit code 137)"));
+}
+
+#[tokio::test]
+async fn spot_that_takes_its_capacity_back_is_named() {
+    let fargate = Fargate::without_processes().await;
+    let rest = rest_of(&fargate, Runs::ForEver, |task| assert!(fargate.ecs.interrupt(task))).await;
+    assert_eq!(rest.stop_code.as_deref(), Some("SpotInterruption"));
+    assert!(rest.stop_reason.as_ref().is_some_and(|why| why.contains("Spot capacity was taken back")), "{rest:?}");
+}
+
+#[tokio::test]
+async fn an_image_that_cannot_be_pulled_is_named_and_its_task_never_ran() {
+    let fargate = Fargate::start().await;
+    fargate.ecs.turn(|knobs| knobs.unpullable_images = ["nobody/nothing:1".to_owned()].into());
+    let mut spec = fargate.spec(1, Runs::ForEver);
+    spec.image = Some("nobody/nothing:1".into());
+    let task = started(&fargate, &launch(&new_cluster(), 1, spec, fargate.now())).await.remove(0);
+    let rest = reaches(&fargate, &task, TaskState::Stopped).await;
+    let why = rest.stop_reason.clone().unwrap();
+    assert!(why.starts_with("the image `nobody/nothing:1` cannot be pulled: "), "{why}");
+    assert_eq!((rest.started_at, rest.exit_code), (None, None));
+}
+
+#[tokio::test]
+async fn a_task_without_its_environment_file_says_what_is_missing() {
+    let fargate = Fargate::start().await;
+    let cluster = new_cluster();
+    fargate.launcher().discard(&cluster).await.unwrap();
+    let task = started(&fargate, &launch(&cluster, 1, fargate.spec(1, Runs::ForEver), fargate.now())).await.remove(0);
+    let rest = reaches(&fargate, &task, TaskState::Stopped).await;
+    let why = rest.stop_reason.unwrap();
+    assert!(why.starts_with("the task could not be set up: "), "{why}");
+}
+
+#[tokio::test]
+async fn a_task_in_a_subnet_without_addresses_says_so() {
+    let fargate = Fargate::without_processes().await;
+    fargate.ecs.turn(|knobs| knobs.full_subnets = ["subnet-a".to_owned(), "subnet-b".to_owned()].into());
+    let spec = fargate.spec(1, Runs::ForEver);
+    let task = started(&fargate, &launch(&new_cluster(), 1, spec, fargate.now())).await.remove(0);
+    let rest = reaches(&fargate, &task, TaskState::Stopped).await;
+    let why = rest.stop_reason.unwrap();
+    assert!(why.starts_with("the subnet has no free address left: ") && why.contains("subnet-"), "{why}");
+}
+
+#[tokio::test]
+async fn events_say_what_descriptions_say() {
+    let fargate = Fargate::start().await;
+    let request = launch(&new_cluster(), 1, fargate.spec(1, Runs::Exits(3)), fargate.now());
+    let task = started(&fargate, &request).await.remove(0);
+    let rest = reaches(&fargate, &task, TaskState::Stopped).await;
+    let events = fargate.ecs.events();
+    let facts = events.iter().map(|event| faregate_ecs::event::task_facts(&event.to_string()).unwrap().unwrap());
+    let facts: Vec<TaskFacts> = facts.collect();
+    assert!(facts.windows(2).all(|pair| pair[0].version < pair[1].version && pair[0].state <= pair[1].state));
+    assert_eq!(facts.last(), Some(&rest));
+    assert_eq!(rest.stop_reason.as_deref(), Some("exited with code 3"));
+}
+
+#[tokio::test]
+async fn a_stop_says_who_asked_for_it() {
+    let fargate = Fargate::without_processes().await;
+    let request = launch(&new_cluster(), 1, fargate.spec(1, Runs::ForEver), fargate.now());
+    let task = started(&fargate, &request).await.remove(0);
+    stopped(&fargate, std::slice::from_ref(&task)).await;
+    let rest = reaches(&fargate, &task, TaskState::Stopped).await;
+    assert_eq!(rest.stop_code.as_deref(), Some("UserInitiated"));
+    assert!(rest.stop_reason.is_some_and(|why| why.starts_with("stopped by the gateway")));
+}
