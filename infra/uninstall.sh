@@ -28,7 +28,8 @@ resource() {
 # Lines of a text output, without the word that an empty one is.
 lines() { tr '\t' '\n' | grep -v '^\(None\)\{0,1\}$' || true; }
 
-if ! aws cloudformation describe-stacks --stack-name "$stack" >/dev/null; then
+aws sts get-caller-identity >/dev/null # with no or old credentials, everything would look gone
+if ! aws cloudformation describe-stacks --stack-name "$stack" >/dev/null 2>&1; then
     say "There is no stack \`$stack\` in $region. What a stack of this name may have left is looked for all the same."
     exists=false
 else
@@ -103,10 +104,10 @@ if $exists; then
 fi
 
 # What no stack holds: task definitions that the reconciler registered, and secrets within their time of grace.
-families=$(aws ecs list-task-definition-families --family-prefix "$stack-" --status ALL --query 'families[]' --output text |
-    lines | grep -E "^$stack-(proxy|(x86_64|arm64)-[0-9a-f]{32})\$" || true)
-for family in $families; do
-    for status in ACTIVE INACTIVE; do
+for status in ACTIVE INACTIVE; do
+    families=$(aws ecs list-task-definition-families --family-prefix "$stack-" --status $status --query 'families[]' --output text |
+        lines | grep -E "^$stack-(proxy|(x86_64|arm64)-[0-9a-f]{32})\$" || true)
+    for family in $families; do
         for definition in $(aws ecs list-task-definitions --family-prefix "$family" --status $status \
             --query 'taskDefinitionArns[]' --output text | lines); do
             [[ $status == INACTIVE ]] || aws ecs deregister-task-definition --task-definition "$definition" >/dev/null
