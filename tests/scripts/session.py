@@ -1,9 +1,10 @@
 """A whole session: options, a cluster, workers, a computation, adapting, the dashboard, the end.
 
-Arguments after the address: the proxy's address, or `-`.
+Arguments after the address: the proxy's address, or `-`; as JSON, options that there are besides, if any.
 """
 
 import asyncio
+import json
 import re
 import sys
 import warnings
@@ -29,12 +30,13 @@ g = gateway(proxy_address=proxy)
 assert g.get_versions()["server"]["version"]
 assert g.list_clusters() == []
 options = g.cluster_options()
-assert dict(options) == {"worker_cores": 1, "tag": "none"}, dict(options)
+more = json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
+assert dict(options) == {"worker_cores": 1, "tag": "none", **more}, dict(options)
 options.tag = "story"
 
 cluster = g.new_cluster(options)
 report = g.get_cluster(cluster.name)
-assert report.status.name == "RUNNING" and report.options == {"worker_cores": 1, "tag": "story"}, report
+assert report.status.name == "RUNNING" and report.options == {"worker_cores": 1, "tag": "story", **more}, report
 assert [c.name for c in g.list_clusters()] == [cluster.name]
 
 with warnings.catch_warnings(record=True) as caught:
@@ -57,15 +59,16 @@ async def dashboard():
             assert page.status == 200, page.status
             assert page.headers["Referrer-Policy"] == "no-referrer"
             token = re.search(r'"token":"([^"]+)"', await page.text()).group(1)
-        async with browser.ws_connect(cluster.dashboard_link + "/ws", protocols=("bokeh", token)) as socket:
+            link = str(page.url)  # where the link leads
+        async with browser.ws_connect(link + "/ws", protocols=("bokeh", token)) as socket:
             message = await asyncio.wait_for(socket.receive(), 60)
             assert "ACK" in message.data, message
-        link = cluster.dashboard_link.removesuffix("status")
-        async with browser.get(link + "individual-plots.json") as plots:
+        root = link.removesuffix("status")
+        async with browser.get(root + "individual-plots.json") as plots:
             assert plots.status == 200 and "Individual Task Stream" in await plots.json()
-        async with browser.get(link + "api/v1/retire_workers") as closed:
+        async with browser.get(root + "api/v1/retire_workers") as closed:
             assert closed.status == 404, closed.status
-        forged = re.sub(r"-[0-9a-f]{64}/", "-" + "0" * 64 + "/", cluster.dashboard_link)
+        forged = re.sub(r"-[0-9a-f]{64}/", "-" + "0" * 64 + "/", link)
         async with browser.get(forged) as closed:
             assert closed.status == 404, closed.status
 

@@ -10,9 +10,8 @@ ADDRESS = sys.argv[1]
 PATIENCE = 100
 
 
-
 def gateway(user="alice", password=None, **kwargs):
-    return Gateway(ADDRESS, auth=BasicAuth(user, password), **kwargs)
+    return Gateway(ADDRESS, auth=BasicAuth(user, password or os.environ.get("FAREGATE_PASSWORD")), **kwargs)
 
 
 def say(*words):

@@ -11,8 +11,9 @@ pub fn dask(version: &str) -> PythonEnv {
     ensure(&Spec::dask(version, home()), &|step| eprintln!("{step}")).unwrap()
 }
 
-/// `FAREGATE_CACHE_DIR`, where one is given, so that several work trees can share it; else in the target directory.
-fn home() -> PathBuf {
+/// Where environments are kept: `FAREGATE_CACHE_DIR`, where one is given, so that several work trees can share it; else in the target
+/// directory.
+pub fn home() -> PathBuf {
     match std::env::var_os("FAREGATE_CACHE_DIR") {
         Some(dir) => dir.into(),
         None => target_dir().join("python"),

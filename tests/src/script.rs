@@ -31,11 +31,22 @@ impl Script {
         arguments: &[&str],
         environment: &[(&str, &Path)],
     ) -> Script {
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name).with_extension("py");
+        Script::at(&server.address, python, &script, arguments, environment)
+    }
+
+    /// Starts any program that speaks so, against a gateway at this address.
+    pub fn at(
+        address: &str,
+        python: &PythonEnv,
+        script: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &Path)],
+    ) -> Script {
         let mut child = Command::new(python.dir().join("bin/python"))
             .arg("-u")
-            .arg(scripts.join(name).with_extension("py"))
-            .arg(&server.address)
+            .arg(script)
+            .arg(address)
             .args(arguments)
             .env("DASK_GATEWAY__HTTP_CLIENT__PROXY", "False")
             .envs(environment.iter().copied())

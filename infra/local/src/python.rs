@@ -148,14 +148,14 @@ pub enum PythonError {
 /// The environment of a specification: as it is kept, or made now, which takes about a minute and needs a package index.
 /// `say` hears what is being done. Of several callers at once, in any processes, one makes it and the others wait. Blocks.
 pub fn ensure(spec: &Spec, say: &dyn Fn(&str)) -> Result<PythonEnv, PythonError> {
-    let dir = spec.dir();
+    let dir = std::path::absolute(spec.dir()).map_err(|source| PythonError::Use { dir: spec.dir(), source })?;
     let failed = |source| PythonError::Use { dir: dir.clone(), source };
     std::fs::create_dir_all(&spec.home).map_err(failed)?;
     let _lock = lock(&dir.with_extension("lock"), say).map_err(failed)?;
     let kept = PythonEnv { dir: dir.clone() };
     // an upgrade of the system's Python leaves a link to nowhere
     if dir.join(COMPLETE).is_file() && kept.python().exists() {
-        return PythonEnv::existing(&dir);
+        return Ok(kept);
     }
     if dir.exists() {
         std::fs::remove_dir_all(&dir).map_err(failed)?;
@@ -164,9 +164,8 @@ pub fn ensure(spec: &Spec, say: &dyn Fn(&str)) -> Result<PythonEnv, PythonError>
     say("making a Python environment");
     make_venv(&dir)?;
     install(&kept, &spec.requirements, say)?;
-    let made = PythonEnv::existing(&dir)?;
     std::fs::write(dir.join(COMPLETE), spec.requirements.join("\n")).map_err(failed)?;
-    Ok(made)
+    Ok(kept)
 }
 
 /// Held until it is dropped.

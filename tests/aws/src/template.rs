@@ -1,0 +1,46 @@
+//! The real template, pointed at functions that are built: what `sam build` makes of it, and nothing else changed.
+
+use crate::functions::{FUNCTIONS, workspace};
+use std::path::Path;
+
+const FUNCTION: &str = "    Type: AWS::Serverless::Function\n";
+
+/// Writes `template.yaml` and its `infra/*.yaml` into a directory, each function's code in `<code>/<function>`.
+pub fn write(dir: &Path, code: &Path) {
+    let original = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
+    std::fs::write(dir.join("template.yaml"), pointed(&original, code)).unwrap();
+    std::fs::create_dir_all(dir.join("infra")).unwrap();
+    for entry in workspace().join("infra").read_dir().unwrap().map(Result::unwrap) {
+        if entry.path().extension().is_some_and(|extension| extension == "yaml") {
+            std::fs::copy(entry.path(), dir.join("infra").join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+fn pointed(original: &str, code: &Path) -> String {
+    let mut template = original.to_owned();
+    for function in FUNCTIONS {
+        let build = format!(
+            "{FUNCTION}    Metadata: {{BuildMethod: rust-cargolambda, BuildProperties: {{Binary: {function}}}}}\n    Properties:\n"
+        );
+        assert_eq!(template.matches(&build).count(), 1, "the template has one function built from `{function}`");
+        template = template.replace(&build, &format!("{build}      CodeUri: {}\n", code.join(function).display()));
+    }
+    assert_eq!(template.matches(FUNCTION).count(), FUNCTIONS.len(), "the template has no other function");
+    template
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_place_of_the_code_differs() {
+        let original = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
+        let pointed = pointed(&original, Path::new("/built"));
+        let added: Vec<&str> = pointed.lines().filter(|line| line.contains("CodeUri: /built/")).collect();
+        assert_eq!(added.len(), FUNCTIONS.len());
+        let rest: Vec<&str> = pointed.lines().filter(|line| !line.contains("CodeUri: /built/")).collect();
+        assert_eq!(rest, original.lines().collect::<Vec<_>>());
+    }
+}
