@@ -1,12 +1,10 @@
-//! Requests as API Gateway's HTTP API hands them over: paths decoded, dashboards elsewhere.
+//! Paths that a front door has decoded, and links to dashboards that are elsewhere.
 #![allow(clippy::unwrap_used)]
 
-use faregate::api::{Dashboards, front_door};
+use faregate::api::Dashboards;
 use faregate::model::Use;
-use faregate_tests::api::{Api, Setup, heartbeat};
+use faregate_tests::api::{Answer, Api, Setup, heartbeat};
 use serde_json::{Value, json};
-
-const BASIC_ALICE: &str = "Basic YWxpY2U6eA==";
 
 fn dashboards(dashboards: Dashboards) -> Setup {
     Setup { dashboards: Some(dashboards), ..Setup::default() }
@@ -16,24 +14,14 @@ fn elsewhere() -> Dashboards {
     Dashboards::Elsewhere { url: "https://dash.example:8443/proxy".into() }
 }
 
-/// Sends an event whose path is as the gateway decoded it.
-async fn event(api: &Api, method: &str, path: &str, query: &str) -> Value {
-    front_door::serve(
-        api.router.clone(),
-        json!({
-            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
-            "headers": {"authorization": BASIC_ALICE, "host": "x.execute-api.localhost:4566", "content-length": "12"},
-            "requestContext": {"stage": "$default", "domainName": "x", "http": {"method": method, "path": path}},
-            "body": "{\"count\": 1}", "isBase64Encoded": false,
-        }),
-    )
-    .await
-}
-
-fn error(answer: &Value) -> String {
-    assert_eq!(answer["headers"]["content-type"], "application/json", "{answer}");
-    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-    body["error"].as_str().unwrap().to_owned()
+/// Asks for a path of any text, as a front door passes it on that has undone its escapes: escaped again.
+async fn ask(api: &Api, method: &str, path: &str, query: &str) -> Answer {
+    let keep = |b: u8| b.is_ascii_alphanumeric() || b"/-_~.".contains(&b);
+    let escaped: String =
+        path.bytes().map(|b| if keep(b) { char::from(b).into() } else { format!("%{b:02X}") }).collect();
+    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+    let slash = if escaped.starts_with('/') { "" } else { "/" };
+    api.call(method, &format!("{slash}{escaped}{query}")).basic("alice").body("{\"count\": 1}").send().await
 }
 
 #[tokio::test]
@@ -43,13 +31,13 @@ async fn a_plain_request_is_served() {
     for (path, query) in
         [(format!("/api/v1/clusters/{name}"), "wait"), ("/api/v1/clusters/".into(), "status=running,pending")]
     {
-        let answer = event(&api, "GET", &path, query).await;
-        assert_eq!(answer["statusCode"], 200, "{answer}");
-        assert!(answer["cookies"][0].as_str().unwrap().starts_with("faregate-session="));
-        assert!(answer["body"].as_str().unwrap().contains(name.as_str()));
+        let answer = ask(&api, "GET", &path, query).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.session().is_some());
+        assert!(answer.json().to_string().contains(name.as_str()));
     }
-    assert_eq!(event(&api, "POST", &format!("/api/v1/clusters/{name}/scale"), "").await["statusCode"], 200);
-    assert_eq!(event(&api, "GET", "/api/health", "").await["statusCode"], 200);
+    assert_eq!(ask(&api, "POST", &format!("/api/v1/clusters/{name}/scale"), "").await.status, 200);
+    assert_eq!(ask(&api, "GET", "/api/health", "").await.status, 200);
 }
 
 #[tokio::test]
@@ -95,21 +83,21 @@ async fn odd_paths_are_404_whichever_cluster_they_resemble() {
             ("GET", format!("/clusters/{odd}/status")),
             ("GET", format!("/clusters/{odd}")),
         ] {
-            let answer = event(&api, method, &path, "").await;
+            let answer = ask(&api, method, &path, "").await;
             // one slash at the end is a path of the API, and what follows a name belongs to its dashboard, whatever it is
             let right = match path.strip_prefix(&format!("/clusters/{name}/")) {
                 Some(tail) if !tail.is_empty() => 307,
                 _ if path == format!("/api/v1/clusters/{name}/") => 200,
                 _ => 404,
             };
-            assert_eq!(answer["statusCode"], right, "{method} {path:?}: {answer}");
+            assert_eq!(answer.status, right, "{method} {path:?}: {answer:?}");
             if right == 404 {
-                error(&answer);
+                answer.error();
             }
         }
         // what does not exist needs no deletion
-        let deleted = event(&api, "DELETE", &format!("/api/v1/clusters/x{odd}"), "").await;
-        assert!(matches!(deleted["statusCode"].as_u64(), Some(204 | 404)), "{deleted}");
+        let deleted = ask(&api, "DELETE", &format!("/api/v1/clusters/x{odd}"), "").await;
+        assert!(matches!(deleted.status.as_u16(), 204 | 404), "{deleted:?}");
     }
     for path in [
         "",
@@ -122,13 +110,13 @@ async fn odd_paths_are_404_whichever_cluster_they_resemble() {
         "/ api/v1/clusters",
         "x",
     ] {
-        let answer = event(&api, "GET", path, "").await;
-        assert_eq!(answer["statusCode"], 404, "{path:?}");
-        error(&answer);
+        let answer = ask(&api, "GET", path, "").await;
+        assert_eq!(answer.status, 404, "{path:?}");
+        answer.error();
     }
     assert!((api.everything_stored(), api.wakes.sent()) == before, "nothing changed");
-    let answer = event(&api, "POST", &format!("/api/v1/clusters/{name}\n/heartbeat"), "").await;
-    assert_eq!(answer["statusCode"], 401, "a heartbeat needs the token of the cluster in its path");
+    let answer = ask(&api, "POST", &format!("/api/v1/clusters/{name}\n/heartbeat"), "").await;
+    assert_eq!(answer.status, 401, "a heartbeat needs the token of the cluster in its path");
     assert_eq!(api.heartbeat(&name, heartbeat()).await.status, 200);
 }
 
@@ -161,15 +149,15 @@ async fn a_link_on_the_apis_own_address_leads_to_the_proxy() {
 async fn through_the_front_door_no_line_break_gets_into_the_place() {
     let api = Api::with(dashboards(elsewhere())).await;
     let name = "0123456789abcdef0123456789abcdef";
-    let answer = event(&api, "GET", &format!("/clusters/{name}/k/status\r\nset-cookie: a=b\n?x é"), "a=%20").await;
-    assert_eq!(answer["statusCode"], 307);
+    let answer = ask(&api, "GET", &format!("/clusters/{name}/k/status\r\nset-cookie: a=b\n?x é"), "a=%20").await;
+    assert_eq!(answer.status, 307);
     assert_eq!(
-        answer["headers"]["location"],
+        answer.headers["location"],
         format!(
             "https://dash.example:8443/proxy/clusters/{name}/k/status%0D%0Aset-cookie%3A%20a%3Db%0A%3Fx%20%C3%A9?a=%20"
         )
     );
-    assert_eq!(answer["cookies"], json!([]));
+    assert!(answer.session().is_none());
 }
 
 #[tokio::test]
