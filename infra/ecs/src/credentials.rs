@@ -11,8 +11,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use faregate::model::ClusterName;
 use faregate::ports::{Credentials, LauncherError};
-use tracing::instrument::WithSubscriber;
-use tracing::subscriber::NoSubscriber;
 
 /// The object's key. Fargate insists on the ending.
 pub(crate) fn key(cluster: &ClusterName) -> String {
@@ -34,11 +32,10 @@ fn content(credentials: &Credentials) -> String {
     lines.map(|(name, value)| format!("{name}={value}\n")).concat()
 }
 
-/// Writes the object. At level `trace` the SDK logs what it sends: nobody listens to it here. Encryption is the bucket's default.
+/// Writes the object. Encryption is the bucket's default.
 pub(crate) async fn put(s3: &Client, settings: &Settings, credentials: &Credentials) -> Result<(), LauncherError> {
     let put = s3.put_object().bucket(&settings.bucket).key(key(&credentials.cluster));
-    let sent = put.body(content(credentials).into_bytes().into()).send();
-    let done = sent.with_subscriber(NoSubscriber::default()).await;
+    let done = put.body(content(credentials).into_bytes().into()).send().await;
     done.map(drop).map_err(|error| LauncherError(chain(&error)))
 }
 
