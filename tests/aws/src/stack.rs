@@ -169,14 +169,14 @@ fn parameters(options: &Options, front_door: &str, ports: Ports) -> BTreeMap<Str
 }
 
 fn sam_deploy(aws: &str, dir: &Path, parameters: &BTreeMap<String, String>) {
-    std::fs::write(dir.join("parameters.json"), json!(parameters).to_string()).unwrap();
+    std::fs::write(dir.join("parameters.yaml"), json!(parameters).to_string()).unwrap();
     let mut sam = Command::new(python::sam().bin().join("sam"));
     set_aws(&mut sam, aws);
     let output = sam
         .args(["deploy", "--template-file", "template.yaml", "--stack-name", STACK, "--region", REGION])
         .args(["--resolve-s3", "--no-confirm-changeset", "--no-progressbar"])
         .args(["--capabilities", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"])
-        .args(["--parameter-overrides", "file://parameters.json"])
+        .args(["--parameter-overrides", "file://parameters.yaml"])
         .env("SAM_CLI_TELEMETRY", "0")
         .env("HOME", dir)
         .current_dir(dir)
