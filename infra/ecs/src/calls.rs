@@ -9,14 +9,21 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// The same client, which tries once and waits for ten seconds at most: a reconciler has to come to its end.
+/// A reconciler has to come to its end: so long a call may take, the SDK's retries included where there are any.
+fn patience() -> TimeoutConfig {
+    let connect = Duration::from_secs(3);
+    TimeoutConfig::builder().connect_timeout(connect).operation_timeout(Duration::from_secs(10)).build()
+}
+
+/// The same client, which tries once: what is to be tried again, and when, is on record elsewhere.
 pub(crate) fn once(client: &Client) -> Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
-        .operation_timeout(Duration::from_secs(10))
-        .build();
-    let config = client.config().to_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
+    let config = client.config().to_builder().retry_config(RetryConfig::disabled()).timeout_config(patience()).build();
     Client::from_conf(config)
+}
+
+/// The same client, with the same patience.
+pub(crate) fn patient(client: &aws_sdk_s3::Client) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::from_conf(client.config().to_builder().timeout_config(patience()).build())
 }
 
 /// Why a call failed.

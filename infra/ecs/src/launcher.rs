@@ -1,6 +1,6 @@
 //! The launcher: which calls are made, in which order.
 
-use crate::calls::{Failure, once};
+use crate::calls::{Failure, once, patient};
 use crate::definition::Definition;
 use crate::definitions::Definitions;
 use crate::request::{check, run_task};
@@ -29,7 +29,7 @@ pub struct EcsLauncher {
 impl EcsLauncher {
     /// Of the clients it takes endpoint, region and credentials. Calls of ECS are tried once, whatever the client is set to.
     pub fn new(settings: Settings, ecs: aws_sdk_ecs::Client, s3: aws_sdk_s3::Client) -> Self {
-        EcsLauncher { settings, ecs: once(&ecs), s3, definitions: Definitions::default(), page: PAGE }
+        EcsLauncher { settings, ecs: once(&ecs), s3: patient(&s3), definitions: Definitions::default(), page: PAGE }
     }
 
     /// The same with smaller pages of lists: for tests.
