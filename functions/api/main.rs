@@ -1,14 +1,16 @@
 //! The REST API behind API Gateway. It writes what is wanted and sends wakes; it starts and stops nothing.
 
 use faregate::api::{App, Dashboards, auth, router};
-use faregate_functions::{Aws, Settings, chain, gateway, init_logs, password};
-use lambda_http::Error;
+use faregate_functions::{Aws, Settings, chain, front_door, gateway, init_logs, password};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     init_logs();
     let app = app().await.inspect_err(|error| tracing::error!(error = chain(&**error), "the API cannot start"))?;
-    lambda_http::run(router(app)).await
+    let router = router(app);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| front_door::serve(router.clone(), event))).await
 }
 
 async fn app() -> Result<App, Error> {

@@ -7,6 +7,7 @@
 mod absent;
 mod aws;
 mod batch;
+pub mod front_door;
 mod gateway;
 mod logs;
 mod metrics;

@@ -7,7 +7,6 @@ pub mod auth;
 mod body;
 mod content;
 mod failure;
-pub mod front_door;
 mod operations;
 mod path;
 mod report;
