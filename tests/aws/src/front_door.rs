@@ -43,7 +43,12 @@ impl FrontDoor {
     pub fn start() -> FrontDoor {
         let mut threads = tokio::runtime::Builder::new_multi_thread();
         let runtime = threads.worker_threads(1).thread_name("front-door").enable_all().build().unwrap();
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener).unwrap()
+        };
         let url = format!("http://{}", listener.local_addr().unwrap());
         let inner = Arc::new(Inner {
             client: Client::builder(TokioExecutor::new()).build_http(),

@@ -13,4 +13,5 @@ pub mod settings;
 pub mod stack;
 pub mod table;
 pub mod template;
+pub mod view;
 pub mod wire;
