@@ -6,6 +6,7 @@
 
 pub mod front_door;
 pub mod functions;
+pub mod inside;
 pub mod ministack;
 pub mod proxy;
 pub mod python;

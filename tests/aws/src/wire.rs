@@ -118,7 +118,8 @@ impl Inner {
                 let answer = forward.await?;
                 if call.is_eventually_consistent() {
                     let kept = (answer.body().clone(), answer.headers().clone());
-                    self.old_answers.lock().unwrap().insert(body, into_bytes(kept).await);
+                    let kept = into_bytes(kept).await;
+                    self.old_answers.lock().unwrap().insert(body, kept);
                 }
                 Ok(answer)
             }

@@ -1,0 +1,44 @@
+//! EventBridge, the queue of events and `task-events` in one: what ECS says of its tasks goes to the core at once.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use faregate::gateway::Gateway;
+use faregate_ecs::event::task_facts;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+pub(super) struct Receiver(TcpListener);
+
+impl Receiver {
+    pub async fn bind() -> Receiver {
+        Receiver(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.0.local_addr().unwrap())
+    }
+
+    pub async fn deliver(self, gateway: Arc<Gateway>) {
+        let router = Router::new().route("/", post(put_events)).with_state(gateway);
+        axum::serve(self.0, router).await.unwrap();
+    }
+}
+
+/// Taken in before it is answered; what fails is not repeated, as an event that is lost.
+async fn put_events(State(gateway): State<Arc<Gateway>>, body: String) -> String {
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let entries = body["Entries"].as_array().cloned().unwrap_or_default();
+    for entry in &entries {
+        let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
+        let envelope = json!({"source": entry["Source"], "detail-type": entry["DetailType"], "detail": detail});
+        if let Ok(Some(facts)) = task_facts(&envelope.to_string())
+            && let Err(error) = gateway.task_event(&facts).await
+        {
+            tracing::warn!(%error, "an event is lost");
+        }
+    }
+    json!({"FailedEntryCount": 0, "Entries": entries.iter().map(|_| json!({"EventId": "e"})).collect::<Vec<_>>()})
+        .to_string()
+}

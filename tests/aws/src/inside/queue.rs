@@ -1,0 +1,84 @@
+//! Lambda's poller and `reconcile`, and the schedule with `enforce`.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::Message;
+use faregate::gateway::Gateway;
+use faregate_dynamodb::DynamoStore;
+use faregate_functions::{SqsWakes, WakeMessage};
+use futures::future::join_all;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// One of the reconcilers: batch after batch.
+pub(super) struct Reader {
+    pub client: Client,
+    pub queue: String,
+    pub gateway: Arc<Gateway>,
+    pub wakes: SqsWakes,
+    pub turns: Arc<AtomicU64>,
+    pub cut_off: (u64, u64),
+    pub seed: u64,
+}
+
+impl Reader {
+    pub async fn run(mut self) {
+        loop {
+            let receive = self.client.receive_message().queue_url(&self.queue).max_number_of_messages(10);
+            let Ok(batch) = receive.wait_time_seconds(1).visibility_timeout(5).send().await else { continue };
+            let dice: Vec<u64> = batch.messages().iter().map(|_| self.roll()).collect();
+            join_all(batch.messages().iter().zip(dice).map(|(message, dice)| self.take(message, dice))).await;
+        }
+    }
+
+    /// A turn that is cut off leaves its message, which comes again.
+    async fn take(&self, message: &Message, dice: u64) {
+        let body: WakeMessage = serde_json::from_str(message.body().unwrap()).unwrap();
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        let turn = self.gateway.turn(&body.wake);
+        let (percent, within) = self.cut_off;
+        let life = if dice % 100 < percent { (dice >> 8) % within } else { 60_000 };
+        match tokio::time::timeout(Duration::from_millis(life), turn).await {
+            Err(_) => return,
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(wake = ?body.wake, %error, "a turn failed");
+                let Some((again, delay_ms)) = body.again() else { return };
+                if self.wakes.send(&again, delay_ms).await.is_err() {
+                    return;
+                }
+            }
+        }
+        let receipt = message.receipt_handle().unwrap();
+        let _ = self.client.delete_message().queue_url(&self.queue).receipt_handle(receipt).send().await;
+    }
+
+    /// splitmix64.
+    fn roll(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.seed;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+pub(super) async fn passes(gateway: Arc<Gateway>, store: Arc<DynamoStore>, period_ms: u64) {
+    for n in 0u64.. {
+        tokio::time::sleep(Duration::from_millis(period_ms)).await;
+        let now = gateway.now();
+        let passed = async {
+            let since = store.pass_begins(now).await.map_err(|e| e.to_string())?;
+            gateway.pass(since).await.map_err(|e| e.to_string())?;
+            match n % 5 {
+                // what the first step leaves goes on by wakes
+                0 => gateway.turn(&faregate::ports::Wake::Sweep { cursor: None }).await.map_err(|e| e.to_string()),
+                2 => gateway.recount_active().await.map(drop).map_err(|e| e.to_string()),
+                _ => Ok(()),
+            }
+        };
+        if let Err(error) = passed.await {
+            tracing::debug!(error, "a pass failed");
+        }
+    }
+}
