@@ -75,8 +75,8 @@ async fn an_image_that_cannot_be_pulled_is_named(stack: &Stack) {
 
 fn what_ecs_refuses_is_asked_for_again(stack: &Stack) {
     stack.ecs.fail(Fault::next(1, "RunTask", Then::NoCapacity { start: 0 }));
-    stack.ecs.fail(Fault::next(2, "RunTask", Then::Throttled));
     stack.ecs.fail(Fault::next(1, "RunTask", Then::VcpuLimit));
+    stack.ecs.fail(Fault::next(2, "RunTask", Then::Throttled));
     stack.ecs.fail(Fault::next(1, "RunTask", Then::ReplyLost { status: false }));
     stack.ecs.fail(Fault::next(1, "StopTask", Then::Throttled));
     stack.script("scripts", "computes", &[]).ends_well();
