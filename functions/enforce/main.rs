@@ -26,6 +26,7 @@ async fn enforce(settings: &Settings, parts: &Parts) -> Result<(), Error> {
     let now = parts.gateway.now();
     let since = parts.store.pass_begins(now).await?;
     let report = parts.gateway.pass(since).await?;
+    tracing::trace!(target: "faregate", ?report, "a pass");
     let metrics = Metrics::default()
         .with("ActiveClusters", report.active as f64)
         .with("SilentClusters", report.silent as f64)

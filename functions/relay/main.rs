@@ -16,6 +16,7 @@ async fn main() -> Result<(), Error> {
     let schedulers = &schedulers;
     lambda_runtime::run(service_fn(async move |event: LambdaEvent<Vec<Ask>>| {
         let answers: Vec<Result<Answer, SchedulerError>> = schedulers.ask(event.payload).await;
+        tracing::trace!(target: "faregate", answers = answers.len(), "schedulers were asked");
         Ok::<_, Error>(answers)
     }))
     .await

@@ -25,7 +25,9 @@ where
     for message in event.records {
         let id = message.message_id.unwrap_or_default();
         left.insert(id.clone());
-        let taking = handle(message.body.unwrap_or_default());
+        let body = message.body.unwrap_or_default();
+        tracing::trace!(body, "a message");
+        let taking = handle(body);
         running.spawn(async move { (id, taking.await) });
     }
     while let Some(ended) = running.join_next().await {

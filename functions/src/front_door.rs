@@ -95,6 +95,8 @@ async fn give_host_back(mut request: Request<Body>) -> Request<Body> {
 
 /// An answer to an HTTP API has one value for each header, cookies apart: several are joined.
 async fn join(mut answer: Response) -> Response {
+    // no path: a dashboard's link has its key in it
+    tracing::trace!(status = answer.status().as_u16(), "a request is answered");
     let headers = answer.headers_mut();
     let names: Vec<HeaderName> = headers.keys().filter(|name| *name != header::SET_COOKIE).cloned().collect();
     for name in names {

@@ -16,3 +16,4 @@ pub mod table;
 pub mod template;
 pub mod view;
 pub mod wire;
+pub mod wires;

@@ -4,6 +4,7 @@ use crate::front_door::FrontDoor;
 use crate::functions;
 use crate::ministack::{ACCOUNT, Ministack, REGION, free_port, kill_all, set_aws};
 use crate::proxy::{Ports, Proxy};
+use crate::wires::Wires;
 use crate::{python, settings, template};
 use aws_config::SdkConfig;
 use fake_ecs::{FakeEcs, Settings};
@@ -27,11 +28,18 @@ pub struct Options {
     pub parameters: BTreeMap<String, String>,
     /// More of the emulator's environment, and so of the functions'.
     pub environment: BTreeMap<String, String>,
+    /// Whether the calls of the functions and of the proxy are written down.
+    pub recorded: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { settings: settings::settings(), parameters: BTreeMap::new(), environment: BTreeMap::new() }
+        Options {
+            settings: settings::settings(),
+            parameters: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            recorded: false,
+        }
     }
 }
 
@@ -45,6 +53,8 @@ pub struct Stack {
     pub ecs: FakeEcs,
     /// Everything else of AWS.
     pub ministack: Ministack,
+    /// What writes calls down, where they are.
+    pub wires: Option<Wires>,
     /// What the stack consists of.
     pub deployed: Deployed,
     ports: Ports,
@@ -79,15 +89,20 @@ impl Stack {
         // each of the two has the other's address in its environment
         let port = free_port();
         let ecs = start_ecs(&format!("http://127.0.0.1:{port}"), &dir.path().join("tasks"));
-        let mut environment: Vec<(&str, &str)> = vec![("AWS_ENDPOINT_URL_ECS", ecs.url())];
+        let wires = options.recorded.then(|| Wires::start(&format!("http://127.0.0.1:{port}"), ecs.url()));
+        let mut environment: Vec<(&str, &str)> = match &wires {
+            Some(wires) => vec![("AWS_ENDPOINT_URL", &wires.aws.url), ("AWS_ENDPOINT_URL_ECS", &wires.ecs.url)],
+            None => vec![("AWS_ENDPOINT_URL_ECS", ecs.url())],
+        };
         environment.extend(options.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let ministack = Ministack::start_at(port, &environment);
         sam_deploy(&ministack.url, dir.path(), &parameters(options, &front_door.url, ports));
         let deployed = describe(&ministack.url, dir.path());
         front_door.lead_to(port, &deployed.resources["Api"]);
-        let start = |container: &Value| Proxy::start(container, ports, &ministack.url, dir.path());
+        let aws = wires.as_ref().map_or(&ministack.url, |wires| &wires.aws.url);
+        let start = |container: &Value| Proxy::start(container, ports, aws, dir.path());
         let proxy = deployed.proxy.as_ref().map(start);
-        Stack { front_door, proxy, ecs, ministack, deployed, ports, dir }
+        Stack { front_door, proxy, ecs, ministack, wires, deployed, ports, dir }
     }
 
     /// Starts a program that acts as a user, `<dir>/<name>.py` where `dir` is given from this package.
