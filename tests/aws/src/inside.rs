@@ -4,6 +4,7 @@
 
 mod events;
 mod queue;
+pub mod served;
 
 use crate::ministack::{self, Ministack, REGION};
 use crate::table::create_table;
