@@ -42,6 +42,7 @@ pub fn launch(cluster: &ClusterName, n: u32) -> Launch {
         created_at: 1_000,
         not_after: 61_000,
         calls: 0,
+        throttled: 0,
         next_try: 1_000,
         outcome: None,
         expires_at: None,
@@ -68,6 +69,7 @@ pub fn task(cluster: &ClusterName, id: &str) -> Task {
             capacity: Some("local".into()),
             address: Some("127.0.0.1".parse().unwrap()),
             ports: Some(vec![1, 65_535]),
+            capacity_lost: false,
             last_lines: vec!["a \"line\"".into()],
         },
     )

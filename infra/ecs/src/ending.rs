@@ -41,6 +41,14 @@ pub(crate) fn stop_reason(task: &EcsTask) -> String {
     }
 }
 
+/// Did it end for want of capacity? A subnet's addresses run out after RunTask has accepted the task; Spot takes back what it gave.
+pub(crate) fn lost_its_place(task: &EcsTask) -> bool {
+    let why = task.stopped_reason.as_deref().unwrap_or_default();
+    let no_place = ["InsufficientFreeAddressesInSubnet", "Capacity is unavailable at this time"];
+    matches!(task.stop_code.as_deref(), Some("SpotInterruption" | "TerminationNotice"))
+        || no_place.iter().any(|words| why.contains(words))
+}
+
 /// What follows `prefix` and a colon; the whole text where nothing does.
 fn after<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(prefix)?;
@@ -104,6 +112,18 @@ mod tests {
             let sentence = reason(task, container);
             assert!(sentence.starts_with("the image `nobody/nothing:1` cannot be pulled: pull image"), "{sentence}");
         }
+    }
+
+    #[test]
+    fn a_task_that_lost_its_place_is_told_from_one_that_failed() {
+        let lost = |code: &str, why: &str| {
+            let task = json!({"stopCode": code, "stoppedReason": why});
+            lost_its_place(&serde_json::from_value(task).unwrap())
+        };
+        assert!(lost("SpotInterruption", "Your Spot Task was interrupted."));
+        assert!(lost("TaskFailedToStart", "Unexpected EC2 error: InsufficientFreeAddressesInSubnet"));
+        assert!(!lost("TaskFailedToStart", "CannotPullContainerError: no such image"));
+        assert!(!lost("EssentialContainerExited", "Essential container in task exited"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A task as ECS describes it, in replies and in events, and what it says to us.
 
-use crate::ending::stop_reason;
+use crate::ending::{lost_its_place, stop_reason};
 use crate::overrides::CONTAINER;
 use crate::tags::role;
 use aws_sdk_ecs::primitives::{DateTime, DateTimeFormat};
@@ -93,6 +93,7 @@ impl EcsTask {
             capacity: self.capacity_provider_name.clone().or_else(|| self.launch_type.clone()),
             address: self.address(),
             ports: None,
+            capacity_lost: state == TaskState::Stopped && lost_its_place(self),
             last_lines: Vec::new(),
         })
     }

@@ -40,10 +40,11 @@ impl Draft<'_> {
         let (now, policy) = (self.now, self.policy);
         let retry_at = now + policy.launch_retry_ms + spread(id, policy.launch_retry_ms);
         let Some(launch) = self.launch_mut(id) else { return };
-        let (role, calls, spot) = (launch.spec.role, launch.calls, launch.spec.fargate.spot);
+        let (role, spot) = (launch.spec.role, launch.spec.fargate.spot);
         launch.outcome = Some(Reason::new(code(error), error.to_string()));
         match error {
             LaunchError::Throttled => {
+                launch.throttled += 1;
                 launch.next_try = retry_at;
                 self.cluster.waiting = Some(Reason::new(ReasonCode::Throttled, error.to_string()));
             }
@@ -57,7 +58,7 @@ impl Draft<'_> {
                     return;
                 }
                 // another call of the same launch may still land: only then is it certain that nothing was started
-                if calls <= 1 || !policy.rules.sole_call {
+                if launch.calls <= launch.throttled + 1 || !policy.rules.sole_call {
                     self.release(id, LaunchState::Failed);
                 } else {
                     launch.state = LaunchState::Cancelled;
@@ -131,7 +132,7 @@ impl Draft<'_> {
     }
 
     /// There was no capacity: on demand at once where it was Spot's that ran out, else after a while, in the next place.
-    fn try_elsewhere(&mut self, spot: bool, message: String) {
+    pub fn try_elsewhere(&mut self, spot: bool, message: String) {
         if spot {
             self.cluster.spot_after = Some(self.now + self.policy.spot_retry_ms);
         } else {

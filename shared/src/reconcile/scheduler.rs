@@ -131,13 +131,20 @@ impl Draft<'_> {
     }
 
     fn count_failed_schedulers(&mut self) {
-        let mut failed = None;
+        let (mut failed, mut lost) = (None, None);
         for task in self.tasks.iter_mut().map(|t| &mut t.now) {
             if task.facts.role == TaskRole::Scheduler && !task.may_run() && !task.failed_start && !task.stray {
                 task.failed_start = true;
-                failed = Some(task.clone());
-                self.cluster.scheduler_failures += 1;
+                if task.facts.capacity_lost {
+                    lost = Some(format!("the scheduler lost its place{}", how(Some(task))));
+                } else {
+                    failed = Some(task.clone());
+                    self.cluster.scheduler_failures += 1;
+                }
             }
+        }
+        if let Some(message) = lost {
+            self.try_elsewhere(false, message);
         }
         let Some(task) = failed else { return };
         let n = self.cluster.scheduler_failures;
@@ -185,6 +192,7 @@ impl Draft<'_> {
             created_at: self.now,
             not_after: self.now + self.policy.launch_window_ms,
             calls: 0,
+            throttled: 0,
             next_try: self.now,
             outcome: None,
             expires_at: None,

@@ -1,5 +1,7 @@
 //! Stories of one cluster, told to the pure core: what it writes, what it does, and what its user reads.
 
+mod capacity;
+
 use super::*;
 use crate::model::*;
 use crate::ports::{Expect, Write};
@@ -124,6 +126,7 @@ impl Story {
             capacity: None,
             address: Some("127.0.0.1".parse().unwrap()),
             ports: Some(vec![8786, 8787]),
+            capacity_lost: false,
             last_lines: vec![],
         }
     }

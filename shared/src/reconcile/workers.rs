@@ -4,7 +4,8 @@ use super::draft::Draft;
 use super::scheduler::{backoff, how};
 use crate::dask;
 use crate::model::{
-    Cluster, Counts, Effective, Launch, LaunchSpec, LaunchState, Reason, ReasonCode, Scope, Status, TaskId, TaskRole,
+    Cluster, Counts, Effective, Launch, LaunchId, LaunchSpec, LaunchState, Reason, ReasonCode, Scope, Status, TaskId,
+    TaskRole,
 };
 
 /// The most workers a cluster may have, by its configuration and its user's limits for one cluster, with the limit that says so.
@@ -31,6 +32,7 @@ impl Draft<'_> {
         let (now, limit, check) = (self.now, self.policy.worker_start_timeout_ms, self.policy.check_ms);
         let mut late: Vec<(TaskId, ReasonCode, String)> = Vec::new();
         let mut failed: Vec<String> = Vec::new();
+        let mut lost: Option<(LaunchId, String)> = None;
         let mut dues = Vec::new();
         let mut room = self.room();
         // a scheduler that retires workers tells nothing for as long as that takes: nobody is late until it has spoken again
@@ -67,6 +69,14 @@ impl Draft<'_> {
                         task.check_at.get_or_insert(now + check);
                     }
                 }
+            } else if task.registered_at.is_none() && !task.failed_start && task.facts.capacity_lost {
+                if room == 0 {
+                    dues.push(now);
+                    break;
+                }
+                room -= 1;
+                task.failed_start = true;
+                lost = Some((task.facts.launch.clone(), format!("a worker lost its place{}", how(Some(task)))));
             } else if task.registered_at.is_none() && !task.failed_start {
                 // the heartbeat that names it may still be on its way
                 let stopped_at = task.facts.stopped_at.unwrap_or(now);
@@ -95,15 +105,21 @@ impl Draft<'_> {
         for message in failed {
             self.worker_failed(&message);
         }
+        if let Some((launch, message)) = lost {
+            let spot = self.launch(&launch).is_some_and(|launch| launch.spec.fargate.spot);
+            self.try_elsewhere(spot, message);
+        }
     }
 
     /// Failures count in a row: one that connected after the last of them makes them good.
     fn forgive_failures(&mut self) {
         let limit = self.policy.worker_start_timeout_ms;
         let workers = self.tasks.iter().map(|t| &t.now).filter(|t| t.facts.role == TaskRole::Worker);
-        let failed = workers.clone().filter(|t| t.failed_start).map(|t| match (&t.stopping, t.facts.stopped_at) {
-            (None, Some(stopped_at)) => stopped_at,
-            _ => t.facts.accepted_at + limit,
+        let failed = workers.clone().filter(|t| t.failed_start && !t.facts.capacity_lost).map(|t| {
+            match (&t.stopping, t.facts.stopped_at) {
+                (None, Some(stopped_at)) => stopped_at,
+                _ => t.facts.accepted_at + limit,
+            }
         });
         let is_rejected = |l: &&Launch| l.outcome.as_ref().is_some_and(|o| o.code == ReasonCode::LaunchRejected);
         let rejected = self.launches.iter().map(|l| &l.now).filter(is_rejected).map(|l| l.created_at);

@@ -65,6 +65,7 @@ pub fn launch(cluster: &ClusterName, n: u32, spec: LaunchSpec, now: Ms) -> Launc
         created_at: now,
         not_after: now + 300_000,
         calls: 1,
+        throttled: 0,
         next_try: now,
         outcome: None,
         expires_at: None,

@@ -144,6 +144,7 @@ impl State {
             capacity: Some("FARGATE".into()),
             address: None,
             ports: None,
+            capacity_lost: false,
             last_lines: Vec::new(),
         };
         let late = self.faulty() && self.dice.percent(20);

@@ -107,6 +107,7 @@ impl Entry {
             capacity: Some("local".to_owned()),
             address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             ports: Some(Vec::new()),
+            capacity_lost: false,
             last_lines: Vec::new(),
         })
     }
