@@ -101,6 +101,7 @@ pub(crate) fn example(n: u32) -> Launch {
         created_at: 0,
         not_after: 300_000,
         calls: 1,
+        throttled: 0,
         next_try: 0,
         outcome: None,
         expires_at: None,
