@@ -1,0 +1,131 @@
+//! What a whole session calls and what it tells, on one deployed stack: every call is allowed, every right is used, and nothing secret
+//! is where others can read it.
+#![allow(clippy::unwrap_used)]
+
+mod places;
+mod rights;
+mod roles;
+mod secrets;
+
+use faregate::model::{Cluster, KeyRing, Use};
+use faregate::ports::{Wake, Wakes};
+use faregate_aws_tests::ministack::set_aws;
+use faregate_aws_tests::python;
+use faregate_aws_tests::stack::{Options, Stack};
+use faregate_functions::SqsWakes;
+use faregate_tests::server::PATIENCE;
+use places::told;
+use secrets::Secrets;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// One test, as a deployment takes long, and so does a session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
+    let parameters = BTreeMap::from([("LogLevel".to_owned(), "trace".to_owned())]);
+    let stack = Stack::deploy(&Options { parameters, recorded: true, ..Options::default() });
+    let wires = stack.wires.as_ref().unwrap();
+    let mut user = stack.script("tests/secrets_and_roles", "user", &[]);
+    let mut other = stack.script("scripts", "scheduler_killed", &[]);
+
+    let mut secrets = Secrets::default();
+    let ring = shared_secrets(&stack, &mut secrets);
+    let key: String = serde_json::from_str(&user.hears("key")).unwrap();
+    let cluster = user.hears("cluster");
+    let record = stack.cluster(&cluster).await;
+    assert_eq!(key, secrets_of(&ring, &record, &mut secrets), "the user's key is the one on record");
+    let failing = other.hears("cluster");
+    secrets_of(&ring, &stack.cluster(&failing).await, &mut secrets);
+
+    let live = told(&stack);
+    let file = &live.bucket[&format!("clusters/{cluster}.env")];
+    let found = secrets.within(file);
+    assert!(["key", "token"].iter().all(|what| found.contains(&format!("{what} of {cluster}").as_str())), "{found:?}");
+    let kept: String = live.secrets.values().map(String::as_str).collect();
+    assert_eq!(secrets.within(&kept), ["the password", "the seed"]);
+    assert_eq!(live.leaks(&secrets), [""; 0], "while clusters live");
+
+    assert!(stack.ecs.kill(&stack.running("worker", &cluster)[0]));
+    assert!(stack.ecs.kill(&stack.running("scheduler", &failing)[0]));
+    user.go_on();
+    other.go_on();
+    stack.pass().await;
+    sweep(&stack).await;
+    user.hears("replaced");
+    other.ends_well();
+    assert_eq!(told(&stack).leaks(&secrets), [""; 0], "after kills");
+    stack.pass().await;
+    user.go_on();
+    user.ends_well();
+    eventually("nothing is left", async || stack.left().await.is_empty()).await;
+    eventually("the sweep has seen the records", async || {
+        let swept = |call: &faregate_aws_tests::wire::Call| {
+            call.app.as_deref() == Some("reconcile") && call.resource.ends_with("/index/active")
+        };
+        wires.aws.calls().iter().any(swept)
+    })
+    .await;
+
+    let rest = told(&stack);
+    assert_eq!(rest.leaks(&secrets), [""; 0], "at rest");
+    assert!(rest.bucket.is_empty(), "a cluster's file goes when the cluster does");
+    for function in ["api", "reconcile", "task-events", "enforce", "relay"] {
+        assert!(rest.log(function).contains(r#""level":"TRACE""#), "{function} logs at trace:\n{}", rest.log(function));
+    }
+    assert!(rest.places["calls of sqs:SendMessage"].contains(&cluster), "messages are looked at");
+    assert!(rest.places["calls of ecs:RunTask"].contains("environmentFiles"), "launches are looked at");
+    assert_eq!(roles::readers_of_the_bucket(&stack), [""; 0]);
+    let differ = roles::compare(&stack, &wires.calls());
+    assert!(differ.is_empty(), "calls and roles differ:\n{}", differ.join("\n"));
+}
+
+/// The password and the seed. The key ring that is made of the seed.
+fn shared_secrets(stack: &Stack, secrets: &mut Secrets) -> KeyRing {
+    let seeds: Vec<String> = told(stack).secrets.into_values().filter(|secret| secret.contains("seed")).collect();
+    let seed: serde_json::Value = serde_json::from_str(&seeds[0]).unwrap();
+    secrets.add("the seed", seed["seed"].as_str().unwrap());
+    secrets.add("the password", &stack.deployed.password);
+    KeyRing::from_secret(&seeds[0]).unwrap()
+}
+
+/// A cluster's own: its key, its token, the key of its dashboard. The key.
+fn secrets_of(ring: &KeyRing, cluster: &Cluster, secrets: &mut Secrets) -> String {
+    let name = &cluster.name;
+    let key = String::from_utf8(ring.open(&cluster.tls_key, name).unwrap()).unwrap();
+    secrets.add(format!("key of {name}"), &key);
+    for (what, purpose) in [("token", Use::Cluster), ("dashboard's key", Use::Dashboard)] {
+        secrets.add(format!("{what} of {name}"), &ring.token(&cluster.key_id, purpose, name).unwrap());
+    }
+    key
+}
+
+/// The sweep, which the pass sends every fifth minute.
+async fn sweep(stack: &Stack) {
+    let queue = aws_sdk_sqs::Client::new(&stack.sdk_config().await);
+    let wakes = SqsWakes::new(queue, stack.resource("Wakes"));
+    wakes.wake(Wake::Sweep { cursor: None }, 0).await.unwrap();
+}
+
+/// What one of the programs here says of the stack; of the fake ECS too, or of the emulator alone.
+fn look(stack: &Stack, program: &str, arguments: &[&str], tasks_too: bool) -> serde_json::Value {
+    let mut python = Command::new(python::emulator().python());
+    set_aws(&mut python, &stack.ministack.url);
+    if tasks_too {
+        python.env("AWS_ENDPOINT_URL_ECS", stack.ecs.url());
+    }
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/secrets_and_roles");
+    let output = python.arg(here.join(program).with_extension("py")).args(arguments).stderr(Stdio::inherit()).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "`{program}.py` fails");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "{what}: not within {} seconds", PATIENCE.as_secs());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
