@@ -58,6 +58,8 @@ impl Served {
     pub async fn running(&self, inside: &Inside, user: &str) -> ClusterName {
         let name = self.create(user).await;
         turn(inside, &name).await;
+        let waiting = self.call("GET", &format!("{name}?wait")).basic(user).send().await;
+        assert_eq!(waiting.status, 200, "{}", String::from_utf8_lossy(&waiting.body));
         self.heartbeat(inside, &name, &heartbeat(&scheduler_address(&inside.ecs, &name).await, 0, &[])).await;
         turn(inside, &name).await;
         let report = self.call("GET", name.as_str()).basic(user).send().await.json();
