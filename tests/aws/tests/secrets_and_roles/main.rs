@@ -15,6 +15,7 @@ use faregate_aws_tests::stack::{Options, Stack};
 use faregate_functions::SqsWakes;
 use faregate_tests::server::PATIENCE;
 use places::told;
+use rustix::process::{Pid, Signal, kill_process};
 use secrets::Secrets;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -48,15 +49,21 @@ async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
     assert_eq!(live.leaks(&secrets), [""; 0], "while clusters live");
 
     assert!(stack.ecs.kill(&stack.running("worker", &cluster)[0]));
-    assert!(stack.ecs.kill(&stack.running("scheduler", &failing)[0]));
     user.go_on();
-    other.go_on();
-    stack.pass().await;
-    sweep(&stack).await;
     user.hears("replaced");
+    // a scheduler that says nothing any more, and then is no more
+    let scheduler = stack.running("scheduler", &failing).remove(0);
+    freeze(&stack, &scheduler);
+    eventually("a pass asks the scheduler in vain", async || {
+        stack.pass().await;
+        stack.cluster(&failing).await.unanswered > 0
+    })
+    .await;
+    assert!(stack.ecs.kill(&scheduler));
+    other.go_on();
     other.ends_well();
+    sweep(&stack).await;
     assert_eq!(told(&stack).leaks(&secrets), [""; 0], "after kills");
-    stack.pass().await;
     user.go_on();
     user.ends_well();
     eventually("nothing is left", async || stack.left().await.is_empty()).await;
@@ -106,6 +113,14 @@ async fn sweep(stack: &Stack) {
     let queue = aws_sdk_sqs::Client::new(&stack.sdk_config().await);
     let wakes = SqsWakes::new(queue, stack.resource("Wakes"));
     wakes.wake(Wake::Sweep { cursor: None }, 0).await.unwrap();
+}
+
+/// Stops a task's process, as a machine that hangs.
+fn freeze(stack: &Stack, task: &str) {
+    let tasks = stack.ecs.tasks();
+    let known = tasks.iter().find(|known| known["taskArn"].as_str().unwrap().ends_with(task)).unwrap();
+    let pid = Pid::from_raw(known["pid"].as_i64().unwrap() as i32).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
 }
 
 /// What one of the programs here says of the stack; of the fake ECS too, or of the emulator alone.
