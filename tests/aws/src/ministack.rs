@@ -75,6 +75,11 @@ impl Ministack {
         sdk_config(&self.url).await
     }
 
+    /// The processes of functions that run now.
+    pub fn functions(&self) -> Vec<leftovers::Leftover> {
+        leftovers::find(self.dir.path()).into_iter().filter(|process| process.command.contains("bootstrap")).collect()
+    }
+
     fn wait(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while !answers(self.port) {

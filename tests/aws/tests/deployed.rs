@@ -6,6 +6,9 @@ use faregate::model::TaskState;
 use faregate_aws_tests::settings::more_options;
 use faregate_aws_tests::stack::{Options, Stack};
 use faregate_tests::server::PATIENCE;
+use rustix::process::{Pid, Signal, kill_process};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// One test, as a deployment takes long: the stories share it, and the last looks at what they leave.
@@ -21,6 +24,7 @@ async fn stories_on_a_deployed_stack() {
     told_async("a bad image", an_image_that_cannot_be_pulled_is_named(&stack)).await;
     told("no capacity", || what_ecs_refuses_is_asked_for_again(&stack));
     told("odd events", || events_doubled_late_and_reversed_change_nothing(&stack));
+    told_async("killed functions", functions_killed_in_the_middle_of_anything_lose_nothing(&stack)).await;
     told("idle", || idle.ends_well());
     told_async("the end", nothing_is_left(&stack)).await;
 }
@@ -87,6 +91,45 @@ fn events_doubled_late_and_reversed_change_nothing(stack: &Stack) {
     stack.ecs.turn(|knobs| (knobs.events.double, knobs.events.delay_up_to_ms) = (1.0, 2_000));
     stack.script("scripts", "computes", &[]).ends_well();
     stack.ecs.turn(|knobs| knobs.events = Default::default());
+}
+
+/// `kill -9`, five times a second, whichever runs. What they leave undone is due, and found by passes (killed too, now and then).
+async fn functions_killed_in_the_middle_of_anything_lose_nothing(stack: &Stack) {
+    let mut script = stack.script("scripts", "functions_killed", &[]);
+    let cluster = script.hears("cluster");
+    let killing = AtomicBool::new(true);
+    let kills = std::thread::scope(|scope| {
+        let killer = scope.spawn(|| {
+            let mut kills = 0;
+            while killing.load(Ordering::Relaxed) {
+                let functions = stack.ministack.functions();
+                if let Some(victim) = functions.get(kills % functions.len().max(1)) {
+                    kill_process(Pid::from_raw(victim.pid).unwrap(), Signal::KILL).unwrap_or_default();
+                    kills += 1;
+                }
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            kills
+        });
+        let passes = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            while killing.load(Ordering::Relaxed) {
+                let _ = runtime.block_on(stack.try_pass());
+                std::thread::sleep(Duration::from_millis(500));
+            }
+        });
+        script.go_on();
+        let scaled = catch_unwind(AssertUnwindSafe(|| script.hears("scaled")));
+        killing.store(false, Ordering::Relaxed);
+        passes.join().unwrap();
+        let kills = killer.join().unwrap();
+        scaled.unwrap_or_else(|panic| resume_unwind(panic));
+        kills
+    });
+    assert!(kills > 0);
+    assert_eq!((stack.running("scheduler", &cluster).len(), stack.running("worker", &cluster).len()), (1, 3));
+    script.go_on();
+    script.ends_well();
 }
 
 async fn nothing_is_left(stack: &Stack) {
