@@ -13,12 +13,13 @@ use fake_ecs::FakeEcs;
 use faregate::dask::Listen;
 use faregate::gateway::{Gateway, GatewayConfig};
 use faregate::machine::Machine;
-use faregate::model::{ClusterConfig, KeyRing, Policy, TaskSizes};
+use faregate::model::{ClusterConfig, ClusterName, KeyRing, Policy, TaskSizes};
 use faregate::options::Options as ClusterOptions;
 use faregate::ports::{Ports, Schedulers};
 use faregate_dynamodb::DynamoStore;
 use faregate_ecs::EcsLauncher;
 use faregate_functions::{Absent, SqsWakes};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
@@ -32,8 +33,10 @@ pub struct Options {
     pub base: ClusterConfig,
     /// The way to the schedulers.
     pub schedulers: Arc<dyn Schedulers>,
-    /// Batches of wakes taken at once, each of up to ten.
+    /// Batches of wakes taken at once.
     pub reconcilers: usize,
+    /// Wakes in a batch, 1 to 10.
+    pub batch: i32,
     /// Between two passes, in milliseconds; 0 = no pass by itself.
     pub pass_ms: u64,
     /// Percent of turns that are cut off somewhere within this many milliseconds, as a function that is killed.
@@ -49,6 +52,7 @@ impl Default for Options {
             base: ClusterConfig::default(),
             schedulers: Arc::new(Absent),
             reconcilers: 4,
+            batch: 10,
             pass_ms: 0,
             cut_off: (0, 1),
             run_processes: false,
@@ -72,6 +76,10 @@ pub struct Inside {
     pub ecs: FakeEcs,
     /// Turns that were begun.
     pub turns: Arc<AtomicU64>,
+    /// Counters that the passes' recounts found wrong.
+    pub repaired: Arc<AtomicU64>,
+    cut_off_percent: Arc<AtomicU64>,
+    s3: aws_sdk_s3::Client,
     loops: JoinSet<()>,
     _tasks: TempDir,
 }
@@ -89,7 +97,8 @@ impl Inside {
         create_table(&aws_sdk_dynamodb::Client::new(&plain), &table).await;
         let sqs = aws_sdk_sqs::Client::new(&plain);
         let queue = sqs.create_queue().queue_name(format!("wakes-{n}")).send().await.unwrap().queue_url.unwrap();
-        path_style(&plain).create_bucket().bucket(BUCKET).send().await.unwrap();
+        let s3 = path_style(&plain);
+        s3.create_bucket().bucket(BUCKET).send().await.unwrap();
 
         let receiver = events::Receiver::bind().await;
         let ecs = FakeEcs::start(fake_ecs::Settings {
@@ -129,25 +138,44 @@ impl Inside {
         }));
 
         let mut loops = JoinSet::new();
-        let turns = Arc::new(AtomicU64::new(0));
+        let (turns, repaired) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let cut_off_percent = Arc::new(AtomicU64::new(options.cut_off.0));
         for n in 0..options.reconcilers {
             let reader = queue::Reader {
                 client: sqs.clone(),
                 queue: queue.clone(),
+                batch: options.batch,
                 gateway: gateway.clone(),
                 wakes: SqsWakes::new(sqs.clone(), &queue),
                 turns: turns.clone(),
-                cut_off: options.cut_off,
+                cut_off: (cut_off_percent.clone(), options.cut_off.1),
                 seed: n as u64,
             };
             loops.spawn(reader.run());
         }
         loops.spawn(receiver.deliver(gateway.clone()));
         if options.pass_ms > 0 {
-            loops.spawn(queue::passes(gateway.clone(), store.clone(), options.pass_ms));
+            loops.spawn(queue::passes(gateway.clone(), store.clone(), options.pass_ms, repaired.clone()));
         }
         let (aws, to_ecs) = (Arc::new(aws), Arc::new(to_ecs));
-        Inside { gateway, store, ring, aws, to_ecs, ecs, turns, loops, _tasks: tasks }
+        Inside { gateway, store, ring, aws, to_ecs, ecs, turns, repaired, cut_off_percent, s3, loops, _tasks: tasks }
+    }
+
+    /// From now on turns come to their end.
+    pub fn cut_off_no_more(&self) {
+        self.cut_off_percent.store(0, Ordering::Relaxed);
+    }
+
+    /// Whose credentials are in the bucket, of any gateway on this emulator.
+    pub async fn credentials(&self) -> BTreeSet<ClusterName> {
+        let mut pages = self.s3.list_objects_v2().bucket(BUCKET).prefix("clusters/").into_paginator().send();
+        let mut names = BTreeSet::new();
+        while let Some(page) = pages.next().await {
+            let page = page.unwrap();
+            let keys = page.contents().iter().filter_map(|object| object.key());
+            names.extend(keys.filter_map(|key| key["clusters/".len()..].strip_suffix(".env")?.parse().ok()));
+        }
+        names
     }
 
     /// Ends its loops: from now on nothing happens by itself.

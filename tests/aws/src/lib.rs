@@ -17,3 +17,4 @@ pub mod template;
 pub mod view;
 pub mod wire;
 pub mod wires;
+pub mod world;

@@ -20,6 +20,7 @@ mod verdict;
 mod whims;
 mod work;
 
+pub use dice::Dice;
 pub use many::{RULES, Rule, run_many};
 pub use setup::{END, FAULT_END, Setup};
 pub use state::Stats;

@@ -14,17 +14,19 @@ use std::time::Duration;
 pub(super) struct Reader {
     pub client: Client,
     pub queue: String,
+    pub batch: i32,
     pub gateway: Arc<Gateway>,
     pub wakes: SqsWakes,
     pub turns: Arc<AtomicU64>,
-    pub cut_off: (u64, u64),
+    /// Percent, and within how many milliseconds.
+    pub cut_off: (Arc<AtomicU64>, u64),
     pub seed: u64,
 }
 
 impl Reader {
     pub async fn run(mut self) {
         loop {
-            let receive = self.client.receive_message().queue_url(&self.queue).max_number_of_messages(10);
+            let receive = self.client.receive_message().queue_url(&self.queue).max_number_of_messages(self.batch);
             let Ok(batch) = receive.wait_time_seconds(1).visibility_timeout(5).send().await else { continue };
             let dice: Vec<u64> = batch.messages().iter().map(|_| self.roll()).collect();
             join_all(batch.messages().iter().zip(dice).map(|(message, dice)| self.take(message, dice))).await;
@@ -36,8 +38,8 @@ impl Reader {
         let body: WakeMessage = serde_json::from_str(message.body().unwrap()).unwrap();
         self.turns.fetch_add(1, Ordering::Relaxed);
         let turn = self.gateway.turn(&body.wake);
-        let (percent, within) = self.cut_off;
-        let life = if dice % 100 < percent { (dice >> 8) % within } else { 60_000 };
+        let (percent, within) = &self.cut_off;
+        let life = if dice % 100 < percent.load(Ordering::Relaxed) { (dice >> 8) % within } else { 60_000 };
         match tokio::time::timeout(Duration::from_millis(life), turn).await {
             Err(_) => return,
             Ok(Ok(())) => {}
@@ -63,7 +65,7 @@ impl Reader {
     }
 }
 
-pub(super) async fn passes(gateway: Arc<Gateway>, store: Arc<DynamoStore>, period_ms: u64) {
+pub(super) async fn passes(gateway: Arc<Gateway>, store: Arc<DynamoStore>, period_ms: u64, repaired: Arc<AtomicU64>) {
     for n in 0u64.. {
         tokio::time::sleep(Duration::from_millis(period_ms)).await;
         let now = gateway.now();
@@ -73,7 +75,11 @@ pub(super) async fn passes(gateway: Arc<Gateway>, store: Arc<DynamoStore>, perio
             match n % 5 {
                 // what the first step leaves goes on by wakes
                 0 => gateway.turn(&faregate::ports::Wake::Sweep { cursor: None }).await.map_err(|e| e.to_string()),
-                2 => gateway.recount_active().await.map(drop).map_err(|e| e.to_string()),
+                2 => {
+                    let found = gateway.recount_active().await.map_err(|e| e.to_string())?;
+                    repaired.fetch_add(found as u64, Ordering::Relaxed);
+                    Ok(())
+                }
                 _ => Ok(()),
             }
         };

@@ -1,0 +1,106 @@
+//! The seeded world on AWS's adapters: the real core over the real DynamoDB, SQS and ECS adapters, against emulators that lose, delay,
+//! repeat and refuse; users, schedulers and workers are made up.
+//!
+//! Its bigger sister, [`faregate_tests::world`], lives tens of thousands of worlds in virtual time over a store and a launcher of its
+//! own. Here time is real: a seed fixes what there is and how often what goes wrong, and not the order in which things meet.
+
+mod asked;
+mod caps;
+mod dask;
+mod fleet;
+mod life;
+mod records;
+mod rest;
+mod saga;
+mod setup;
+mod stage;
+mod verdict;
+mod whims;
+
+pub use stage::Stats;
+
+use crate::inside::{Inside, Options};
+use crate::ministack::Ministack;
+use crate::wire;
+use asked::Asked;
+use faregate::ports::Store;
+use futures::stream::{self, StreamExt};
+use setup::Setup;
+use stage::Stage;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// How a world ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// The promises that were broken.
+    pub broken: Vec<String>,
+    /// What happened, in numbers.
+    pub stats: Stats,
+}
+
+/// Lives one world.
+pub async fn run(ministack: &Ministack, seed: u64) -> Outcome {
+    let setup = Setup::new(seed);
+    let stage = Stage::new(setup.clone());
+    let inside = Arc::new(begin(ministack, &setup, &stage).await);
+    let living = tokio::spawn(life::live(inside.clone(), stage.clone()));
+    whims::indulge(&inside, &stage).await;
+    end_of_faults(&inside, &stage);
+    let (records, mut broken) = verdict::settle(&inside, &stage).await;
+    if let Some(records) = records {
+        broken.extend(verdict::judge(&inside, &stage, &records).await);
+    }
+    living.abort();
+    let mut stats = stage.lock().stats;
+    stats.tasks = inside.ecs.tasks().len();
+    stats.turns = inside.turns.load(Ordering::Relaxed);
+    Outcome { seed, broken, stats }
+}
+
+/// Lives many, so many at once on one emulator.
+pub async fn run_many(ministack: &Ministack, seeds: Range<u64>, at_once: usize) -> Vec<Outcome> {
+    stream::iter(seeds).map(|seed| run(ministack, seed)).buffered(at_once).collect().await
+}
+
+async fn begin(ministack: &Ministack, setup: &Setup, stage: &Stage) -> Inside {
+    let options = Options {
+        policy: setup::policy(),
+        base: setup.base.clone(),
+        schedulers: Arc::new(Asked(stage.clone())),
+        reconcilers: 3,
+        pass_ms: 600,
+        cut_off: setup.cut_off,
+        run_processes: false,
+        ..Options::default()
+    };
+    let inside = Inside::start(ministack, options).await;
+    for (scope, limits) in &setup.limits {
+        inside.store.put_limits(scope, Some(limits)).await.unwrap();
+    }
+    inside.ecs.turn(|knobs| {
+        knobs.visible_after_ms = setup.visible_after_ms;
+        knobs.events = setup.events;
+        (knobs.provisioning_ms, knobs.pending_ms, knobs.stopping_ms) = (120, 120, 80);
+    });
+    inside.aws.set(setup.to_aws.clone());
+    inside.to_ecs.set(setup.to_ecs.clone());
+    inside
+}
+
+/// From now on nothing goes wrong any more; what is under way may still land.
+fn end_of_faults(inside: &Inside, stage: &Stage) {
+    inside.aws.set(wire::Faults::default());
+    inside.to_ecs.set(wire::Faults::default());
+    inside.ecs.clear_faults();
+    inside.ecs.turn(|knobs| knobs.events = Default::default());
+    inside.cut_off_no_more();
+    let mut state = stage.lock();
+    state.faulty = false;
+    // those that are idle work again: whether they end is not left to a race
+    state.dask.values_mut().for_each(|dask| dask.idle_since = None);
+    state.stats.calls = inside.aws.calls().len() + inside.to_ecs.calls().len();
+}
