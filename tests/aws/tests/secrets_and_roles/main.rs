@@ -11,10 +11,10 @@ use faregate::model::{Cluster, KeyRing, Use};
 use faregate::ports::{Wake, Wakes};
 use faregate_aws_tests::ministack::set_aws;
 use faregate_aws_tests::python;
-use faregate_aws_tests::stack::{Options, Stack};
+use faregate_aws_tests::stack::{Options, STACK, Stack};
 use faregate_functions::SqsWakes;
 use faregate_tests::server::PATIENCE;
-use places::told;
+use places::{Told, told};
 use rustix::process::{Pid, Signal, kill_process};
 use secrets::Secrets;
 use std::collections::BTreeMap;
@@ -81,11 +81,27 @@ async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
     for function in ["api", "reconcile", "task-events", "enforce", "relay"] {
         assert!(rest.log(function).contains(r#""level":"TRACE""#), "{function} logs at trace:\n{}", rest.log(function));
     }
-    assert!(rest.places["calls of sqs:SendMessage"].contains(&cluster), "messages are looked at");
-    assert!(rest.places["calls of ecs:RunTask"].contains("environmentFiles"), "launches are looked at");
+    every_place_is_looked_at(&rest, &cluster);
     assert_eq!(roles::readers_of_the_bucket(&stack), [""; 0]);
     let differ = roles::compare(&stack, &wires.calls());
     assert!(differ.is_empty(), "calls and roles differ:\n{}", differ.join("\n"));
+}
+
+/// A cluster's name, which is no secret, is found where it belongs: so would a secret be.
+fn every_place_is_looked_at(told: &Told, cluster: &str) {
+    let mut names = Secrets::default();
+    names.add("it", cluster);
+    let found = told.leaks(&names).join("\n");
+    let calls = ["calls of ecs:RunTask", "calls of sqs:SendMessage"];
+    let logs = ["api", "reconcile", "task-events"].map(|function| format!("log /aws/lambda/{STACK}-{function}"));
+    let others = ["STOPPED tasks", "tasks that ever were", "events of ECS", "the proxy's log", "table"];
+    for place in calls.into_iter().chain(logs.iter().map(String::as_str)).chain(others) {
+        assert!(found.contains(&format!("it in {place}")), "{place}: {found}");
+    }
+    for place in ["ACTIVE task definitions", &format!("stack {STACK}"), &format!("function {STACK}-reconcile")] {
+        assert!(told.places[place].contains(STACK), "{place}");
+    }
+    assert!(told.places[&format!("log /faregate/{STACK}/tasks")].contains("distributed.scheduler"), "what tasks say");
 }
 
 /// The password and the seed. The key ring that is made of the seed.

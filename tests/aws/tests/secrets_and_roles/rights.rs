@@ -44,7 +44,8 @@ fn ecs(action: &str, body: &Value) -> BTreeSet<Right> {
         "RunTask" => vec![definition("taskDefinition")],
         "StopTask" => vec![task(&body["task"])],
         "DescribeTasks" => body["tasks"].as_array().unwrap().iter().map(task).collect(),
-        "ListTasks" | "RegisterTaskDefinition" | "DescribeTaskDefinition" => vec!["*".to_owned()],
+        "RegisterTaskDefinition" => vec![definition("family")],
+        "ListTasks" | "DescribeTaskDefinition" => vec!["*".to_owned()],
         _ => panic!("an unknown call: ecs:{action}"),
     };
     let mut rights: BTreeSet<Right> = resources.into_iter().map(|on| (format!("ecs:{action}"), on)).collect();

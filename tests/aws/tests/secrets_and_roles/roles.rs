@@ -120,7 +120,9 @@ impl Statement {
     }
 
     fn parts(&self) -> impl Iterator<Item = (&Statement, &str, &str)> {
-        self.actions.iter().flat_map(move |action| self.resources.iter().map(move |on| (self, action.as_str(), on.as_str())))
+        self.actions
+            .iter()
+            .flat_map(move |action| self.resources.iter().map(move |on| (self, action.as_str(), on.as_str())))
     }
 }
 

@@ -54,7 +54,7 @@ fn as_base64(text: &[u8]) -> Vec<String> {
     let alphabets = [STANDARD_NO_PAD, URL_SAFE_NO_PAD];
     let aligned = |engine: &base64::engine::GeneralPurpose, before: usize| {
         let coded = engine.encode([&vec![0; before], text].concat());
-        let end = coded.len() - usize::from((before + text.len()) % 3 != 0);
+        let end = coded.len() - usize::from(!(before + text.len()).is_multiple_of(3));
         coded[[0, 2, 3][before]..end].to_owned()
     };
     alphabets.iter().flat_map(|engine| (0..3).map(move |before| aligned(engine, before))).collect()
@@ -72,7 +72,9 @@ fn a_secret_is_found_in_whatever_form_it_has() {
         assert_eq!(hides(URL_SAFE_NO_PAD.encode(format!("{before}{pem}."))), ["key"]);
     }
     let one_line = pem.replace('\n', "\\n");
-    for text in [pem.to_owned(), one_line.clone(), serde_json::json!({"a": one_line}).to_string(), pem.replace('\n', "")] {
+    for text in
+        [pem.to_owned(), one_line.clone(), serde_json::json!({"a": one_line}).to_string(), pem.replace('\n', "")]
+    {
         assert_eq!(hides(text), ["key"]);
     }
     assert_eq!(hides("AwEHBG0wawIBAQQgq2".to_owned()), ["key"], "a line of it");
