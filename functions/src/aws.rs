@@ -1,5 +1,6 @@
 //! The SDK's clients.
 
+use crate::http::Shared;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use std::time::Duration;
@@ -18,7 +19,9 @@ impl Aws {
             .operation_attempt_timeout(Duration::from_secs(8))
             .operation_timeout(Duration::from_secs(20))
             .build();
-        Aws { config: aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await }
+        let loader =
+            aws_config::defaults(BehaviorVersion::latest()).http_client(Shared::new()).timeout_config(timeouts);
+        Aws { config: loader.load().await }
     }
 
     /// DynamoDB.

@@ -9,6 +9,7 @@ mod aws;
 mod batch;
 pub mod front_door;
 mod gateway;
+mod http;
 mod logs;
 mod metrics;
 mod relay;

@@ -9,6 +9,9 @@ use tokio::net::TcpListener;
 
 const PASSWORD: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:password";
 
+/// As Amazon Linux has them in `/etc/pki/tls/certs/ca-bundle.crt`.
+const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// Where they are. They last as long as this program.
 pub struct Address(String);
 
@@ -57,6 +60,8 @@ impl Address {
             text("AWS_LAMBDA_LOG_GROUP_NAME", "x"),
             text("AWS_LAMBDA_LOG_STREAM_NAME", "x"),
             text("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+            // Amazon Linux has its root certificates in one file; elsewhere they may be hundreds
+            text("SSL_CERT_FILE", ROOTS),
             text("FAREGATE_STACK", "stack"),
             text("FAREGATE_TABLE", "stack-table"),
             ("FAREGATE_QUEUE_URL", format!("{}/123456789012/wakes", self.0)),
