@@ -9,6 +9,22 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 use faregate::model::{Cluster, ClusterName, Key, Ms, Sealed, Stored};
 use faregate::ports::{StopRequest, StoreError, Touch};
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+/// Tries of a write that meets transactions at its item, each of which takes milliseconds.
+const TRIES: u32 = 8;
+
+/// A transaction was at the item: nothing was written, and the SDK does not try again by itself.
+fn meets_a_transaction(error: &UpdateItemError) -> bool {
+    error.meta().code() == Some("TransactionConflictException")
+}
+
+/// Up to 20 ms at first, then twice as long each time.
+fn full_jitter(tries: u32) -> Duration {
+    let random = RandomState::new().hash_one(tries);
+    Duration::from_millis(random % (10 << tries))
+}
 
 /// What a conditional update found.
 enum Updated {
@@ -30,7 +46,7 @@ struct Change {
 
 impl DynamoStore {
     async fn change(&self, change: Change) -> Result<Updated, StoreError> {
-        let outcome = self
+        let update = self
             .client
             .update_item()
             .table_name(&self.table)
@@ -40,9 +56,18 @@ impl DynamoStore {
             .set_expression_attribute_names(Some(change.names))
             .set_expression_attribute_values(Some(change.values))
             .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut tries = 0;
+        let outcome = loop {
+            let outcome = update.clone().send().await;
+            tries += 1;
+            match &outcome {
+                Err(SdkError::ServiceError(error)) if tries < TRIES && meets_a_transaction(error.err()) => {
+                    tokio::time::sleep(full_jitter(tries)).await;
+                }
+                _ => break outcome,
+            }
+        };
         match outcome {
             Ok(output) => output.attributes.map(Updated::Yes).ok_or_else(|| StoreError("UpdateItem: no item".into())),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {

@@ -23,6 +23,7 @@ use crate::inside::{Inside, Options};
 use crate::ministack::Ministack;
 use crate::wire;
 use asked::Asked;
+use faregate::model::{Policy, Rules};
 use faregate::ports::Store;
 use futures::stream::{self, StreamExt};
 use setup::Setup;
@@ -42,9 +43,9 @@ pub struct Outcome {
     pub stats: Stats,
 }
 
-/// Lives one world.
-pub async fn run(ministack: &Ministack, seed: u64) -> Outcome {
-    let setup = Setup::new(seed);
+/// Lives one world, with all safety rules or without some.
+pub async fn run(ministack: &Ministack, seed: u64, rules: Rules) -> Outcome {
+    let setup = Setup::new(seed, rules);
     let stage = Stage::new(setup.clone());
     let inside = Arc::new(begin(ministack, &setup, &stage).await);
     let living = tokio::spawn(life::live(inside.clone(), stage.clone()));
@@ -62,13 +63,13 @@ pub async fn run(ministack: &Ministack, seed: u64) -> Outcome {
 }
 
 /// Lives many, so many at once on one emulator.
-pub async fn run_many(ministack: &Ministack, seeds: Range<u64>, at_once: usize) -> Vec<Outcome> {
-    stream::iter(seeds).map(|seed| run(ministack, seed)).buffered(at_once).collect().await
+pub async fn run_many(ministack: &Ministack, seeds: Range<u64>, rules: Rules, at_once: usize) -> Vec<Outcome> {
+    stream::iter(seeds).map(|seed| run(ministack, seed, rules)).buffered(at_once).collect().await
 }
 
 async fn begin(ministack: &Ministack, setup: &Setup, stage: &Stage) -> Inside {
     let options = Options {
-        policy: setup::policy(),
+        policy: Policy { rules: setup.rules, ..setup::policy() },
         base: setup.base.clone(),
         schedulers: Arc::new(Asked(stage.clone())),
         reconcilers: 3,

@@ -1,9 +1,12 @@
-//! Lives seeded worlds on AWS's adapters: `aws-world 17` lives one, `aws-world 1..30` many; those that broke a promise are named.
+//! Lives seeded worlds on AWS's adapters: `aws-world 17` lives one, `aws-world 1..30` many; those that broke a promise are named;
+//! `aws-world 1..30 sole_call` does so with a safety rule taken away.
 //! `RUST_LOG=faregate=debug,faregate_aws_tests=debug` tells what happens.
 #![allow(clippy::unwrap_used)]
 
+use faregate::model::Rules;
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::world::run_many;
+use faregate_tests::world::RULES;
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -13,11 +16,19 @@ async fn main() -> ExitCode {
     let what = std::env::args().nth(1).unwrap_or_default();
     let (from, to) = what.split_once("..").unwrap_or((&what, ""));
     let Ok(from) = from.parse() else {
-        eprintln!("usage: aws-world SEED | FROM..TO");
+        eprintln!("usage: aws-world SEED | FROM..TO [RULE TO TAKE AWAY]…");
         return ExitCode::from(2);
     };
     let to = to.parse().unwrap_or(from + 1);
-    let outcomes = run_many(&Ministack::start(), from..to, 4).await;
+    let mut rules = Rules::SAFE;
+    for name in std::env::args().skip(2) {
+        let Some((_, take)) = RULES.iter().find(|(rule, _)| *rule == name) else {
+            eprintln!("no rule `{name}`");
+            return ExitCode::from(2);
+        };
+        take(&mut rules);
+    }
+    let outcomes = run_many(&Ministack::start(), from..to, rules, 4).await;
     for outcome in &outcomes {
         println!("seed {}: {:?}", outcome.seed, outcome.stats);
         outcome.broken.iter().for_each(|broken| println!("  BROKEN {broken}"));

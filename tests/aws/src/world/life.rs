@@ -42,7 +42,10 @@ fn tick(inside: &Inside, stage: &Stage) -> Vec<Beat> {
         match (task.role, task.address) {
             (TaskRole::Scheduler, Some(address)) if !state.dask.contains_key(id) => {
                 let first_beat = now + state.dice.below(400);
-                state.dask.insert(id.clone(), Dask::new(task.cluster.clone(), address, first_beat));
+                let mut dask = Dask::new(task.cluster.clone(), address, first_beat);
+                // users scale as soon as they can
+                dask.count = state.dice.below(state.setup.most + 1) as u32;
+                state.dask.insert(id.clone(), dask);
             }
             (TaskRole::Worker, _) => state.meet(id, &task.cluster, now),
             _ => {}

@@ -7,9 +7,9 @@ use faregate::model::{Cluster, Scope, Status, TaskRole, effective};
 use faregate::ports::Children;
 use faregate::reconcile::worker_cap;
 
-/// The first letters of a name, and what is not so.
+/// Where a name differs from others, and what is not so.
 fn of(cluster: &Cluster, what: impl std::fmt::Display) -> String {
-    format!("{} of {} {what}", &cluster.name.as_str()[..16], cluster.user)
+    format!("{} of {} {what}", &cluster.name.as_str()[23..], cluster.user)
 }
 
 /// What keeps this world from being at rest, and well.

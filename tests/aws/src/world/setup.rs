@@ -2,11 +2,11 @@
 
 use crate::wire;
 use fake_ecs::EventFaults;
-use faregate::model::{ClusterConfig, Identity, Limits, Ms, Policy, Role, Scope};
+use faregate::model::{ClusterConfig, Identity, Limits, Ms, Policy, Role, Rules, Scope};
 use faregate_tests::world::Dice;
 
 /// Faults and whims last so long.
-pub const FAULTS_MS: Ms = 6_000;
+pub const FAULTS_MS: Ms = 9_000;
 /// After that a world has so long to come to rest.
 pub const PATIENCE_MS: Ms = 60_000;
 /// Nothing may be written for so long when it has.
@@ -23,6 +23,8 @@ pub const HEARTBEAT_MS: Ms = 300;
 pub struct Setup {
     /// The seed.
     pub seed: u64,
+    /// The safety rules that hold.
+    pub rules: Rules,
     /// The users.
     pub users: Vec<Identity>,
     /// The limits.
@@ -49,7 +51,7 @@ pub struct Setup {
 
 impl Setup {
     /// What `seed` decides.
-    pub fn new(seed: u64) -> Setup {
+    pub fn new(seed: u64, rules: Rules) -> Setup {
         let mut dice = Dice::new(seed);
         let grouped = dice.percent(60);
         let user = |name: &str, groups: &[&str]| Identity {
@@ -100,6 +102,7 @@ impl Setup {
         let (broken_workers, most) = (dice.below(12) as u32, dice.between(3, 7));
         Setup {
             seed,
+            rules,
             users,
             limits,
             lowered: (Scope::Default, lowered),

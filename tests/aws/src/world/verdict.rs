@@ -24,6 +24,7 @@ pub async fn settle(inside: &Inside, stage: &Stage) -> (Option<Records>, Vec<Str
             }
             Err(error) => (None, vec![error.to_string()]),
         };
+        tracing::debug!(?wrong, "after {} ms", now() - begun);
         calm = if wrong.is_empty() { calm + 1 } else { 0 };
         // twice: what a heartbeat under way will say is not known yet
         if calm > 1 || now() - begun > PATIENCE_MS {
