@@ -45,7 +45,9 @@ impl Draft<'_> {
         match error {
             LaunchError::Throttled => {
                 launch.throttled += 1;
-                launch.next_try = retry_at;
+                // soon at first, when only a few met the rate; then less and less often, when many do
+                let wait = (policy.launch_retry_ms / 4) << (launch.throttled - 1).min(3);
+                launch.next_try = now + wait + spread(id, wait);
                 self.cluster.waiting = Some(Reason::new(ReasonCode::Throttled, error.to_string()));
             }
             LaunchError::Unknown(_) => launch.next_try = retry_at,
