@@ -69,3 +69,17 @@ fn a_refusal_after_throttled_calls_gives_the_charge_back_at_once() {
     story.says(&again, Err(LaunchError::NoCapacity("RESOURCE:MEMORY".into())));
     assert_eq!(story.workers_charged(), 0, "what is throttled has started nothing");
 }
+
+#[test]
+fn what_is_throttled_comes_back_soon_at_first_and_then_less_and_less_often() {
+    let mut story = Story::running();
+    story.policy.worker_start_timeout_ms = 600_000;
+    story.policy.launch_window_ms = 300_000;
+    let mut launch = story.heartbeat(2, &[], &[], &[]).called();
+    for least in [500, 1_000, 2_000, 4_000, 4_000] {
+        story.says(&launch, Err(LaunchError::Throttled)).after(least - 1).round();
+        assert!(story.calls_nothing(), "not before {least} ms");
+        launch = story.after(least + 1).round().called();
+    }
+    assert_eq!((launch.calls, launch.throttled), (6, 5));
+}
