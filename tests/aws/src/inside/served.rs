@@ -8,11 +8,9 @@ use faregate::api::{App, Dashboards, router};
 use faregate::model::{ClusterName, TaskId, Use};
 use faregate::ports::Wake;
 use faregate_tests::api::Call;
+use faregate_tests::server::PATIENCE;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-
-/// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The API. Users sign in with the password `x`.
 #[derive(Clone)]
