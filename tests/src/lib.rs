@@ -9,4 +9,5 @@ pub mod samples;
 pub mod script;
 pub mod server;
 pub mod store_suite;
+pub mod wakes_suite;
 pub mod world;

@@ -1,0 +1,34 @@
+//! The template as AWS's own tools see it.
+#![allow(clippy::unwrap_used)]
+
+use faregate_aws_tests::functions::workspace;
+use faregate_aws_tests::python;
+use std::process::Command;
+
+fn says_nothing_against_it(program: &str, arguments: &[&str]) {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(python::sam().bin().join(program));
+    let path = std::env::join_paths(
+        [python::sam().bin()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    command.args(arguments).current_dir(workspace()).env("PATH", path.unwrap());
+    command.env("HOME", home.path()).env("SAM_CLI_TELEMETRY", "0").env("AWS_DEFAULT_REGION", "us-east-1");
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "`{program} {arguments:?}` says:\n{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn sam_validates_it() {
+    says_nothing_against_it("sam", &["validate", "--lint", "--region", "us-east-1"]);
+}
+
+#[test]
+fn cfn_lint_finds_nothing_in_it_or_its_parts() {
+    let infra = workspace().join("infra").read_dir().unwrap();
+    let parts = infra.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "yaml"));
+    let mut files = vec!["template.yaml".to_owned()];
+    files.extend(parts.map(|path| path.display().to_string()));
+    assert!(files.len() > 1, "{files:?}");
+    says_nothing_against_it("cfn-lint", &files.iter().map(String::as_str).collect::<Vec<_>>());
+}

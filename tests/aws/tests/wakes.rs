@@ -1,0 +1,48 @@
+//! The queue on SQS: the suite of every queue.
+#![allow(clippy::unwrap_used)]
+
+use async_trait::async_trait;
+use aws_sdk_sqs::Client;
+use faregate::ports::{Wake, Wakes};
+use faregate_aws_tests::ministack::Ministack;
+use faregate_functions::{SqsWakes, WakeMessage};
+use faregate_tests::wakes_suite::Fixture;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+struct OnSqs {
+    wakes: SqsWakes,
+    client: Client,
+    queue: String,
+}
+
+impl OnSqs {
+    async fn start() -> OnSqs {
+        static MINISTACK: OnceLock<Ministack> = OnceLock::new();
+        static QUEUES: AtomicU32 = AtomicU32::new(0);
+        let client = Client::new(&MINISTACK.get_or_init(Ministack::start).sdk_config().await);
+        let name = format!("wakes-{}", QUEUES.fetch_add(1, Ordering::Relaxed));
+        let queue = client.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
+        OnSqs { wakes: SqsWakes::new(client.clone(), &queue), client, queue }
+    }
+}
+
+#[async_trait]
+impl Fixture for OnSqs {
+    fn wakes(&self) -> &dyn Wakes {
+        &self.wakes
+    }
+
+    async fn next(&self) -> Wake {
+        loop {
+            let receive = self.client.receive_message().queue_url(&self.queue).wait_time_seconds(1);
+            let Some(message) = receive.send().await.unwrap().messages().first().cloned() else { continue };
+            let receipt = message.receipt_handle().unwrap();
+            self.client.delete_message().queue_url(&self.queue).receipt_handle(receipt).send().await.unwrap();
+            let message: WakeMessage = serde_json::from_str(message.body().unwrap()).unwrap();
+            return message.wake;
+        }
+    }
+}
+
+faregate_tests::wakes_suite!(OnSqs::start().await);
