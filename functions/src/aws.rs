@@ -9,6 +9,8 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Aws {
     config: SdkConfig,
+    /// Every function that has clients begins with a secret, and making a client is dear.
+    secrets: aws_sdk_secretsmanager::Client,
 }
 
 impl Aws {
@@ -21,7 +23,8 @@ impl Aws {
             .build();
         let loader =
             aws_config::defaults(BehaviorVersion::latest()).http_client(Shared::new()).timeout_config(timeouts);
-        Aws { config: loader.load().await }
+        let config = loader.load().await;
+        Aws { secrets: aws_sdk_secretsmanager::Client::new(&config), config }
     }
 
     /// DynamoDB.
@@ -48,7 +51,7 @@ impl Aws {
 
     /// Secrets Manager.
     pub fn secrets(&self) -> aws_sdk_secretsmanager::Client {
-        aws_sdk_secretsmanager::Client::new(&self.config)
+        self.secrets.clone()
     }
 
     /// SQS.
