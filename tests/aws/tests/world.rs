@@ -15,7 +15,7 @@ fn worlds() -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn worlds_on_aws_keep_every_promise() {
-    let outcomes = run_many(&Ministack::start(), 1..worlds() + 1, Rules::SAFE, 4).await;
+    let outcomes = run_many(&Ministack::start(), 1..worlds() + 1, Rules::SAFE, 2).await;
     let mut told = String::new();
     for outcome in &outcomes {
         println!("seed {}: {:?}", outcome.seed, outcome.stats);

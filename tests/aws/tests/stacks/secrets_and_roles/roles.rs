@@ -1,7 +1,7 @@
 //! What the roles of the deployed stack allow, beside what was called.
 
-use crate::look;
-use crate::rights::{Right, needed};
+use super::look;
+use super::rights::{Right, needed};
 use faregate_aws_tests::stack::{STACK, Stack};
 use faregate_aws_tests::wire::Call;
 use serde::Deserialize;

@@ -1,5 +1,4 @@
 //! The real template, deployed: stories told one after another on one stack, with the official client and real Dask processes.
-#![allow(clippy::unwrap_used)]
 
 use fake_ecs::{Fault, Then};
 use faregate::model::TaskState;

@@ -1,6 +1,5 @@
 //! What a whole session calls and what it tells, on one deployed stack: every call is allowed, every right is used, and nothing secret
 //! is where others can read it.
-#![allow(clippy::unwrap_used)]
 
 mod places;
 mod rights;
@@ -28,7 +27,7 @@ async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
     let parameters = BTreeMap::from([("LogLevel".to_owned(), "trace".to_owned())]);
     let stack = Stack::deploy(&Options { parameters, recorded: true, ..Options::default() });
     let wires = stack.wires.as_ref().unwrap();
-    let mut user = stack.script("tests/secrets_and_roles", "user", &[]);
+    let mut user = stack.script("tests/stacks/secrets_and_roles", "user", &[]);
     let mut other = stack.script("scripts", "scheduler_killed", &[]);
 
     let mut secrets = Secrets::default();
@@ -146,7 +145,7 @@ fn look(stack: &Stack, program: &str, arguments: &[&str], tasks_too: bool) -> se
     if tasks_too {
         python.env("AWS_ENDPOINT_URL_ECS", stack.ecs.url());
     }
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/secrets_and_roles");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stacks/secrets_and_roles");
     let output = python.arg(here.join(program).with_extension("py")).args(arguments).stderr(Stdio::inherit()).output();
     let output = output.unwrap();
     assert!(output.status.success(), "`{program}.py` fails");
