@@ -73,7 +73,7 @@ async fn begin(ministack: &Ministack, setup: &Setup, stage: &Stage) -> Inside {
         base: setup.base.clone(),
         schedulers: Arc::new(Asked(stage.clone())),
         reconcilers: 3,
-        pass_ms: 600,
+        pass_ms: 800,
         cut_off: setup.cut_off,
         run_processes: false,
         ..Options::default()

@@ -10,7 +10,7 @@ use faregate_aws_tests::world::run_many;
 
 /// `FAREGATE_AWS_WORLDS` sets another number.
 fn worlds() -> u64 {
-    std::env::var("FAREGATE_AWS_WORLDS").map_or(8, |n| n.parse().unwrap())
+    std::env::var("FAREGATE_AWS_WORLDS").map_or(6, |n| n.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
         };
         take(&mut rules);
     }
-    let outcomes = run_many(&Ministack::start(), from..to, rules, 4).await;
+    let outcomes = run_many(&Ministack::start(), from..to, rules, 2).await;
     for outcome in &outcomes {
         println!("seed {}: {:?}", outcome.seed, outcome.stats);
         outcome.broken.iter().for_each(|broken| println!("  BROKEN {broken}"));

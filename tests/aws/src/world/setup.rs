@@ -7,8 +7,8 @@ use faregate_tests::world::Dice;
 
 /// Faults and whims last so long.
 pub const FAULTS_MS: Ms = 9_000;
-/// After that a world has so long to come to rest.
-pub const PATIENCE_MS: Ms = 60_000;
+/// After that a world has so long to come to rest, on the slowest of machines.
+pub const PATIENCE_MS: Ms = 180_000;
 /// Nothing may be written for so long when it has.
 pub const QUIET_MS: u64 = 2_000;
 /// A call lands at most so late after its caller gave up.

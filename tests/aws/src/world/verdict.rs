@@ -31,7 +31,7 @@ pub async fn settle(inside: &Inside, stage: &Stage) -> (Option<Records>, Vec<Str
             stage.lock().stats.rest_ms = now() - begun;
             return (records, wrong);
         }
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
     }
 }
 
@@ -64,7 +64,7 @@ fn of_ends(stage: &Stage, records: &Records) -> Vec<String> {
         let saga = state.saga(&cluster.name);
         let why = match cluster.status.is_ended() {
             true => saga.objects(cluster, &policy()),
-            false => saga.stop_taken.then(|| "it runs, and its user was told that it stops".into()),
+            false => saga.stop_taken.then(|| "it has not ended, and its user was told that it stops".into()),
         };
         wrong.extend(why.map(|why| format!("{}: {why}", cluster.name)));
     }
