@@ -23,9 +23,9 @@ pub fn print_ecs(ecs: &FakeEcs) {
 /// Calls of everything but ECS since the last look, in all and for each of `n`; how many in all.
 pub fn print_aws(inside: &Inside, n: usize, of_what: &str) -> usize {
     let calls = inside.aws.take();
-    println!("  {:<34}{:>8}{:>18}", "all but ECS", "calls", format!("for each {of_what}"));
+    println!("  {:<34}{:>8}{:>22}", "all but ECS", "calls", format!("for each {of_what}"));
     for (action, count) in counted(&calls) {
-        println!("  {action:<34}{count:>8}{:>18.2}", count as f64 / n as f64);
+        println!("  {action:<34}{count:>8}{:>22.2}", count as f64 / n as f64);
     }
     calls.len()
 }
