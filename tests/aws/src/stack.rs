@@ -109,7 +109,7 @@ impl Stack {
     pub fn script(&self, dir: &str, name: &str, arguments: &[&str]) -> Script {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let script = package.join(dir).join(name).with_extension("py");
-        let relay = format!("gateway://127.0.0.1:{}", self.ports.relay);
+        let relay = self.relay_address();
         let environment = [
             ("FAREGATE_PASSWORD", Path::new(&self.deployed.password)),
             ("DASK_GATEWAY__PROXY_ADDRESS", Path::new(&relay)),
@@ -117,6 +117,11 @@ impl Stack {
             ("PYTHONDONTWRITEBYTECODE", Path::new("1")),
         ];
         Script::at(&self.front_door.url, &python::dask(), &script, arguments, &environment)
+    }
+
+    /// What clients give as `proxy_address`.
+    pub fn relay_address(&self) -> String {
+        format!("gateway://127.0.0.1:{}", self.ports.relay)
     }
 
     /// How the SDK reaches everything but ECS.
