@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod api;
+mod chain;
 pub mod dask;
 pub mod gateway;
 pub mod machine;
@@ -11,3 +12,5 @@ pub mod model;
 pub mod options;
 pub mod ports;
 pub mod reconcile;
+
+pub use chain::chain;

@@ -5,6 +5,8 @@ use std::io::{IsTerminal, Read, Seek, SeekFrom};
 use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
+pub use faregate::chain;
+
 /// What is said without `RUST_LOG`.
 const DEFAULT: &str = "info";
 
@@ -17,21 +19,6 @@ pub fn init() {
     } else {
         to_stderr.json().flatten_event(true).with_ansi(false).init();
     }
-}
-
-/// An error and its causes on one line: `a: b: c`.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.ends_with(&text) {
-            line.push_str(": ");
-            line.push_str(&text);
-        }
-        cause = error.source();
-    }
-    line
 }
 
 /// How long a log is, in bytes.

@@ -133,9 +133,17 @@ pub async fn sdk_config(url: &str) -> SdkConfig {
         .await
 }
 
-/// A port that nobody listens at now.
+/// A port that nobody listens at now, and that no connection gets before it is listened at: those below 32,768 are not given to
+/// connections (`net.ipv4.ip_local_port_range`).
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    use std::hash::{BuildHasher, Hasher};
+    loop {
+        let random = std::hash::RandomState::new().build_hasher().finish();
+        let port = 10_000 + (random % 22_000) as u16;
+        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn answers(port: u16) -> bool {
