@@ -108,6 +108,9 @@ impl Inner {
         let call = Call::read(&head, &body);
         let fate = self.faults.lock().unwrap().decide(&call);
         self.calls.lock().unwrap().push(call.clone());
+        if let Fate::Taken(times, delay) = fate {
+            return self.take_message(head, body, times, delay);
+        }
         let forward = {
             let inner = self.clone();
             let body = body.clone();
@@ -139,6 +142,7 @@ impl Inner {
                 let _ = forward.await;
                 Err(io::Error::other("the reply is lost"))
             }
+            Fate::Taken(..) => forward.await,
             Fate::Late(delay) => {
                 tokio::spawn(async move {
                     tokio::time::sleep(delay).await;
@@ -147,6 +151,25 @@ impl Inner {
                 Err(io::Error::other("the caller is gone"))
             }
         }
+    }
+
+    /// SQS's answer at once; the message later, as often as it is to be delivered.
+    fn take_message(
+        self: Arc<Self>,
+        head: http::request::Parts,
+        body: Bytes,
+        times: u32,
+        delay: Duration,
+    ) -> io::Result<Response<Full<Bytes>>> {
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            for _ in 0..times {
+                let _ = self.forward(head.clone(), body.clone()).await;
+            }
+        });
+        let answer = r#"{"MessageId": "00000000-0000-0000-0000-000000000000", "MD5OfMessageBody": ""}"#;
+        let head = Response::builder().header(header::CONTENT_TYPE, "application/x-amz-json-1.0");
+        head.body(Full::new(Bytes::from(answer))).map_err(io::Error::other)
     }
 
     async fn forward(&self, head: http::request::Parts, body: Bytes) -> io::Result<Response<Full<Bytes>>> {

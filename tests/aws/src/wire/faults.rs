@@ -19,6 +19,12 @@ pub struct Faults {
     pub late_ms: u64,
     /// A read of an index shows what the same read showed before.
     pub stale_reads: u64,
+    /// A message that SQS has taken is never delivered.
+    pub lost_messages: u64,
+    /// A message is delivered twice.
+    pub doubled_messages: u64,
+    /// A message is delivered up to [`Faults::late_ms`] after those that were sent later.
+    pub late_messages: u64,
 }
 
 pub(super) enum Fate {
@@ -27,12 +33,22 @@ pub(super) enum Fate {
     Refused(String),
     Unheard,
     Late(Duration),
+    /// Answered as if it had been carried out, which it is so often, after a while.
+    Taken(u32, Duration),
 }
 
 impl Faults {
     pub(super) fn decide(&mut self, call: &Call) -> Fate {
         if call.is_eventually_consistent() && self.happens(self.stale_reads) {
             return Fate::Stale;
+        }
+        if call.action == "sqs:SendMessage" {
+            let late = if self.happens(self.late_messages) { self.roll() % self.late_ms.max(1) } else { 0 };
+            let times =
+                if self.happens(self.lost_messages) { 0 } else { 1 + u32::from(self.happens(self.doubled_messages)) };
+            if (late, times) != (0, 1) {
+                return Fate::Taken(times, Duration::from_millis(late));
+            }
         }
         let conflict = match call.action.as_str() {
             "dynamodb:TransactWriteItems" => Some(cancelled(call)),

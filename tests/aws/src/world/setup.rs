@@ -78,6 +78,7 @@ impl Setup {
             late_calls: some(3),
             late_ms: LATE_MS,
             stale_reads: some(40),
+            ..wire::Faults::default()
         };
         let to_ecs = wire::Faults {
             seed: seed ^ 0xEC5,

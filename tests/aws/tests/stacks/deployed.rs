@@ -4,6 +4,7 @@ use fake_ecs::{Fault, Then};
 use faregate::model::TaskState;
 use faregate_aws_tests::settings::more_options;
 use faregate_aws_tests::stack::{Options, Stack};
+use faregate_aws_tests::wire::Faults;
 use faregate_tests::server::PATIENCE;
 use rustix::process::{Pid, Signal, kill_process};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 /// One test, as a deployment takes long: the stories share it, and the last looks at what they leave.
 #[tokio::test(flavor = "multi_thread")]
 async fn stories_on_a_deployed_stack() {
-    let stack = Stack::deploy(&Options::default());
+    let stack = Stack::deploy(&Options { recorded: true, ..Options::default() });
     // it waits for passes by the schedule, so the others need not wait for it
     let idle = stack.script("scripts", "idle", &[]);
     told("a whole session", || stack.script("../scripts", "session", &["-", &more_options().to_string()]).ends_well());
@@ -23,6 +24,7 @@ async fn stories_on_a_deployed_stack() {
     told_async("a bad image", an_image_that_cannot_be_pulled_is_named(&stack)).await;
     told("no capacity", || what_ecs_refuses_is_asked_for_again(&stack));
     told("odd events", || events_doubled_late_and_reversed_change_nothing(&stack));
+    told_async("odd wakes", wakes_lost_doubled_and_reversed_change_nothing(&stack)).await;
     told_async("killed functions", functions_killed_in_the_middle_of_anything_lose_nothing(&stack)).await;
     told("idle", || idle.ends_well());
     told_async("the end", nothing_is_left(&stack)).await;
@@ -129,6 +131,35 @@ async fn functions_killed_in_the_middle_of_anything_lose_nothing(stack: &Stack) 
     assert_eq!((stack.running("scheduler", &cluster).len(), stack.running("worker", &cluster).len()), (1, 3));
     script.go_on();
     script.ends_well();
+}
+
+/// A lost wake is found by a pass: the schedule's, or one that the test adds so that nobody waits a minute.
+async fn wakes_lost_doubled_and_reversed_change_nothing(stack: &Stack) {
+    let wire = &stack.wires.as_ref().unwrap().aws;
+    let odd = Faults {
+        seed: 7,
+        lost_messages: 30,
+        doubled_messages: 30,
+        late_messages: 30,
+        late_ms: 2_000,
+        ..Faults::default()
+    };
+    wire.set(odd);
+    let script = stack.script("scripts", "computes", &[]);
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            while !ended.load(Ordering::Relaxed) {
+                let _ = runtime.block_on(stack.try_pass());
+                std::thread::sleep(Duration::from_secs(2));
+            }
+        });
+        let outcome = catch_unwind(AssertUnwindSafe(|| script.ends_well()));
+        ended.store(true, Ordering::Relaxed);
+        outcome.unwrap_or_else(|panic| resume_unwind(panic));
+    });
+    wire.set(Faults::default());
 }
 
 async fn nothing_is_left(stack: &Stack) {
