@@ -158,6 +158,29 @@ pub const SECTIONS: &[Section] = &[
                 "Container image, for hosts that run containers. Not used on one machine.",
                 r#""daskgateway/dask-gateway""#
             ),
+            key!(
+                "fargate_spot",
+                |c| Slot::Bool(&mut c.cluster.fargate_spot),
+                "On Fargate: workers on Spot capacity. Not used on one machine."
+            ),
+            key!(
+                "cpu_architecture",
+                |c| Slot::OptionalText(&mut c.cluster.cpu_architecture),
+                "On Fargate: `ARM64` or `X86_64`. Not used on one machine.",
+                r#""ARM64""#
+            ),
+            key!(
+                "ephemeral_storage_gib",
+                |c| Slot::OptionalCount(&mut c.cluster.ephemeral_storage_gib),
+                "On Fargate: ephemeral storage of each task in GiB, 21 to 200. Not used on one machine.",
+                "50"
+            ),
+            key!(
+                "task_role_arn",
+                |c| Slot::OptionalText(&mut c.cluster.task_role_arn),
+                "On Fargate: the IAM role of the tasks' code. Not used on one machine.",
+                r#""arn:aws:iam::123456789012:role/data""#
+            ),
         ],
     },
     Section {
