@@ -95,13 +95,15 @@ fn broken(error: &hyper::Error) -> SchedulerError {
 }
 
 fn request(ask: &Ask) -> Result<Request<Full<Bytes>>, SchedulerError> {
+    let json = |question| serde_json::to_vec(question).map_err(|e| SchedulerError::Relay(e.to_string()));
     let (method, path, body) = match &ask.question {
         Question::Health => (Method::GET, "/api/health", None),
         Question::Idle => (Method::GET, "/faregate/idle", None),
         question @ (Question::Scale { .. } | Question::Adapt { .. }) => {
-            let body = serde_json::to_vec(question).map_err(|e| SchedulerError::Relay(e.to_string()))?;
-            (Method::POST, "/api/comm", Some(body))
+            (Method::POST, "/api/comm", Some(json(question)?))
         }
+        question @ Question::Retire { .. } => (Method::POST, "/faregate/retire", Some(json(question)?)),
+        question @ Question::Warn { .. } => (Method::POST, "/faregate/warn", Some(json(question)?)),
     };
     let mut builder = Request::builder()
         .method(method)
@@ -127,14 +129,16 @@ fn read(question: &Question, status: StatusCode, body: &[u8]) -> Result<Answer, 
         #[serde(deserialize_with = "Option::deserialize")]
         idle_ms: Option<i64>,
         clients: u32,
+        #[serde(deserialize_with = "Option::deserialize")]
+        clientless_ms: Option<i64>,
         workers: u32,
     }
-    let Body { idle_ms, clients, workers } =
+    let Body { idle_ms, clients, clientless_ms, workers } =
         serde_json::from_slice(body).map_err(|e| SchedulerError::Nonsense(e.to_string()))?;
-    if idle_ms.is_some_and(|ms| ms < 0) {
-        return Err(SchedulerError::Nonsense("a negative `idle_ms`".into()));
+    if [idle_ms, clientless_ms].into_iter().flatten().any(|ms| ms < 0) {
+        return Err(SchedulerError::Nonsense("a negative time".into()));
     }
-    Ok(Answer::Idle(Idleness { idle_ms, clients, workers }))
+    Ok(Answer::Idle(Idleness { idle_ms, clients, clientless_ms, workers }))
 }
 
 #[cfg(test)]
@@ -145,18 +149,21 @@ mod tests {
     fn only_a_whole_answer_says_anything_of_idleness() {
         let idle =
             |status: u16, body: &str| read(&Question::Idle, StatusCode::from_u16(status).unwrap(), body.as_bytes());
-        let counts = |idle_ms| Ok(Answer::Idle(Idleness { idle_ms, clients: 1, workers: 0 }));
-        assert_eq!(idle(200, r#"{"idle_ms": 1500, "clients": 1, "workers": 0, "tasks": 3}"#), counts(Some(1500)));
-        assert_eq!(idle(200, r#"{"idle_ms": null, "clients": 1, "workers": 0}"#), counts(None));
+        let counts = |idle_ms| Ok(Answer::Idle(Idleness { idle_ms, clients: 1, clientless_ms: None, workers: 0 }));
+        assert_eq!(
+            idle(200, r#"{"idle_ms": 1500, "clients": 1, "clientless_ms": null, "workers": 0, "tasks": 3}"#),
+            counts(Some(1500))
+        );
+        assert_eq!(idle(200, r#"{"idle_ms": null, "clients": 1, "clientless_ms": null, "workers": 0}"#), counts(None));
         for (status, body) in [
-            (404, r#"{"idle_ms": 1500, "clients": 1, "workers": 0}"#),
+            (404, r#"{"idle_ms": 1500, "clients": 1, "clientless_ms": null, "workers": 0}"#),
             (500, ""),
             (200, "null"),
             (200, "{}"),
-            (200, r#"{"clients": 1, "workers": 0}"#),
-            (200, r#"{"idle_ms": "long", "clients": 1, "workers": 0}"#),
-            (200, r#"{"idle_ms": -1, "clients": 1, "workers": 0}"#),
-            (204, r#"{"idle_ms": 1500, "clients": 1, "workers": 0}"#),
+            (200, r#"{"clients": 1, "clientless_ms": null, "workers": 0}"#),
+            (200, r#"{"idle_ms": "long", "clients": 1, "clientless_ms": null, "workers": 0}"#),
+            (200, r#"{"idle_ms": -1, "clients": 1, "clientless_ms": null, "workers": 0}"#),
+            (204, r#"{"idle_ms": 1500, "clients": 1, "clientless_ms": null, "workers": 0}"#),
             (200, "<html>"),
         ] {
             assert!(matches!(idle(status, body), Err(SchedulerError::Nonsense(_))), "{status} {body}");

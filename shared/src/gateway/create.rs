@@ -15,7 +15,7 @@ impl Gateway {
     /// were always faster: nothing was written then, and the same request may be sent again.
     pub async fn create(&self, who: &Identity, options: Map<String, Value>) -> Result<ClusterName, Refusal> {
         let items = self.limit_items(self.policy().limits_cache_ms).await?;
-        let limits = effective(&who.name, &who.groups, &items);
+        let limits = effective(&who.name, &who.groups, &items.in_force);
         if let Some(frozen) = &limits.frozen {
             return Err(Refusal::Invalid(format!("no new clusters for {}: {}", frozen.from, frozen.value)));
         }

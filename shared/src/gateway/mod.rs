@@ -21,12 +21,10 @@ pub use stop::Caller;
 pub use turn::TurnError;
 
 use crate::dask::Listen;
-use crate::model::{
-    Cluster, ClusterConfig, ClusterName, Effective, KeyRing, Limits, Ms, Policy, Scope, Use, effective,
-};
+use crate::model::{Cluster, ClusterConfig, ClusterName, Effective, KeyRing, Ms, Policy, Use, effective};
 use crate::options::Options;
-use crate::ports::{Ports, StoreError, Wake};
-use std::collections::{BTreeMap, HashMap};
+use crate::ports::{LimitItems, Ports, StoreError, Wake};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a gateway is made of.
@@ -58,7 +56,7 @@ pub struct Gateway {
 
 struct CachedLimits {
     read_at: Ms,
-    items: Arc<BTreeMap<Scope, Limits>>,
+    items: Arc<LimitItems>,
 }
 
 /// Why a request was not carried out. Nothing was changed by it. One HTTP status each.
@@ -136,7 +134,7 @@ impl Gateway {
     }
 
     /// All limit items, at most `max_age` old.
-    async fn limit_items(&self, max_age: Ms) -> Result<Arc<BTreeMap<Scope, Limits>>, StoreError> {
+    async fn limit_items(&self, max_age: Ms) -> Result<Arc<LimitItems>, StoreError> {
         let now = self.now();
         if let Some(cached) = &*self.limits.lock().unwrap_or_else(PoisonError::into_inner)
             && max_age > 0
@@ -152,7 +150,7 @@ impl Gateway {
 
     async fn limits_of(&self, user: &str, groups: &[String]) -> Result<Effective, StoreError> {
         let items = self.limit_items(self.policy().limits_cache_ms).await?;
-        Ok(effective(user, groups, &items))
+        Ok(effective(user, groups, &items.in_force))
     }
 
     /// Sends a wake. A wake that is lost is no harm: what is due is found by the next pass.

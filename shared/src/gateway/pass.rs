@@ -49,7 +49,7 @@ impl Gateway {
             let heartbeats = self.ports().store.heartbeats(&names).await?;
             for (row, heartbeat) in page.items.into_iter().zip(heartbeats) {
                 let cluster = row.cluster;
-                let limits: Effective = effective(&cluster.user, &cluster.groups, &items);
+                let limits: Effective = effective(&cluster.user, &cluster.groups, &items.in_force);
                 let heartbeat = heartbeat.map(|h| h.value);
                 let verdict = judge(&cluster, heartbeat.as_ref(), &limits, since, now, self.policy());
                 judged.push(Judged { cluster, verdict });
@@ -164,7 +164,7 @@ impl Gateway {
 
     fn question(&self, cluster: &Cluster, question: Question) -> Option<Ask> {
         let addresses = cluster.addresses?;
-        let address = if question == Question::Idle { addresses.dashboard? } else { addresses.api };
+        let address = if question.is_for_dashboard() { addresses.dashboard? } else { addresses.api };
         // a key that left the ring cannot be used: the question then goes unauthenticated, and its answer is nonsense
         let token = self.ring().token(&cluster.key_id, Use::Cluster, &cluster.name).unwrap_or_default();
         Some(Ask { cluster: cluster.name.clone(), address, token, question })

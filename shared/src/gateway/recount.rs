@@ -40,7 +40,7 @@ impl Gateway {
         loop {
             let page = store.clusters(&key, cursor.as_deref(), PAGE).await?;
             for cluster in page.items.iter().map(|c| &c.value) {
-                if cluster.charged.keys.contains(&scope) && (cluster.active || cluster.charged.cluster) {
+                if cluster.charged.keys.contains(&scope) && (cluster.active || cluster.charged.counts.clusters > 0) {
                     sum = sum + charge(cluster, &store.children(&cluster.name).await?);
                 }
             }
@@ -70,7 +70,7 @@ impl Gateway {
 
 /// What one cluster counts for, by its records.
 fn charge(cluster: &Cluster, children: &Children) -> Counts {
-    let mut sum = if cluster.charged.cluster { Counts::CLUSTER } else { Counts::default() };
+    let mut sum = if cluster.charged.counts.clusters > 0 { Counts::CLUSTER } else { Counts::default() };
     for launch in children.launches.iter().map(|l| &l.value) {
         let tasks = children.tasks.iter().map(|t| &t.value).filter(|t| t.facts.launch == launch.id);
         let units = match launch.state {

@@ -115,7 +115,7 @@ impl Gateway {
         let children = store.children(name).await?;
         let usage = store.usage(&cluster.value.charged.keys).await?;
         let items = self.limit_items(self.policy().limits_cache_ms).await?;
-        let limits = effective(&cluster.value.user, &cluster.value.groups, &items);
+        let limits = effective(&cluster.value.user, &cluster.value.groups, &items.in_force);
         let heartbeat =
             children.heartbeat.unwrap_or_else(|| Stored { value: Heartbeat::new(name.clone()), version: 0 });
         Ok(Some(View {

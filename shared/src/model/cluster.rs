@@ -1,6 +1,6 @@
 //! The cluster's record.
 
-use super::{ClusterConfig, ClusterName, Ms, Reason, Scope, Sealed};
+use super::{ClusterConfig, ClusterName, Counts, Ms, Reason, Scope, Sealed};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -59,8 +59,33 @@ pub struct Addresses {
 pub struct Charged {
     /// The user's key, then one for each group.
     pub keys: Vec<Scope>,
-    /// Is the cluster itself still counted?
-    pub cluster: bool,
+    /// What is counted under each of them: the cluster itself until it is at rest, and its workers.
+    #[serde(default)]
+    pub counts: Counts,
+}
+
+/// A limit was lowered under what the cluster has: its workers are to become fewer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shrink {
+    /// So many workers may stay.
+    pub keep: u32,
+    /// The cluster itself is to end.
+    pub end: bool,
+    /// When this was found: the scheduler has a while to retire workers, then the newest are stopped.
+    pub since: Ms,
+    /// The limit.
+    pub reason: Reason,
+}
+
+/// What of the cluster is being billed, as the pass can add it up without reading its tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meter {
+    /// Schedulers that run, and the sum of the moments since when they are billed.
+    pub schedulers: (i64, Ms),
+    /// The same for workers on demand.
+    pub workers: (i64, Ms),
+    /// The same for workers on Spot.
+    pub spot_workers: (i64, Ms),
 }
 
 /// One cluster. Everything that was ever decided about it as a whole is here.
@@ -118,6 +143,18 @@ pub struct Cluster {
     pub suspect: bool,
     /// What is counted for it.
     pub charged: Charged,
+    /// What of it is being billed.
+    #[serde(default)]
+    pub meter: Meter,
+    /// It has more than a limit allows since that was lowered.
+    #[serde(default)]
+    pub shrink: Option<Shrink>,
+    /// Until when its owner asked for it to live; none = as long as its configuration says.
+    #[serde(default)]
+    pub extended_until: Option<Ms>,
+    /// What its users have been warned of, one of each code.
+    #[serde(default)]
+    pub warnings: Vec<Reason>,
     /// Listed in the index of the active: until every launch is resolved, every task is at rest, and no call of ours can land
     /// any more.
     pub active: bool,
@@ -162,7 +199,11 @@ impl Cluster {
             worker_failures: 0,
             unanswered: 0,
             suspect: false,
-            charged: Charged { keys, cluster: true },
+            charged: Charged { keys, counts: Counts::CLUSTER },
+            meter: Meter::default(),
+            shrink: None,
+            extended_until: None,
+            warnings: Vec::new(),
             active: true,
             tls_cert,
             key_id: tls_key.key_id.clone(),

@@ -32,6 +32,10 @@ pub struct ClusterConfig {
     pub adaptive_period: f64,
     /// Seconds until an idle cluster is stopped; 0 = never.
     pub idle_timeout: f64,
+    /// Seconds without a connected client until a cluster is stopped; 0 = never.
+    pub no_client_timeout: f64,
+    /// Seconds until a cluster is stopped, whatever it does, unless its owner extends its life; 0 = as long as its limit allows.
+    pub lifetime: f64,
     /// Most workers of the cluster.
     pub cluster_max_workers: Option<u32>,
     /// Most cores of the cluster, its scheduler's included.
@@ -65,6 +69,8 @@ impl Default for ClusterConfig {
             scheduler_cores: 1.0,
             adaptive_period: 3.0,
             idle_timeout: 0.0,
+            no_client_timeout: 0.0,
+            lifetime: 0.0,
             cluster_max_workers: None,
             cluster_max_cores: None,
             cluster_max_memory: None,
@@ -165,7 +171,12 @@ impl ClusterConfig {
         if self.worker_threads == Some(0) {
             return fail("worker_threads", "must be at least 1".into());
         }
-        for (field, value) in [("adaptive_period", self.adaptive_period), ("idle_timeout", self.idle_timeout)] {
+        for (field, value) in [
+            ("adaptive_period", self.adaptive_period),
+            ("idle_timeout", self.idle_timeout),
+            ("no_client_timeout", self.no_client_timeout),
+            ("lifetime", self.lifetime),
+        ] {
             if !(0.0..=1e9).contains(&value) {
                 return fail(field, format!("must be between 0 and 1000000000 seconds, not {value}"));
             }

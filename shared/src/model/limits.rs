@@ -1,7 +1,7 @@
-//! Who gets how much.
+//! Who gets how much: limit items, as admins write them.
 
-use super::{Counts, Ms};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -81,190 +81,121 @@ pub struct Limits {
     /// Spend per calendar month, in US dollars.
     pub budget: Option<f64>,
     /// Allowed values by option field.
-    pub allowed: Option<BTreeMap<String, Vec<serde_json::Value>>>,
+    pub allowed: Option<BTreeMap<String, Vec<Value>>>,
     /// Nothing new starts, what runs is stopped: the sentence its users see.
     pub frozen: Option<String>,
 }
 
-/// A limit's value, and whose it is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LimitValue<T> {
-    /// The value.
-    pub value: T,
-    /// The scope that sets it.
-    pub from: Scope,
+/// Limits that cannot be: names the field.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{field}` {problem}")]
+pub struct InvalidLimits {
+    /// The field.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
-/// What applies to one user: each field looked up user, then group (of several the most generous), then default.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Effective {
-    /// See [`Limits::clusters`].
-    pub clusters: Option<LimitValue<i64>>,
-    /// See [`Limits::workers`].
-    pub workers: Option<LimitValue<i64>>,
-    /// See [`Limits::cores`].
-    pub cores: Option<LimitValue<f64>>,
-    /// See [`Limits::memory`].
-    pub memory: Option<LimitValue<u64>>,
-    /// See [`Limits::cluster_workers`].
-    pub cluster_workers: Option<LimitValue<i64>>,
-    /// See [`Limits::cluster_cores`].
-    pub cluster_cores: Option<LimitValue<f64>>,
-    /// See [`Limits::cluster_memory`].
-    pub cluster_memory: Option<LimitValue<u64>>,
-    /// The groups' own totals: every one of them applies.
-    pub totals: BTreeMap<Scope, Totals>,
-    /// Longest life of a cluster.
-    pub max_lifetime_ms: Option<LimitValue<Ms>>,
-    /// Idle timeout.
-    pub idle_timeout_ms: Option<LimitValue<Ms>>,
-    /// Why the user is frozen.
-    pub frozen: Option<LimitValue<String>>,
-}
+/// No limit is larger than this; it is far from where sums could overflow.
+const LARGEST: f64 = 1e12;
 
-/// A group's totals.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Totals {
-    /// See [`Limits::total_clusters`].
-    pub clusters: Option<i64>,
-    /// See [`Limits::total_workers`].
-    pub workers: Option<i64>,
-    /// See [`Limits::total_cores`].
-    pub cores: Option<f64>,
-    /// See [`Limits::total_memory`].
-    pub memory: Option<u64>,
-}
+/// Longest sentence of a freeze, in characters.
+const LONGEST_SENTENCE: usize = 500;
 
-fn bound(clusters: Option<i64>, workers: Option<i64>, cores: Option<f64>, memory: Option<u64>) -> Counts {
-    let none = Counts::UNBOUNDED;
-    Counts {
-        clusters: clusters.unwrap_or(none.clusters),
-        workers: workers.unwrap_or(none.workers),
-        millicores: cores.map_or(none.millicores, |c| (c * 1000.0).round() as i64),
-        memory_bytes: memory.map_or(none.memory_bytes, |m| i64::try_from(m).unwrap_or(none.memory_bytes)),
-    }
-}
-
-impl Effective {
-    /// The most that may be in use under a key the user's clusters are charged to. A missing limit is a very large number.
-    pub fn ceiling(&self, scope: &Scope) -> Counts {
-        match scope {
-            Scope::Group(_) => {
-                let t = self.totals.get(scope).copied().unwrap_or_default();
-                bound(t.clusters, t.workers, t.cores, t.memory)
-            }
-            Scope::User(_) | Scope::Default => bound(
-                self.clusters.as_ref().map(|l| l.value),
-                self.workers.as_ref().map(|l| l.value),
-                self.cores.as_ref().map(|l| l.value),
-                self.memory.as_ref().map(|l| l.value),
-            ),
+impl Limits {
+    /// Reads what stands in an item, and refuses what no limit can be: an unknown field, a wrong type, a negative number.
+    pub fn read(item: &Value) -> Result<Self, InvalidLimits> {
+        let fail = |field: &str, problem: String| InvalidLimits { field: field.to_owned(), problem };
+        let Value::Object(fields) = item else { return Err(fail("limits", "are no object".to_owned())) };
+        // one by one: an error of the whole does not name its field
+        for (field, value) in fields {
+            let alone = Value::Object(Map::from_iter([(field.clone(), value.clone())]));
+            serde_json::from_value::<Limits>(alone).map_err(|e| match e.to_string() {
+                unknown if unknown.starts_with("unknown field") => fail(field, "is no limit".to_owned()),
+                wrong => fail(field, format!("cannot be {value}: {wrong}")),
+            })?;
         }
+        let limits: Limits = serde_json::from_value(item.clone()).map_err(|e| fail("limits", e.to_string()))?;
+        limits.check()?;
+        Ok(limits)
     }
-}
 
-/// Resolves what applies to a user of some groups, from the limit items there are.
-pub fn effective(user: &str, groups: &[String], items: &BTreeMap<Scope, Limits>) -> Effective {
-    let user_scope = Scope::User(user.to_owned());
-    let group_scopes: Vec<Scope> = groups.iter().cloned().map(Scope::Group).collect();
-    /// One field: the user's, else the most generous of the groups', else the default's.
-    fn pick<T: Clone>(
-        items: &BTreeMap<Scope, Limits>,
-        user: &Scope,
-        groups: &[Scope],
-        field: impl Fn(&Limits) -> Option<T>,
-        more_generous: impl Fn(&T, &T) -> bool,
-    ) -> Option<LimitValue<T>> {
-        let of =
-            |scope: &Scope| items.get(scope).and_then(&field).map(|value| LimitValue { value, from: scope.clone() });
-        of(user)
-            .or_else(|| {
-                groups.iter().filter_map(of).reduce(
-                    |best, next| {
-                        if more_generous(&next.value, &best.value) { next } else { best }
-                    },
-                )
-            })
-            .or_else(|| of(&Scope::Default))
+    /// The same limits with fields set (as in an item) and others taken away; fields that it does not have are no error to take.
+    pub fn with(&self, set: &Map<String, Value>, unset: &[String]) -> Result<Self, InvalidLimits> {
+        let wrong = |e: serde_json::Error| InvalidLimits { field: "limits".to_owned(), problem: e.to_string() };
+        let Value::Object(mut fields) = serde_json::to_value(self).map_err(wrong)? else { return Ok(self.clone()) };
+        for field in unset {
+            if fields.remove(field).is_none() {
+                return Err(InvalidLimits { field: field.clone(), problem: "is no limit".to_owned() });
+            }
+        }
+        fields.extend(set.clone());
+        Limits::read(&Value::Object(fields))
     }
-    macro_rules! field {
-        ($name:ident) => {
-            pick(items, &user_scope, &group_scopes, |l| l.$name, |a, b| a > b)
-        };
-    }
-    let ms = |limit: Option<LimitValue<f64>>| {
-        limit.map(|l| LimitValue { value: (l.value * 1000.0).round() as Ms, from: l.from })
-    };
-    let totals = group_scopes
-        .iter()
-        .filter_map(|scope| {
-            let l = items.get(scope)?;
-            let totals = Totals {
-                clusters: l.total_clusters,
-                workers: l.total_workers,
-                cores: l.total_cores,
-                memory: l.total_memory,
-            };
-            (totals != Totals::default()).then(|| (scope.clone(), totals))
-        })
-        .collect();
-    Effective {
-        clusters: field!(clusters),
-        workers: field!(workers),
-        cores: field!(cores),
-        memory: field!(memory),
-        cluster_workers: field!(cluster_workers),
-        cluster_cores: field!(cluster_cores),
-        cluster_memory: field!(cluster_memory),
-        totals,
-        max_lifetime_ms: ms(field!(max_lifetime)),
-        // 0 means "never", the most generous of all
-        idle_timeout_ms: ms(pick(
-            items,
-            &user_scope,
-            &group_scopes,
-            |l| l.idle_timeout,
-            |a, b| *a == 0.0 || (*b != 0.0 && a > b),
-        )),
-        frozen: pick(items, &user_scope, &group_scopes, |l| l.frozen.clone(), |_, _| false),
+
+    /// Refuses numbers below zero, and sentences that are none.
+    pub fn check(&self) -> Result<(), InvalidLimits> {
+        let fail = |field: &str, problem: String| Err(InvalidLimits { field: field.to_owned(), problem });
+        for (field, value) in [
+            ("clusters", self.clusters),
+            ("workers", self.workers),
+            ("cluster_workers", self.cluster_workers),
+            ("total_clusters", self.total_clusters),
+            ("total_workers", self.total_workers),
+        ] {
+            if let Some(value) = value.filter(|n| *n < 0) {
+                return fail(field, format!("must be 0 or more, not {value}"));
+            }
+        }
+        for (field, value) in [
+            ("cores", self.cores),
+            ("cluster_cores", self.cluster_cores),
+            ("total_cores", self.total_cores),
+            ("max_lifetime", self.max_lifetime),
+            ("idle_timeout", self.idle_timeout),
+            ("budget", self.budget),
+        ] {
+            if let Some(value) = value.filter(|n| !(0.0..=LARGEST).contains(n)) {
+                return fail(field, format!("must be from 0 to {LARGEST:.0}, not {value}"));
+            }
+        }
+        if let Some(frozen) = &self.frozen
+            && (frozen.trim().is_empty() || frozen.chars().count() > LONGEST_SENTENCE)
+        {
+            return fail("frozen", format!("must be a sentence of 1 to {LONGEST_SENTENCE} characters"));
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
-    fn items(list: &[(&str, Limits)]) -> BTreeMap<Scope, Limits> {
-        list.iter()
-            .map(|(scope, limits)| (Scope::try_from((*scope).to_owned()).expect("a scope"), limits.clone()))
-            .collect()
+    #[test]
+    fn what_is_wrong_with_an_item_is_named() {
+        for (item, says) in [
+            (json!([]), "`limits` are no object"),
+            (json!({"cluster": 2}), "`cluster` is no limit"),
+            (json!({"clusters": "two"}), "`clusters` cannot be \"two\": invalid type: string \"two\", expected i64"),
+            (json!({"clusters": -1}), "`clusters` must be 0 or more, not -1"),
+            (json!({"clusters": 2, "cores": -0.5}), "`cores` must be from 0 to 1000000000000, not -0.5"),
+            (json!({"memory": "64 X"}), "`memory` cannot be \"64 X\": `64 X` is no size"),
+            (json!({"frozen": " "}), "`frozen` must be a sentence of 1 to 500 characters"),
+            (json!({"frozen": true}), "`frozen` cannot be true"),
+        ] {
+            let error = Limits::read(&item).unwrap_err().to_string();
+            assert!(error.starts_with(says), "{error}");
+        }
     }
 
     #[test]
-    fn each_field_is_the_users_then_the_most_generous_groups_then_the_default() {
-        let limits = |clusters, workers| Limits { clusters, workers, ..Limits::default() };
-        let items = items(&[
-            ("default", Limits { cores: Some(4.0), ..limits(Some(1), Some(2)) }),
-            ("group:a", limits(Some(3), Some(5))),
-            ("group:b", limits(Some(7), None)),
-            ("user:alice", limits(None, Some(1))),
-        ]);
-        let got = effective("alice", &["a".into(), "b".into()], &items);
-        assert_eq!(got.clusters, Some(LimitValue { value: 7, from: Scope::Group("b".into()) }));
-        assert_eq!(got.workers, Some(LimitValue { value: 1, from: Scope::User("alice".into()) }));
-        assert_eq!(got.cores, Some(LimitValue { value: 4.0, from: Scope::Default }));
-        assert_eq!(got.memory, None);
-    }
-
-    #[test]
-    fn a_groups_totals_apply_beside_the_users_own() {
-        let items = items(&[
-            ("group:a", Limits { total_workers: Some(9), ..Limits::default() }),
-            ("user:alice", Limits { workers: Some(4), ..Limits::default() }),
-        ]);
-        let got = effective("alice", &["a".into()], &items);
-        assert_eq!(got.ceiling(&Scope::User("alice".into())).workers, 4);
-        assert_eq!(got.ceiling(&Scope::Group("a".into())).workers, 9);
-        assert_eq!(got.ceiling(&Scope::Group("a".into())).clusters, Counts::UNBOUNDED.clusters);
+    fn fields_are_set_and_taken_away_one_by_one() {
+        let limits = Limits::read(&json!({"clusters": 2, "memory": "64 G"})).unwrap();
+        let Value::Object(set) = json!({"workers": 4}) else { panic!("an object") };
+        let changed = limits.with(&set, &["memory".into()]).unwrap();
+        assert_eq!(changed, Limits { clusters: Some(2), workers: Some(4), ..Limits::default() });
+        assert_eq!(limits.with(&Map::new(), &["memories".into()]).unwrap_err().to_string(), "`memories` is no limit");
     }
 }

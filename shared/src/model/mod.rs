@@ -1,16 +1,21 @@
 //! The records, and the plain values they are made of. No I/O, no clock, no randomness.
 
+mod audit;
 mod certificate;
 mod cluster;
 mod cluster_config;
+mod effective;
 mod heartbeat;
 mod identity;
 mod key_ring;
 mod key_secret;
 mod launch;
+mod ledger;
 mod limits;
+mod month;
 mod name;
 mod policy;
+mod prices;
 mod reason;
 mod record;
 mod size;
@@ -18,17 +23,22 @@ mod task;
 mod task_size;
 mod usage;
 
+pub use audit::Audit;
 pub use certificate::{Certificate, issue_certificate};
-pub use cluster::{Addresses, Charged, Cluster, Status};
+pub use cluster::{Addresses, Charged, Cluster, Meter, Shrink, Status};
 pub use cluster_config::{ClusterConfig, InvalidClusterConfig};
+pub use effective::{Effective, LimitValue, Totals, effective};
 pub use heartbeat::{Content, Heartbeat, InvalidContent};
 pub use identity::{Identity, InvalidUser, Role, valid_user};
 pub use key_ring::{KeyRing, KeyRingError, RingKey, Sealed, Use};
 pub use launch::{Fargate, Launch, LaunchId, LaunchSpec, LaunchState};
-pub use limits::{Effective, LimitValue, Limits, Scope, effective};
+pub use ledger::{Amount, LedgerEntry, Metered, billed_time};
+pub use limits::{InvalidLimits, Limits, Scope};
+pub use month::{InvalidMonth, Month};
 pub(crate) use name::hex;
 pub use name::{ClusterName, InvalidName, UserKey};
 pub use policy::{Policy, Rules};
+pub use prices::{Prices, Rates};
 pub use reason::{Reason, ReasonCode};
 pub use record::{Key, Record, Stored, Version};
 pub use size::{InvalidSize, format_size, parse_size};

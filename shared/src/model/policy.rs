@@ -1,6 +1,6 @@
 //! How the gateway decides: every duration and bound it knows.
 
-use super::Ms;
+use super::{Ms, Prices};
 use serde::{Deserialize, Serialize};
 
 /// Durations are in milliseconds. One policy holds for the whole gateway; what differs by cluster is in its `ClusterConfig`, what
@@ -66,6 +66,20 @@ pub struct Policy {
     pub sweep_step_ms: Ms,
     /// Limits may be cached so long by requests.
     pub limits_cache_ms: Ms,
+    /// A cluster's end by its lifetime is announced so long before.
+    pub lifetime_warning_ms: Ms,
+    /// How long a scheduler may take to retire workers after a limit was lowered, before the newest are stopped.
+    pub retire_ms: Ms,
+    /// A budget is announced as nearly spent at this share of it, in percent.
+    pub budget_warning_percent: u32,
+    /// What runs is stopped when so much more than the budget is spent, in percent of it.
+    pub budget_margin_percent: u32,
+    /// The least time that a task is billed for.
+    pub billing_minimum_ms: Ms,
+    /// What tasks cost.
+    pub prices: Prices,
+    /// The longest that a pass asks schedulers, before it leaves the rest to the next one.
+    pub pass_ms: Ms,
     /// The safety rules; all on, save in tests that show what each is for.
     #[serde(skip)]
     pub rules: Rules,
@@ -104,6 +118,13 @@ impl Default for Policy {
             scheduler_call_ms: 10_000,
             sweep_step_ms: 0,
             limits_cache_ms: 60_000,
+            lifetime_warning_ms: 600_000,
+            retire_ms: 30_000,
+            budget_warning_percent: 80,
+            budget_margin_percent: 10,
+            billing_minimum_ms: 0,
+            prices: Prices::default(),
+            pass_ms: 30_000,
             rules: Rules::SAFE,
         }
     }
@@ -129,6 +150,9 @@ impl Policy {
             keep_records_ms: 7 * 86_400_000,
             wait_ms: 0,
             sweep_step_ms: 1_000,
+            retire_ms: 120_000,
+            // "AWS Fargate pricing": a minimum of one minute
+            billing_minimum_ms: 60_000,
             ..Policy::default()
         }
     }

@@ -22,6 +22,8 @@ pub enum ReasonCode {
     AdminStopped,
     Frozen,
     Budget,
+    NoClient,
+    LimitLowered,
     LaunchRejected,
     // waits
     WaitingForAddress,

@@ -1,6 +1,6 @@
 //! Where records are kept.
 
-use super::{Cluster, ClusterName, Heartbeat, Launch, LaunchId, Limits, Ms, Scope, Task, TaskId, Usage};
+use super::{Cluster, ClusterName, Heartbeat, Launch, LaunchId, Limits, Month, Ms, Scope, Task, TaskId, Usage};
 use serde::{Deserialize, Serialize};
 
 /// Grows by one with every write of an item.
@@ -57,6 +57,11 @@ impl Key {
     /// A scope's limits; all are in one partition, and read together.
     pub fn limits(scope: &Scope) -> Self {
         Key::new("limits", scope.to_string())
+    }
+
+    /// A cluster's entry in a month's ledger; a user's are side by side.
+    pub fn ledger(month: Month, cluster: &ClusterName) -> Self {
+        Key::new(format!("ledger#{month}"), cluster.as_str())
     }
 }
 

@@ -1,7 +1,8 @@
 //! One process (or Fargate task) of a cluster.
 
-use super::{ClusterName, LaunchId, Ms, Reason};
+use super::{Amount, ClusterName, LaunchId, Month, Ms, Reason};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -60,7 +61,7 @@ pub struct TaskFacts {
     pub state: TaskState,
     /// When the launcher accepted it.
     pub accepted_at: Ms,
-    /// When its image was pulled (billing starts here); equals `started_at` where there is no image.
+    /// When the pull of its image began (billing starts here); equals `started_at` where there is no image.
     pub pulled_at: Option<Ms>,
     /// When it ran.
     pub started_at: Option<Ms>,
@@ -120,6 +121,9 @@ pub struct Task {
     pub failed_start: bool,
     /// At rest and given back: its charge, and its entry in the ledger.
     pub settled: bool,
+    /// What the ledger has of it.
+    #[serde(default)]
+    pub billed: BTreeMap<Month, Amount>,
     /// When the record may be forgotten.
     pub expires_at: Option<Ms>,
 }
@@ -140,6 +144,7 @@ impl Task {
             stray: false,
             failed_start: false,
             settled: false,
+            billed: BTreeMap::new(),
             expires_at: None,
         }
     }

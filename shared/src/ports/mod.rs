@@ -1,16 +1,17 @@
 //! What the core needs of the world outside: each port has one implementation per host, and one conformance suite that all pass.
 
 mod host;
-mod known_limits;
+
 mod launcher;
+mod limit_items;
 mod routes;
 mod schedulers;
 mod store;
 mod wakes;
 
 pub use host::Host;
-pub use known_limits::KnownLimits;
 pub use launcher::{Credentials, LaunchError, Launched, Launcher, LauncherError, TaskPage};
+pub use limit_items::LimitItems;
 pub use routes::{Route, Routes, RoutesError};
 pub use schedulers::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
 pub use store::{

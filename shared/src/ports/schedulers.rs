@@ -27,6 +27,23 @@ pub enum Question {
     },
     /// `GET <dashboard>/faregate/idle`, the handler our preload adds: for how long has it been idle?
     Idle,
+    /// `POST <dashboard>/faregate/retire`: keep so many workers, and let the others go in peace.
+    Retire {
+        /// Workers that may stay.
+        keep: u32,
+    },
+    /// `POST <dashboard>/faregate/warn`: show every connected client a warning.
+    Warn {
+        /// The sentence.
+        message: String,
+    },
+}
+
+impl Question {
+    /// Is it one for our preload on the dashboard's port, not for the API?
+    pub fn is_for_dashboard(&self) -> bool {
+        matches!(self, Question::Idle | Question::Retire { .. } | Question::Warn { .. })
+    }
 }
 
 /// One question to one scheduler.
@@ -34,7 +51,7 @@ pub enum Question {
 pub struct Ask {
     /// Whose scheduler.
     pub cluster: ClusterName,
-    /// Where: the API's address, for [`Question::Idle`] the dashboard's.
+    /// Where: the API's address, the dashboard's where [`Question::is_for_dashboard`] says so.
     pub address: SocketAddr,
     /// The cluster's token.
     pub token: String,
@@ -59,6 +76,9 @@ pub struct Idleness {
     pub idle_ms: Option<i64>,
     /// Connected clients, without the scheduler's internal ones.
     pub clients: u32,
+    /// Milliseconds since the last client left (or since the scheduler started); none while one is connected.
+    #[serde(default)]
+    pub clientless_ms: Option<i64>,
     /// Connected workers.
     pub workers: u32,
 }

@@ -1,11 +1,12 @@
 //! Records: versions, conditional writes, transactions that say which item failed.
 
+use super::LimitItems;
 use crate::model::{
-    Cluster, ClusterName, Counts, Heartbeat, Key, Launch, Limits, Ms, Reason, Record, Scope, Status, Stored, Task,
-    Usage, UserKey, Version,
+    Amount, Audit, Cluster, ClusterName, Counts, Heartbeat, Key, Launch, LedgerEntry, Limits, Month, Ms, Reason,
+    Record, Scope, Status, Stored, Task, Usage, UserKey, Version,
 };
 use async_trait::async_trait;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What a write expects to find.
@@ -37,6 +38,17 @@ pub enum Write {
         /// The most there may be afterwards, for the counts that `delta` raises.
         ceiling: Counts,
     },
+    /// Adds to a cluster's entry in a month's ledger. Only ever beside the conditional write of the task it is billed for.
+    Bill {
+        /// The month.
+        month: Month,
+        /// Whose.
+        user: String,
+        /// Which cluster.
+        cluster: ClusterName,
+        /// What to add; may be a correction below zero.
+        amount: Amount,
+    },
 }
 
 impl Write {
@@ -45,6 +57,7 @@ impl Write {
         match self {
             Write::Put { record, .. } => record.key(),
             Write::Count { scope, .. } => Key::usage(scope),
+            Write::Bill { month, cluster, .. } => Key::ledger(*month, cluster),
         }
     }
 
@@ -176,8 +189,12 @@ pub trait Store: Send + Sync {
     /// Writes a recounted counter on the version that was read before the items ([`Store::usage`]; 0 = absent).
     async fn put_usage(&self, usage: &Usage, version: Version) -> Result<(), TransactError>;
 
-    /// All limit items. A malformed one is reported and left out (its last good value stays in force where it is known).
-    async fn limits(&self) -> Result<BTreeMap<Scope, Limits>, StoreError>;
+    /// All limit items. One that cannot be read counts with the value that [`Store::keep_limits`] last kept of it.
+    async fn limits(&self) -> Result<LimitItems, StoreError>;
+
+    /// Remembers the good ones among these items ([`LimitItems::in_force`]), durably, for the day on which one is broken. Writes
+    /// what differs from what is remembered, forgets what is no longer there, and says how many that were.
+    async fn keep_limits(&self, items: &LimitItems) -> Result<usize, StoreError>;
 
     /// Writes one scope's limits, whatever was there; none removes them.
     async fn put_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError>;
@@ -195,6 +212,20 @@ pub trait Store: Send + Sync {
 
     /// A page of the active clusters, in no order. Eventually consistent.
     async fn active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError>;
+
+    /// A page of a month's ledger: one user's, or everybody's.
+    async fn ledger(
+        &self,
+        month: Month,
+        user: Option<&UserKey>,
+        cursor: Option<&str>,
+    ) -> Result<Page<LedgerEntry>, StoreError>;
+
+    /// Writes an admin's action down. It can be neither changed nor removed.
+    async fn audit(&self, audit: &Audit) -> Result<(), StoreError>;
+
+    /// A page of a month's audit records, oldest first.
+    async fn audits(&self, month: Month, cursor: Option<&str>) -> Result<Page<Audit>, StoreError>;
 
     /// The largest item it can hold, in bytes of JSON.
     fn item_limit(&self) -> usize;

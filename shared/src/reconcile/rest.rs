@@ -83,8 +83,8 @@ impl Draft<'_> {
         self.cluster.status = self.cluster.target;
         self.cluster.expires_at.get_or_insert(keep_until);
         self.heartbeat.expires_at.get_or_insert(keep_until);
-        if self.cluster.charged.cluster {
-            self.cluster.charged.cluster = false;
+        if self.cluster.charged.counts.clusters > 0 {
+            self.cluster.charged.counts.clusters = 0;
             self.delta = self.delta - Counts::CLUSTER;
         }
     }
