@@ -5,7 +5,7 @@ mod capacity;
 use super::*;
 use crate::model::*;
 use crate::ports::{Expect, Write};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// One cluster's records, a clock, and what the core last wanted done.
@@ -16,6 +16,7 @@ struct Story {
     facts: Vec<Fact>,
     actions: Vec<Action>,
     due_at: Option<Ms>,
+    ledger: BTreeMap<Month, Amount>,
 }
 
 const SCHEDULER: &str = "127.0.0.1:8786";
@@ -43,7 +44,8 @@ impl Story {
             listen: Listen::loopback(),
             may_launch: true,
         };
-        Story { view, policy: Policy::default(), now: 1_000, facts: vec![], actions: vec![], due_at: None }
+        let policy = Policy::default();
+        Story { view, policy, now: 1_000, facts: vec![], actions: vec![], due_at: None, ledger: BTreeMap::new() }
     }
 
     /// One round; the plan's writes are applied as the store would.
@@ -87,6 +89,7 @@ impl Story {
                 let counts = &mut self.view.usage[0].value.counts;
                 *counts = *counts + delta;
             }
+            Write::Bill { month, amount, .. } => *self.ledger.entry(month).or_default() += amount,
             Write::Put { record, .. } => panic!("the core does not write {record:?}"),
         }
     }
