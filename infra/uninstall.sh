@@ -78,11 +78,11 @@ if $exists; then
         aws s3 rm "s3://$bucket" --recursive --only-show-errors
     fi
 
-    table=$(resource "$stack" Table)
-    if [[ -n $table ]]; then
-        say 'Taking the protection off the table …'
-        aws dynamodb update-table --table-name "$table" --no-deletion-protection-enabled >/dev/null
-    fi
+    say 'Taking the protection off the tables …'
+    for logical in Table AuditTable; do
+        table=$(resource "$stack" "$logical")
+        [[ -z $table ]] || aws dynamodb update-table --table-name "$table" --no-deletion-protection-enabled >/dev/null
+    done
 
     # Without this the proxy's tasks would keep their connections, and the stack its proxy, for an hour.
     proxy=$(resource "$stack" ProxyService)

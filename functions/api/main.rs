@@ -16,12 +16,14 @@ async fn main() -> Result<(), Error> {
 async fn app() -> Result<App, Error> {
     let settings = Settings::from_env()?;
     let aws = Aws::load().await;
-    let parts = gateway(&settings, &aws, None).await?;
-    let mut methods: Vec<Box<dyn auth::Method>> = Vec::new();
-    if let Some(secret) = &settings.password_secret {
-        let password = Some(password(&aws.secrets(), secret).await?);
-        methods.push(Box::new(auth::Basic { password }));
-    }
+    let secrets = aws.secrets();
+    let password = async {
+        let Some(secret) = &settings.password_secret else { return Ok(None) };
+        password(&secrets, secret).await.map(Some)
+    };
+    let (parts, password) = tokio::try_join!(gateway(&settings, &aws, None), password)?;
+    let basic = |password| Box::new(auth::Basic { password: Some(password) }) as Box<dyn auth::Method>;
+    let methods = password.map(basic).into_iter().collect();
     Ok(App {
         gateway: parts.gateway,
         auth: auth::Auth::new(&parts.ring, methods, settings.admins.iter().cloned().collect())?,

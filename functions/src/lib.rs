@@ -12,6 +12,7 @@ mod gateway;
 mod http;
 mod logs;
 mod metrics;
+mod prices;
 mod relay;
 mod secrets;
 mod settings;

@@ -1,5 +1,6 @@
 //! What the template tells the functions, in their environment.
 
+use crate::prices::list_prices;
 use faregate::model::{ClusterConfig, Policy};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -103,7 +104,7 @@ impl Settings {
             proxy_url: env.optional("FAREGATE_PROXY_URL"),
             cluster,
             options: config.options,
-            policy: policy(config.policy)?,
+            policy: policy(config.policy, env)?,
             admins: config.admins,
         })
     }
@@ -137,10 +138,13 @@ fn read_ecs(env: &Environment<'_>, stack: &str) -> Result<faregate_ecs::Settings
     })
 }
 
-/// Fargate's policy, with what is set replaced.
-fn policy(set: Map<String, Value>) -> Result<Policy, SettingsError> {
+/// Fargate's policy at the region's list prices, with what is set replaced.
+fn policy(set: Map<String, Value>, env: &Environment<'_>) -> Result<Policy, SettingsError> {
     let wrong = |e: serde_json::Error| fail("FAREGATE_CONFIG", format!("has a `policy` that cannot be read: {e}"));
-    let mut fields = serde_json::to_value(Policy::fargate()).map_err(wrong)?;
+    let region = env.required("AWS_REGION")?;
+    let architecture = env.optional("FAREGATE_CPU_ARCHITECTURE").unwrap_or_default();
+    let prices = list_prices(&region, &architecture).map_err(wrong)?;
+    let mut fields = serde_json::to_value(Policy { prices, ..Policy::fargate() }).map_err(wrong)?;
     if let Value::Object(fields) = &mut fields {
         fields.extend(set);
     }
@@ -156,6 +160,7 @@ mod tests {
             "FAREGATE_CONFIG" => Some(config.to_owned()),
             "FAREGATE_RELAY" => Some(String::new()),
             "FAREGATE_IMAGE" => Some("dask".to_owned()),
+            "AWS_REGION" => Some("eu-central-1".to_owned()),
             _ => Some("x".to_owned()),
         };
         Settings::read(&Environment(&lookup))
@@ -166,7 +171,8 @@ mod tests {
         let settings = read(r#"{"cluster": {"worker_cores": 2}, "policy": {"check_ms": 5}}"#).unwrap();
         assert_eq!((settings.cluster.worker_cores, settings.cluster.scheduler_cores), (2.0, 1.0));
         assert_eq!((settings.cluster.image.as_deref(), settings.relay), (Some("dask"), None));
-        assert_eq!(settings.policy, Policy { check_ms: 5, ..Policy::fargate() });
+        assert_eq!(settings.policy.prices.default.vcpu_hour, 0.04656);
+        assert_eq!(settings.policy, Policy { check_ms: 5, prices: settings.policy.prices, ..Policy::fargate() });
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) struct EcsTask {
     #[serde(deserialize_with = "time")]
     pub created_at: Option<Ms>,
     #[serde(deserialize_with = "time")]
-    pub pull_stopped_at: Option<Ms>,
+    pub pull_started_at: Option<Ms>,
     #[serde(deserialize_with = "time")]
     pub started_at: Option<Ms>,
     #[serde(deserialize_with = "time")]
@@ -84,7 +84,8 @@ impl EcsTask {
             version: self.version,
             state,
             accepted_at: self.created_at.unwrap_or_default(),
-            pulled_at: self.pull_stopped_at,
+            // as AWS bills it, from the moment the download of the image begins ("AWS Fargate pricing")
+            pulled_at: self.pull_started_at,
             started_at: self.started_at,
             stopped_at: self.stopped_at,
             stop_code: self.stop_code.clone(),
@@ -143,7 +144,7 @@ impl From<&types::Task> for EcsTask {
             version: u64::try_from(task.version()).unwrap_or_default(),
             last_status: task.last_status().unwrap_or_default().to_owned(),
             created_at: time(task.created_at()),
-            pull_stopped_at: time(task.pull_stopped_at()),
+            pull_started_at: time(task.pull_started_at()),
             started_at: time(task.started_at()),
             stopped_at: time(task.stopped_at()),
             stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
@@ -235,7 +236,7 @@ mod tests {
             .version(5)
             .last_status("STOPPED")
             .created_at(DateTime::from_millis(1_700_000_000_123))
-            .pull_stopped_at(DateTime::from_millis(1_700_000_001_000))
+            .pull_started_at(DateTime::from_millis(1_700_000_001_000))
             .started_at(DateTime::from_millis(1_700_000_002_000))
             .stopped_at(DateTime::from_millis(1_700_000_003_000))
             .stop_code(types::TaskStopCode::EssentialContainerExited)
@@ -249,7 +250,7 @@ mod tests {
         let event = serde_json::json!({
             "taskArn": ours().task_arn, "startedBy": ours().started_by, "group": ours().group, "version": 5,
             "lastStatus": "STOPPED", "desiredStatus": "STOPPED", "createdAt": "2023-11-14T22:13:20.123Z",
-            "pullStoppedAt": "2023-11-14T22:13:21Z", "startedAt": "2023-11-14T22:13:22Z", "stoppedAt": 1700000003.0,
+            "pullStartedAt": "2023-11-14T22:13:21Z", "startedAt": "2023-11-14T22:13:22Z", "stoppedAt": 1700000003.0,
             "stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited",
             "memory": "2048", "cpu": "256", "capacityProviderName": "FARGATE_SPOT", "launchType": "FARGATE",
             "attachments": [{"id": "x", "type": "eni", "status": "DELETED", "details": [
