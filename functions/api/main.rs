@@ -26,7 +26,8 @@ async fn app() -> Result<App, Error> {
     let methods = password.map(basic).into_iter().collect();
     Ok(App {
         gateway: parts.gateway,
-        auth: auth::Auth::new(&parts.ring, methods, settings.admins.iter().cloned().collect())?,
+        auth: auth::Auth::new(&parts.ring, methods, settings.admins.into_iter().collect())?
+            .with_groups(settings.groups),
         prefix: String::new(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         dashboards: settings.proxy_url.map_or(Dashboards::Nowhere, |url| Dashboards::Elsewhere { url }),

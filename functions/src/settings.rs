@@ -4,6 +4,7 @@ use crate::prices::list_prices;
 use faregate::model::{ClusterConfig, Policy};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A setting that cannot be used: names the variable.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Of `FAREGATE_CONFIG`: users who are admins.
     pub admins: Vec<String>,
+    /// Of `FAREGATE_CONFIG`: groups, and who is in them.
+    pub groups: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// `FAREGATE_CONFIG`.
@@ -52,6 +55,7 @@ struct Config {
     options: Vec<Value>,
     policy: Map<String, Value>,
     admins: Vec<String>,
+    groups: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// The variables, by name.
@@ -106,6 +110,7 @@ impl Settings {
             options: config.options,
             policy: policy(config.policy, env)?,
             admins: config.admins,
+            groups: config.groups,
         })
     }
 }

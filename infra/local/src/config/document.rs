@@ -71,6 +71,7 @@ const TABLES: &str = r##"
 #   cluster_workers   workers of one cluster              max_lifetime      seconds a cluster may live
 #   cluster_cores     their cores                         idle_timeout      seconds it may be idle; 0 = for ever
 #   cluster_memory    their memory                        frozen            a sentence: nothing starts or runs
+#   budget            US dollars a calendar month (UTC)   allowed           what options may be, by field
 #
 # [limits.default]
 # clusters = 3
@@ -83,6 +84,16 @@ const TABLES: &str = r##"
 #
 # [limits."user:alice"]
 # cluster_workers = 40
+# allowed = { profile = ["small"] }
+
+# ---- Prices ------------------------------------------------------
+
+# What a core and a GiB of memory cost for an hour, in US dollars: for budgets, and for `GET /api/v1/usage`. By default
+# nothing.
+#
+# [prices]
+# vcpu_hour = 0.04
+# gib_hour = 0.0045
 
 # ---- Options -----------------------------------------------------
 
@@ -111,8 +122,12 @@ const TABLES: &str = r##"
 [auth]
 # Ways to sign in; `basic`: a user name and the password that all users share.
 methods = ["basic"]
-# Users who may see and stop the clusters of all.
+# Users who may see and stop the clusters of all, and set limits.
 admins = []
+
+# Groups, and who is in them.
+[auth.groups]
+# research = ["alice", "bob"]
 
 [auth.basic]
 # The password. While there is none, everybody who reaches the address is let in under any name.

@@ -153,6 +153,16 @@ pub const SECTIONS: &[Section] = &[
                 "Seconds until an idle cluster is stopped, by dask's own rule of what idle is; 0 = never."
             ),
             key!(
+                "no_client_timeout",
+                |c| Slot::Number(&mut c.cluster.no_client_timeout),
+                "Seconds without a connected client until a cluster is stopped; 0 = never."
+            ),
+            key!(
+                "lifetime",
+                |c| Slot::Number(&mut c.cluster.lifetime),
+                "Seconds until a cluster is stopped, whatever it does, unless its owner extends its life; 0 = `max_lifetime`."
+            ),
+            key!(
                 "image",
                 |c| Slot::OptionalText(&mut c.cluster.image),
                 "Container image, for hosts that run containers. Not used on one machine.",
@@ -223,6 +233,21 @@ pub const SECTIONS: &[Section] = &[
                 "86400.0"
             ),
             key!(
+                "lifetime_warning",
+                |c| Slot::Seconds(&mut c.policy.lifetime_warning_ms),
+                "Connected clients are warned so long before a cluster ends for its age."
+            ),
+            key!(
+                "retire_timeout",
+                |c| Slot::Seconds(&mut c.policy.retire_ms),
+                "After a limit was lowered: how long a scheduler may take to retire workers before the newest are stopped."
+            ),
+            key!(
+                "budget_margin_percent",
+                |c| Slot::Count { to: &mut c.policy.budget_margin_percent, least: 0 },
+                "At its budget a user starts nothing more; when so much more is spent, what runs is stopped."
+            ),
+            key!(
                 "check_period",
                 |c| Slot::Seconds(&mut c.gateway.check_period_ms),
                 "Between two passes over all clusters, which enforce limits, timeouts and edits of limits."
@@ -243,7 +268,7 @@ pub const SECTIONS: &[Section] = &[
 ];
 
 /// Tables beside the keys, for the same list of what is known.
-pub const TABLES: [&str; 3] = ["limits", "options", "auth"];
+pub const TABLES: [&str; 4] = ["limits", "prices", "options", "auth"];
 
 /// Every key.
 pub fn all() -> impl Iterator<Item = &'static Key> {

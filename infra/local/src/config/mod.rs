@@ -111,6 +111,7 @@ impl Config {
     fn set(&mut self, name: &str, value: &toml::Value) -> Result<(), Problem> {
         match name {
             "limits" => tables::limits(value, &mut self.limits),
+            "prices" => tables::prices(value, &mut self.policy.prices),
             "options" => tables::options(value, &mut self.options),
             "auth" => tables::auth(value, &mut self.auth),
             _ => match keys::all().find(|key| key.name == name) {

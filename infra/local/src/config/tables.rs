@@ -2,8 +2,9 @@
 
 use super::error::{Problem, unknown};
 use super::value::{expected, words};
-use faregate::model::{Limits, Scope, valid_user};
-use std::collections::BTreeMap;
+use faregate::api::auth::MOST_GROUPS;
+use faregate::model::{Limits, Prices, Scope, valid_user};
+use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 /// Ways to sign in that this version has.
@@ -16,21 +17,26 @@ pub struct Auth {
     pub methods: Vec<String>,
     /// Users with the role of an administrator.
     pub admins: Vec<String>,
+    /// Groups, and who is in them.
+    pub groups: BTreeMap<String, BTreeSet<String>>,
     /// The password all users share; none = everybody is believed.
     pub basic_password: Option<String>,
 }
 
 impl Default for Auth {
     fn default() -> Self {
-        Auth { methods: vec!["basic".to_owned()], admins: Vec::new(), basic_password: None }
+        Auth { methods: vec!["basic".to_owned()], admins: Vec::new(), groups: BTreeMap::new(), basic_password: None }
     }
 }
 
 impl std::fmt::Debug for Auth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let password = self.basic_password.as_ref().map(|_| "…");
-        let Auth { methods, admins, .. } = self;
-        write!(f, "Auth {{ methods: {methods:?}, admins: {admins:?}, basic_password: {password:?} }}")
+        let Auth { methods, admins, groups, .. } = self;
+        write!(
+            f,
+            "Auth {{ methods: {methods:?}, admins: {admins:?}, groups: {groups:?}, basic_password: {password:?} }}"
+        )
     }
 }
 
@@ -53,39 +59,36 @@ fn one_scope(path: &str, table: &Table) -> Result<Limits, Problem> {
     let known = known_limits();
     let mut all = serde_json::Map::new();
     for (name, value) in table {
-        if NOT_ENFORCED.contains(&name.as_str()) {
-            return Err(Problem::new(&format!("{path}.{name}"), "is not enforced by this version"));
-        }
         if !known.contains_key(name) {
             return Err(unknown(path, name, known.keys().map(String::as_str)));
         }
-        let place = format!("{path}.{name}");
-        let json = json(&place, value)?;
-        let negative = value.as_integer().is_some_and(|n| n < 0) || value.as_float().is_some_and(|n| n < 0.0);
-        if negative {
-            return Err(Problem::new(&place, expected("0 or more", value)));
-        }
-        // each field is read alone, so that an error has its name
-        let alone = serde_json::Map::from_iter([(name.clone(), json.clone())]);
-        serde_json::from_value::<Limits>(alone.into())
-            .map_err(|error| Problem::new(&place, format!("is wrong: {error}")))?;
-        all.insert(name.clone(), json);
+        all.insert(name.clone(), json(&format!("{path}.{name}"), value)?);
     }
-    serde_json::from_value(all.into()).map_err(|error| Problem::new(path, format!("is wrong: {error}")))
+    Limits::read(&all.into()).map_err(|wrong| Problem::new(&format!("{path}.{}", wrong.field), wrong.problem))
 }
 
-/// Fields of [`Limits`] that nothing looks at yet: better refused than believed in.
-const NOT_ENFORCED: [&str; 2] = ["allowed", "budget"];
-
-/// The fields of [`Limits`] that are enforced.
+/// The fields of [`Limits`].
 pub fn known_limits() -> serde_json::Map<String, serde_json::Value> {
     match serde_json::to_value(Limits::default()) {
-        Ok(serde_json::Value::Object(mut fields)) => {
-            fields.retain(|name, _| !NOT_ENFORCED.contains(&name.as_str()));
-            fields
-        }
+        Ok(serde_json::Value::Object(fields)) => fields,
         _ => serde_json::Map::new(),
     }
+}
+
+/// `[prices]`: what a vCPU and a GiB of memory cost for an hour, in US dollars.
+pub fn prices(value: &Value, to: &mut Prices) -> Result<(), Problem> {
+    for (name, value) in table("prices", value)? {
+        let slot = match name.as_str() {
+            "vcpu_hour" => &mut to.default.vcpu_hour,
+            "gib_hour" => &mut to.default.gib_hour,
+            _ => return Err(unknown("prices", name, ["vcpu_hour", "gib_hour"].into_iter())),
+        };
+        let price = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
+        let price = price.filter(|price| (0.0..=1e6).contains(price));
+        let what = || expected("a number of US dollars from 0 to 1000000", value);
+        *slot = price.ok_or_else(|| Problem::new(&format!("prices.{name}"), what()))?;
+    }
+    Ok(())
 }
 
 /// `[[options]]`.
@@ -120,9 +123,26 @@ pub fn auth(value: &Value, to: &mut Auth) -> Result<(), Problem> {
                     return Err(wrong(format!("has `{}`, which no user can be called", name.escape_debug())));
                 }
             }
+            "groups" => groups(table("auth.groups", value)?, to)?,
             "basic" => basic(table("auth.basic", value)?, to)?,
-            _ => return Err(unknown("auth", name, ["methods", "admins", "basic"].into_iter())),
+            _ => return Err(unknown("auth", name, ["methods", "admins", "groups", "basic"].into_iter())),
         }
+    }
+    Ok(())
+}
+
+fn groups(table: &Table, to: &mut Auth) -> Result<(), Problem> {
+    for (name, members) in table {
+        let wrong = |what: String| Problem::new(&format!("auth.groups.{name}"), what);
+        let members: BTreeSet<String> = words(members).map_err(wrong)?.into_iter().collect();
+        if let Some(member) = members.iter().find(|member| valid_user(member).is_err()) {
+            return Err(wrong(format!("has `{}`, which no user can be called", member.escape_debug())));
+        }
+        to.groups.insert(name.clone(), members);
+    }
+    let all = to.groups.values().flatten();
+    if let Some(user) = all.clone().find(|user| all.clone().filter(|other| other == user).count() > MOST_GROUPS) {
+        return Err(Problem::new("auth.groups", format!("has `{user}` in more than {MOST_GROUPS} groups")));
     }
     Ok(())
 }

@@ -151,7 +151,14 @@ fn a_wrong_value_is_refused_with_its_key_and_what_it_must_be() {
         ),
         ("cluster_max_memory = '1 G'", "`scheduler_memory` (2 GiB) exceeds `cluster_max_memory` (1 GiB)"),
         ("limits.everyone.clusters = 1", "`limits.everyone` must be called `default`, `group:<name>` or `user:<name>`"),
-        ("limits.default.clusters = -1", "`limits.default.clusters` must be 0 or more, not `-1`"),
+        ("limits.default.clusters = -1", "`limits.default.clusters` must be 0 or more, not -1"),
+        ("limits.default.frozen = ''", "`limits.default.frozen` must be a sentence of 1 to 500 characters"),
+        ("prices.vcpu_hour = -1", "`prices.vcpu_hour` must be a number of US dollars from 0 to 1000000, not `-1`"),
+        ("prices.core = 1", "`prices.core` is not known; `faregate config` lists all keys"),
+        (
+            "auth.groups.a = 'alice'",
+            "`auth.groups.a` must be a list of words such as [\"dask\", \"worker\"], not `\"alice\"`",
+        ),
         ("limits.default = 3", "`limits.default` must be a table, not `3`"),
         ("options = 3", "`options` must be a list of tables, each written `[[options]]`"),
         (
@@ -167,7 +174,7 @@ fn a_wrong_value_is_refused_with_its_key_and_what_it_must_be() {
         assert_eq!(got, sentence, "{text}");
     }
     let error = wrong("limits.default.clusters = 'three'");
-    assert!(error.contains("`limits.default.clusters` is wrong: invalid type: string \"three\""), "{error}");
+    assert!(error.contains("`limits.default.clusters` cannot be \"three\": invalid type: string \"three\""), "{error}");
     assert!(wrong("worker_cores = ").starts_with("faregate.toml:1: "));
 }
 

@@ -11,7 +11,7 @@ use crate::model::{Identity, KeyRing, KeyRingError, Ms, Role};
 use async_trait::async_trait;
 use axum::http::{HeaderMap, HeaderValue, header};
 use session::Sessions;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The credentials are not good. What was wrong with them is nobody's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +32,12 @@ pub trait Method: Send + Sync {
 pub struct Auth {
     methods: Vec<Box<dyn Method>>,
     admins: BTreeSet<String>,
+    groups: BTreeMap<String, BTreeSet<String>>,
     sessions: Sessions,
 }
+
+/// A user counts in so many groups at most; a transaction has a counter for each.
+pub const MOST_GROUPS: usize = 20;
 
 /// Somebody who has proved who they are.
 struct SignedIn {
@@ -46,7 +50,25 @@ impl Auth {
     /// Sessions are signed with the ring's newest key, and good with any. Users named in `admins` are admins, whatever the
     /// method.
     pub fn new(ring: &KeyRing, methods: Vec<Box<dyn Method>>, admins: BTreeSet<String>) -> Result<Self, KeyRingError> {
-        Ok(Auth { methods, admins, sessions: Sessions::new(ring)? })
+        Ok(Auth { methods, admins, groups: BTreeMap::new(), sessions: Sessions::new(ring)? })
+    }
+
+    /// Groups by name, and who is in them beside those of whom a method says so.
+    pub fn with_groups(self, groups: BTreeMap<String, BTreeSet<String>>) -> Self {
+        Auth { groups, ..self }
+    }
+
+    /// What the configuration knows of a user whom a method has let in.
+    fn enrich(&self, who: &mut Identity) {
+        if self.admins.contains(&who.name) {
+            who.role = Role::Admin;
+        }
+        for (group, members) in &self.groups {
+            if members.contains(&who.name) && !who.groups.contains(group) {
+                who.groups.push(group.clone());
+            }
+        }
+        who.groups.truncate(MOST_GROUPS);
     }
 
     /// What a 401 says.
@@ -60,9 +82,7 @@ impl Auth {
             && let Some(method) = self.methods.iter().find(|m| m.scheme().as_bytes().eq_ignore_ascii_case(scheme))
         {
             let mut who = method.authenticate(credentials).await?;
-            if self.admins.contains(&who.name) {
-                who.role = Role::Admin;
-            }
+            self.enrich(&mut who);
             return Ok(SignedIn { who, renew_from: Some(now) });
         }
         self.sessions.find(headers, now).ok_or(Denied)
@@ -93,6 +113,17 @@ mod tests {
         assert_eq!(signed_in("Basic cm9vdDp4").await.unwrap().role, Role::Admin);
         assert_eq!(signed_in("Basic YWxpY2U6eA==").await.unwrap().role, Role::User);
         assert_eq!(signed_in("Basic Uk9PVDp4").await.unwrap().role, Role::User, "case counts");
+    }
+
+    #[test]
+    fn groups_are_what_the_configuration_adds() {
+        let groups = [("b", "alice"), ("a", "alice"), ("c", "bob")];
+        let groups = groups.map(|(group, user)| (group.to_owned(), [user.to_owned()].into())).into();
+        let auth = Auth::new(&KeyRing::from_random(&[7; 64]), Vec::new(), BTreeSet::new()).unwrap().with_groups(groups);
+        let mut who =
+            Identity { name: "alice".into(), groups: vec!["b".into()], role: Role::User, method: "basic".into() };
+        auth.enrich(&mut who);
+        assert_eq!(who.groups, ["b", "a"]);
     }
 
     #[tokio::test]
