@@ -39,7 +39,7 @@ impl Gateway {
         for scope in keys {
             let ceiling =
                 if self.policy().rules.charge_conditionally { limits.ceiling(&scope) } else { Counts::UNBOUNDED };
-            writes.push(Write::Count { scope, delta: Counts::CLUSTER, ceiling });
+            writes.push(Write::Count { scope, delta: Counts::CLUSTER, ceiling, now });
         }
         for attempt in 0..TRIES {
             match self.ports().store.transact(writes.clone()).await {

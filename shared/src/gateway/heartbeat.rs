@@ -15,16 +15,20 @@ impl Gateway {
     /// Takes a heartbeat. Equal digests mean equal contents. [`Refusal::Conflict`] when the cluster takes no more.
     pub async fn heartbeat(&self, name: &ClusterName, content: Content, digest: String) -> Result<(), Refusal> {
         for _ in 0..TRIES {
-            let item = match self.ports().store.touch(name, &digest, self.now()).await? {
-                Touch::Same { due_at } => {
+            let item = match self.ports().store.touch(name, &digest, self.now()).await {
+                Ok(Touch::Same { due_at }) => {
                     // the wake of the change may have been lost
                     if due_at.is_some() && self.policy().rules.heartbeat_wakes_again {
                         self.wake(name, 0).await;
                     }
                     return Ok(());
                 }
-                Touch::Missing => return Err(Refusal::Conflict(format!("Cluster '{name}' does not exist (any more)"))),
-                Touch::Differs(item) => item,
+                Ok(Touch::Missing) => {
+                    return Err(Refusal::Conflict(format!("Cluster '{name}' does not exist (any more)")));
+                }
+                Ok(Touch::Differs(item)) => item,
+                Err(TransactError::Failed(error)) => return Err(error.into()),
+                Err(_) => return Err(Refusal::Conflict(format!("Cluster '{name}' is being worked on; try again"))),
             };
             if !item.value.accepting {
                 return Err(Refusal::Conflict(format!("Cluster '{name}' is stopping")));

@@ -56,7 +56,7 @@ impl Gateway {
         if before.value.counts == sum {
             return Ok(false);
         }
-        match store.put_usage(&Usage { scope, counts: sum }, version).await {
+        match store.put_usage(&Usage { scope, counts: sum, changed_at: before.value.changed_at }, version).await {
             Ok(()) => {
                 tracing::error!(user, was = ?before.value.counts, is = ?sum, "a counter had drifted and was repaired");
                 Ok(true)

@@ -1,9 +1,9 @@
 //! Stopping: one conditional write, one wake.
 
 use super::read::not_yours;
-use super::{Gateway, Refusal};
+use super::{Gateway, Refusal, wake};
 use crate::model::{ClusterName, Identity, Reason, ReasonCode, Status};
-use crate::ports::StopRequest;
+use crate::ports::{Host, StopRequest, Store, TransactError, Wakes};
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,14 +62,30 @@ impl Gateway {
         reason: Reason,
     ) -> Result<bool, Refusal> {
         let request = StopRequest { name: name.clone(), user, target, reason, now: self.now() };
-        match self.ports().store.stop(&request).await? {
-            None => Ok(false),
-            Some((_, false)) => Ok(true),
-            Some((_, true)) => {
+        let ports = self.ports();
+        Ok(end(&*ports.store, &*ports.wakes, &*ports.host, &request).await?.is_some())
+    }
+}
+
+/// The one way to turn a cluster towards its end, also for whoever has no gateway: none when there is no such cluster (of that user),
+/// true when this call changed it.
+pub(super) async fn end(
+    store: &dyn Store,
+    wakes: &dyn Wakes,
+    host: &dyn Host,
+    request: &StopRequest,
+) -> Result<Option<bool>, Refusal> {
+    let name = &request.name;
+    match store.stop(request).await {
+        Ok(found) => {
+            let changed = found.map(|(_, changed)| changed);
+            if changed == Some(true) {
                 tracing::info!(cluster = %name, reason = request.reason.message, "stopping");
-                self.wake(name, 0).await;
-                Ok(true)
+                wake(wakes, host, name, 0).await;
             }
+            Ok(changed)
         }
+        Err(TransactError::Failed(error)) => Err(error.into()),
+        Err(_) => Err(Refusal::Conflict(format!("Cluster '{name}' is being worked on; try again"))),
     }
 }

@@ -59,6 +59,11 @@ impl Key {
         Key::new("limits", scope.to_string())
     }
 
+    /// The last good value of a scope's limits.
+    pub fn limits_in_force(scope: &str) -> Self {
+        Key::new("limits-in-force", scope)
+    }
+
     /// A cluster's entry in a month's ledger; a user's are side by side.
     pub fn ledger(month: Month, cluster: &ClusterName) -> Self {
         Key::new(format!("ledger#{month}"), cluster.as_str())

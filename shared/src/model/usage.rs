@@ -1,6 +1,6 @@
 //! What a user or group has in use, counted in the same transaction as what is counted.
 
-use super::Scope;
+use super::{Ms, Scope};
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, Mul, Neg, Sub};
 
@@ -84,4 +84,7 @@ pub struct Usage {
     pub scope: Scope,
     /// In use.
     pub counts: Counts,
+    /// When it was last counted up or down; 0 = not known.
+    #[serde(default)]
+    pub changed_at: Ms,
 }

@@ -9,6 +9,9 @@ use async_trait::async_trait;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+/// Entries on a page of a ledger, or of audits, at most.
+pub const ENTRIES_A_PAGE: usize = 200;
+
 /// What a write expects to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
@@ -37,6 +40,8 @@ pub enum Write {
         delta: Counts,
         /// The most there may be afterwards, for the counts that `delta` raises.
         ceiling: Counts,
+        /// When: becomes the counter's [`Usage::changed_at`].
+        now: Ms,
     },
     /// Adds to a cluster's entry in a month's ledger. Only ever beside the conditional write of the task it is billed for.
     Bill {
@@ -203,12 +208,13 @@ pub trait Store: Send + Sync {
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError>;
 
     /// One conditional write: if the heartbeat item is accepting and has this digest, `seen_at` becomes `now` (and the version
-    /// grows).
-    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, StoreError>;
+    /// grows). Never [`TransactError::Conflicts`].
+    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, TransactError>;
 
     /// One conditional write: [`Cluster::end`] on a cluster whose target is RUNNING. The record as it is afterwards; none when
-    /// there is no such cluster of that user. `true` when this call changed it.
-    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, StoreError>;
+    /// there is no such cluster of that user. `true` when this call changed it. Never
+    /// [`TransactError::Conflicts`].
+    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, TransactError>;
 
     /// A page of the active clusters, in no order. Eventually consistent.
     async fn active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError>;

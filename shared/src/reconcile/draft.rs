@@ -162,7 +162,7 @@ impl<'a> Draft<'a> {
             for scope in &self.view.cluster.value.charged.keys {
                 let ceiling = self.view.limits.ceiling(scope);
                 let ceiling = if self.policy.rules.charge_conditionally { ceiling } else { Counts::UNBOUNDED };
-                writes.push(Write::Count { scope: scope.clone(), delta: self.delta, ceiling });
+                writes.push(Write::Count { scope: scope.clone(), delta: self.delta, ceiling, now: self.now });
             }
         }
         // every change of anything is saved on the cluster's version too: two turns never save what either did not see
