@@ -43,8 +43,6 @@ pub(super) struct Draft<'a> {
     pub heartbeat: Heartbeat,
     pub launches: Vec<Entry<Launch>>,
     pub tasks: Vec<Entry<Task>>,
-    /// What this decision adds to the counters.
-    pub delta: Counts,
     pub before: Vec<Action>,
     pub after: Vec<Action>,
     due_at: Option<Ms>,
@@ -60,7 +58,6 @@ impl<'a> Draft<'a> {
             heartbeat: view.heartbeat.value.clone(),
             launches: view.launches.iter().map(Entry::known).collect(),
             tasks: view.tasks.iter().map(Entry::known).collect(),
-            delta: Counts::default(),
             before: Vec::new(),
             after: Vec::new(),
             due_at: None,
@@ -140,13 +137,15 @@ impl<'a> Draft<'a> {
 
     /// Adds a launch that is called at once, after the save.
     pub fn add_launch(&mut self, launch: Launch) {
-        self.delta = self.delta + launch.unit * i64::from(launch.spec.count);
         self.launches.push(Entry { before: None, now: launch });
     }
 
     /// The transaction and the actions.
     pub fn finish(mut self) -> Plan {
         self.cluster.due_at = self.due_at;
+        self.cluster.charged.counts = self.charged();
+        let delta = self.delta();
+        let bounded = self.policy.rules.charge_conditionally && self.reserves();
         let mut writes = Vec::new();
         for task in self.tasks.iter().filter(|t| t.changed()) {
             writes.push(Write::Put { record: Record::Task(task.now.clone()), expect: task.expect() });
@@ -158,11 +157,10 @@ impl<'a> Draft<'a> {
             let expect = Expect::Version(self.view.heartbeat.version);
             writes.push(Write::Put { record: Record::Heartbeat(self.heartbeat), expect });
         }
-        if !self.delta.is_zero() {
+        if !delta.is_zero() {
             for scope in &self.view.cluster.value.charged.keys {
-                let ceiling = self.view.limits.ceiling(scope);
-                let ceiling = if self.policy.rules.charge_conditionally { ceiling } else { Counts::UNBOUNDED };
-                writes.push(Write::Count { scope: scope.clone(), delta: self.delta, ceiling, now: self.now });
+                let ceiling = if bounded { self.view.limits.ceiling(scope) } else { Counts::UNBOUNDED };
+                writes.push(Write::Count { scope: scope.clone(), delta, ceiling, now: self.now });
             }
         }
         // every change of anything is saved on the cluster's version too: two turns never save what either did not see

@@ -50,20 +50,16 @@ impl Draft<'_> {
 
     /// The launch's tasks are known: what it reserved beyond them is given back.
     pub fn accept(&mut self, id: &LaunchId) {
-        let known = self.known_tasks(id);
-        let Some(launch) = self.launch_mut(id) else { return };
-        launch.state = LaunchState::Accepted;
-        let unit = launch.unit;
-        let short = i64::from(launch.spec.count) - i64::from(known);
-        self.delta = self.delta - unit * short.max(0);
+        if let Some(launch) = self.launch_mut(id) {
+            launch.state = LaunchState::Accepted;
+        }
     }
 
     /// Nothing of the launch exists or can: all it reserved is given back.
     pub fn release(&mut self, id: &LaunchId, state: LaunchState) {
-        let Some(launch) = self.launch_mut(id) else { return };
-        launch.state = state;
-        let (unit, count) = (launch.unit, i64::from(launch.spec.count));
-        self.delta = self.delta - unit * count;
+        if let Some(launch) = self.launch_mut(id) {
+            launch.state = state;
+        }
     }
 
     /// Tasks at rest give back their charge, once; then they, and launches that are through, may be forgotten in time.
@@ -81,15 +77,11 @@ impl Draft<'_> {
             }
             let launch = self.launch(&task.facts.launch);
             let accepted = launch.is_some_and(|l| l.state == LaunchState::Accepted);
-            let unit = launch.map(|l| l.unit).unwrap_or_default();
             if accepted || task.stray || task.facts.role == TaskRole::Scheduler {
                 if room == 0 {
                     return;
                 }
                 room -= 1;
-                if accepted && !task.stray {
-                    self.delta = self.delta - unit;
-                }
                 let task = &mut self.tasks[i].now;
                 task.settled = true;
                 task.check_at = None;

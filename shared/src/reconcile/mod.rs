@@ -4,6 +4,7 @@
 //! [`Plan::writes`] as one transaction, performs [`Plan::after`], and comes back with what it learned as [`Fact`]s.
 
 mod calls;
+mod charge;
 mod draft;
 mod enforce;
 mod facts;
@@ -15,6 +16,7 @@ mod scheduler;
 mod stories;
 mod workers;
 
+pub use charge::charge;
 pub use enforce::{Silence, Silent, Verdict, heard, judge, judge_idle, judge_silence};
 pub use observe::observe;
 pub use workers::worker_cap;

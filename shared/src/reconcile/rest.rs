@@ -2,7 +2,7 @@
 
 use super::Action;
 use super::draft::Draft;
-use crate::model::{Counts, LaunchId, LaunchState, ReasonCode, Status, TaskId};
+use crate::model::{LaunchId, LaunchState, ReasonCode, Status, TaskId};
 
 impl Draft<'_> {
     /// For a cluster that is to end, or has ended and is found to have tasks.
@@ -83,9 +83,5 @@ impl Draft<'_> {
         self.cluster.status = self.cluster.target;
         self.cluster.expires_at.get_or_insert(keep_until);
         self.heartbeat.expires_at.get_or_insert(keep_until);
-        if self.cluster.charged.counts.clusters > 0 {
-            self.cluster.charged.counts.clusters = 0;
-            self.delta = self.delta - Counts::CLUSTER;
-        }
     }
 }

@@ -224,8 +224,9 @@ impl Draft<'_> {
     /// How many more units every counter has room for, and the tightest limit's name.
     fn room_under_limits(&self, unit: Counts) -> (i64, String) {
         let mut tightest = (i64::MAX, String::new());
+        let delta = self.delta();
         for usage in &self.view.usage {
-            let used = usage.value.counts + self.delta;
+            let used = usage.value.counts + delta;
             let scope = &usage.value.scope;
             let ceiling = self.view.limits.ceiling(scope);
             let total = if matches!(scope, Scope::Group(_)) { "total_" } else { "" };
