@@ -3,14 +3,13 @@
 use super::Trap;
 use async_trait::async_trait;
 use faregate::model::{
-    Cluster, ClusterName, Heartbeat, Launch, LaunchId, Limits, Ms, Scope, Stored, Task, TaskFacts, TaskId, Usage,
-    UserKey, Version,
+    Audit, Cluster, ClusterName, Heartbeat, Launch, LaunchId, LedgerEntry, Limits, Month, Ms, Scope, Stored, Task,
+    TaskFacts, TaskId, Usage, UserKey, Version,
 };
 use faregate::ports::{
-    ActiveRow, Children, Credentials, LaunchError, Launched, Launcher, LauncherError, Page, Ports, StopRequest, Store,
+    ActiveRow, Children, Credentials, LaunchError, Launched, Launcher, LauncherError, LimitItems, Page, Ports, StopRequest, Store,
     StoreError, TaskPage, Touch, TransactError, Wake, Wakes, WakesError, Write,
 };
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Store, wakes and launcher under one trap.
@@ -89,8 +88,11 @@ impl Store for Trapped<dyn Store> {
     async fn put_usage(&self, usage: &Usage, version: Version) -> Result<(), TransactError> {
         self.trap.call("store.put_usage", self.inner.put_usage(usage, version)).await
     }
-    async fn limits(&self) -> Result<BTreeMap<Scope, Limits>, StoreError> {
+    async fn limits(&self) -> Result<LimitItems, StoreError> {
         self.trap.call("store.limits", self.inner.limits()).await
+    }
+    async fn keep_limits(&self, items: &LimitItems) -> Result<usize, StoreError> {
+        self.trap.call("store.keep_limits", self.inner.keep_limits(items)).await
     }
     async fn put_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError> {
         self.trap.call("store.put_limits", self.inner.put_limits(scope, limits)).await
@@ -98,14 +100,28 @@ impl Store for Trapped<dyn Store> {
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
         self.trap.call("store.transact", self.inner.transact(writes)).await
     }
-    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, StoreError> {
+    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, TransactError> {
         self.trap.call("store.touch", self.inner.touch(name, digest, now)).await
     }
-    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, StoreError> {
+    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, TransactError> {
         self.trap.call("store.stop", self.inner.stop(request)).await
     }
     async fn active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError> {
         self.trap.call("store.active", self.inner.active(cursor, limit)).await
+    }
+    async fn ledger(
+        &self,
+        month: Month,
+        user: Option<&UserKey>,
+        cursor: Option<&str>,
+    ) -> Result<Page<LedgerEntry>, StoreError> {
+        self.trap.call("store.ledger", self.inner.ledger(month, user, cursor)).await
+    }
+    async fn audit(&self, audit: &Audit) -> Result<(), StoreError> {
+        self.trap.call("store.audit", self.inner.audit(audit)).await
+    }
+    async fn audits(&self, month: Month, cursor: Option<&str>) -> Result<Page<Audit>, StoreError> {
+        self.trap.call("store.audits", self.inner.audits(month, cursor)).await
     }
     fn item_limit(&self) -> usize {
         self.inner.item_limit()

@@ -181,7 +181,7 @@ impl State {
         if most.is_some_and(|most| own > i64::from(most)) {
             self.breach("more workers than the cluster may have", format!("{own} of {}", short(cluster)));
         }
-        let limits = faregate::model::effective(&user, &groups, &self.records.limits);
+        let limits = faregate::model::effective(&user, &groups, self.records.limits.in_force());
         let user_most = limits.workers.map_or(i64::MAX, |l| l.value);
         let of_user = self.workers_of(|saga| saga.user == user);
         if of_user > user_most {

@@ -4,6 +4,7 @@
 //! Every port call is a crash point: the shell that makes it may be dropped before or after the effect, and the effect may come
 //! up to a minute later. Faults end at [`FAULT_END`]; at [`END`] every promise must be kept.
 
+mod books;
 mod calls;
 mod dice;
 mod executor;

@@ -7,15 +7,14 @@ use super::records::{INDEX_LAG_MS, Records};
 use super::state::{State, short};
 use async_trait::async_trait;
 use faregate::model::{
-    Certificate, Cluster, ClusterName, Heartbeat, Launch, LaunchId, Limits, Ms, Record, Scope, Status, Stored, Task,
-    TaskFacts, TaskId, Usage, UserKey, Version,
+    Audit, Certificate, Cluster, ClusterName, Heartbeat, Launch, LaunchId, LedgerEntry, Limits, Month, Ms, Record,
+    Scope, Status, Stored, Task, TaskFacts, TaskId, Usage, UserKey, Version,
 };
 use faregate::ports::{
-    ActiveRow, Answer, Ask, Children, Credentials, Host, LaunchError, Launched, Launcher, LauncherError, Page, Route,
+    ActiveRow, Answer, Ask, Children, Credentials, Host, LaunchError, Launched, Launcher, LauncherError, LimitItems, Page, Route,
     Routes, RoutesError, SchedulerError, Schedulers, StopRequest, Store, StoreError, TaskPage, Touch, TransactError,
     Wake, Wakes, WakesError, Write,
 };
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl From<Unknown> for StoreError {
@@ -39,9 +38,14 @@ impl World {
 }
 
 impl State {
+    /// Another transaction is at the same items.
+    fn meets_another(&mut self) -> bool {
+        self.fault(self.setup.faults.contention)
+    }
+
     /// A transaction, and what there is to say of a cluster's new status.
     fn transact(&mut self, writes: Vec<Write>) -> Result<(), TransactError> {
-        if self.fault(self.setup.faults.contention) {
+        if self.meets_another() {
             return Err(TransactError::Contention);
         }
         let clusters: Vec<(Cluster, Option<(Status, Status)>)> = writes
@@ -171,16 +175,18 @@ impl Store for World {
         self.call("store.put_usage", put).await.map_err(StoreError::from)?
     }
 
-    async fn limits(&self) -> Result<BTreeMap<Scope, Limits>, StoreError> {
-        self.read("store.limits", |r| r.limits.clone()).await
+    async fn limits(&self) -> Result<LimitItems, StoreError> {
+        self.read("store.limits", |r| r.limits.read()).await
+    }
+
+    async fn keep_limits(&self, items: &LimitItems) -> Result<usize, StoreError> {
+        let items = items.clone();
+        Ok(self.call("store.keep_limits", move |state| state.records.limits.keep(&items)).await?)
     }
 
     async fn put_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError> {
         let (scope, limits) = (scope.clone(), limits.cloned());
-        let put = move |state: &mut State| match limits {
-            Some(limits) => drop(state.records.limits.insert(scope, limits)),
-            None => drop(state.records.limits.remove(&scope)),
-        };
+        let put = move |state: &mut State| state.records.put_limits(&scope, limits.as_ref());
         Ok(self.call("store.put_limits", put).await?)
     }
 
@@ -188,22 +194,29 @@ impl Store for World {
         self.call("store.transact", move |state| state.transact(writes)).await.map_err(StoreError::from)?
     }
 
-    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, StoreError> {
+    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, TransactError> {
         let (name, digest) = (name.clone(), digest.to_owned());
-        Ok(self.call("store.touch", move |state| state.records.touch(&name, &digest, now)).await?)
+        let touch = move |state: &mut State| match state.meets_another() {
+            true => Err(TransactError::Contention),
+            false => Ok(state.records.touch(&name, &digest, now)),
+        };
+        self.call("store.touch", touch).await.map_err(StoreError::from)?
     }
 
-    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, StoreError> {
+    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, TransactError> {
         let request = request.clone();
         let stop = move |state: &mut State| {
+            if state.meets_another() {
+                return Err(TransactError::Contention);
+            }
             let now = state.now;
             let result = state.records.stop(&request, now);
             if result.as_ref().is_some_and(|(_, changed)| *changed) {
                 state.check_end(&request.name, request.target, &request.reason);
             }
-            result
+            Ok(result)
         };
-        Ok(self.call("store.stop", stop).await?)
+        self.call("store.stop", stop).await.map_err(StoreError::from)?
     }
 
     async fn active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError> {
@@ -215,6 +228,26 @@ impl Store for World {
             state.records.active(cursor.as_deref(), limit, now, lag)
         };
         self.call("store.active", page).await?
+    }
+
+    async fn ledger(
+        &self,
+        month: Month,
+        user: Option<&UserKey>,
+        cursor: Option<&str>,
+    ) -> Result<Page<LedgerEntry>, StoreError> {
+        let (user, cursor) = (user.cloned(), cursor.map(str::to_owned));
+        self.read("store.ledger", move |r| r.ledger.page(month, user.as_ref(), cursor.as_deref())).await?
+    }
+
+    async fn audit(&self, audit: &Audit) -> Result<(), StoreError> {
+        let audit = audit.clone();
+        self.call("store.audit", move |state| state.records.audits.write(&audit)).await?
+    }
+
+    async fn audits(&self, month: Month, cursor: Option<&str>) -> Result<Page<Audit>, StoreError> {
+        let cursor = cursor.map(str::to_owned);
+        self.read("store.audits", move |r| r.audits.page(month, cursor.as_deref())).await?
     }
 
     fn item_limit(&self) -> usize {

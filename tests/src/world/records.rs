@@ -1,8 +1,9 @@
 //! The store's records in memory: what the port's contract says, and no more.
 
+use super::books::{Audits, Ledger, LimitTable};
 use faregate::model::{
-    Cluster, ClusterName, Counts, Heartbeat, Key, Launch, LaunchId, Limits, Ms, Record, Scope, Sealed, Stored, Task,
-    TaskId, Usage, Version,
+    Cluster, ClusterName, Counts, Heartbeat, Key, Launch, LaunchId, Limits, Ms, Record, Scope, Sealed, Stored, Task, TaskId,
+    Usage, Version,
 };
 use faregate::ports::{
     ActiveRow, Children, Conflict, Expect, Page, StopRequest, StoreError, Touch, TransactError, Write,
@@ -35,7 +36,11 @@ pub struct Records {
     /// Counters.
     pub usage: BTreeMap<Scope, Stored<Usage>>,
     /// Limits.
-    pub limits: BTreeMap<Scope, Limits>,
+    pub limits: LimitTable,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// What admins did.
+    pub audits: Audits,
     /// What the index of the active showed, when.
     index: BTreeMap<ClusterName, Vec<(Ms, Row)>>,
     /// The largest item.
@@ -48,8 +53,13 @@ fn malformed(why: &str) -> TransactError {
     TransactError::Failed(StoreError(format!("malformed transaction: {why}")))
 }
 
+/// The counter of somebody who was never charged.
+fn unused(scope: &Scope) -> Stored<Usage> {
+    Stored { value: Usage { scope: scope.clone(), counts: Counts::default(), changed_at: 0 }, version: 0 }
+}
+
 /// A page's cursor is the last name of the page before.
-fn check_cursor(cursor: Option<&str>) -> Result<(), StoreError> {
+pub fn check_cursor(cursor: Option<&str>) -> Result<(), StoreError> {
     let name: Option<Result<ClusterName, _>> = cursor.map(str::parse);
     name.transpose().map(drop).map_err(|e| StoreError(format!("`{}` is no cursor: {e}", cursor.unwrap_or_default())))
 }
@@ -61,7 +71,9 @@ impl Records {
             clusters: BTreeMap::new(),
             nests: BTreeMap::new(),
             usage: BTreeMap::new(),
-            limits: BTreeMap::new(),
+            limits: LimitTable::default(),
+            ledger: Ledger::default(),
+            audits: Audits::default(),
             index: BTreeMap::new(),
             item_limit,
             written: Vec::new(),
@@ -104,8 +116,7 @@ impl Records {
     /// See [`faregate::ports::Store::usage`].
     pub fn counters(&self, scopes: &[Scope]) -> Vec<Stored<Usage>> {
         let of = |scope: &Scope| {
-            let none = || Stored { value: Usage { scope: scope.clone(), counts: Counts::default() }, version: 0 };
-            self.usage.get(scope).cloned().unwrap_or_else(none)
+            self.usage.get(scope).cloned().unwrap_or_else(|| unused(scope))
         };
         scopes.iter().map(of).collect()
     }
@@ -129,6 +140,7 @@ impl Records {
         }
         match write {
             Write::Count { scope, .. } => record(self.usage.get(scope), Record::Usage),
+            Write::Bill { .. } => None,
             Write::Put { record: put, .. } => match put {
                 Record::Cluster(c) => record(self.clusters.get(&c.name), |c| Record::Cluster(Box::new(c))),
                 Record::Heartbeat(h) => record(self.heartbeat(&h.cluster), Record::Heartbeat),
@@ -139,7 +151,7 @@ impl Records {
                     record(self.nests.get(&t.cluster).and_then(|n| n.tasks.get(&t.facts.id)), Record::Task)
                 }
                 Record::Usage(u) => record(self.usage.get(&u.scope), Record::Usage),
-                Record::Limits { scope, .. } => self.limits.get(scope).map(|limits| Stored {
+                Record::Limits { scope, .. } => self.limits.in_force().get(scope).map(|limits| Stored {
                     value: Record::Limits { scope: scope.clone(), limits: limits.clone() },
                     version: 1,
                 }),
@@ -155,7 +167,7 @@ impl Records {
             Record::Launch(l) => nest(&l.cluster)?.launches.get(&l.id).map(|s| s.version),
             Record::Task(t) => nest(&t.cluster)?.tasks.get(&t.facts.id).map(|s| s.version),
             Record::Usage(u) => self.usage.get(&u.scope).map(|s| s.version),
-            Record::Limits { scope, .. } => self.limits.get(scope).map(|_| 1),
+            Record::Limits { scope, .. } => self.limits.in_force().get(scope).map(|_| 1),
         }
     }
 
@@ -163,7 +175,8 @@ impl Records {
         match write {
             Write::Put { record, expect: Expect::Absent } => self.version(record).is_none(),
             Write::Put { record, expect: Expect::Version(version) } => self.version(record) == Some(*version),
-            Write::Count { scope, delta, ceiling } => {
+            Write::Bill { .. } => true,
+            Write::Count { scope, delta, ceiling, .. } => {
                 let held = self.usage.get(scope).map(|u| u.value.counts).unwrap_or_default();
                 let fits = |held: i64, delta: i64, ceiling: i64| {
                     let sum = held + delta;
@@ -210,12 +223,13 @@ impl Records {
 
     fn apply(&mut self, write: Write, now: Ms) {
         match write {
-            Write::Count { scope, delta, .. } => {
-                let empty = Stored { value: Usage { scope: scope.clone(), counts: Counts::default() }, version: 0 };
-                let usage = self.usage.entry(scope).or_insert(empty);
+            Write::Count { scope, delta, now, .. } => {
+                let usage = self.usage.entry(scope.clone()).or_insert_with(|| unused(&scope));
                 usage.value.counts = usage.value.counts + delta;
+                usage.value.changed_at = now;
                 usage.version += 1;
             }
+            Write::Bill { month, user, cluster, amount } => self.ledger.bill(month, user, cluster, amount),
             Write::Put { record, expect } => {
                 let version = match expect {
                     Expect::Absent => 1,
@@ -247,10 +261,14 @@ impl Records {
             Record::Usage(usage) => {
                 self.usage.insert(usage.scope.clone(), Stored { value: usage, version });
             }
-            Record::Limits { scope, limits } => {
-                self.limits.insert(scope, limits);
-            }
+            Record::Limits { scope, limits } => self.put_limits(&scope, Some(&limits)),
         }
+    }
+
+    /// See [`faregate::ports::Store::put_limits`].
+    pub fn put_limits(&mut self, scope: &Scope, limits: Option<&Limits>) {
+        let item = limits.map(|limits| serde_json::to_value(limits).unwrap_or_default());
+        self.limits.edit(&scope.to_string(), item);
     }
 
     fn index_row(&mut self, cluster: &Cluster, version: Version, now: Ms) {

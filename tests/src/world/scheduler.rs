@@ -295,10 +295,10 @@ impl State {
         let now = self.now;
         let Some(dask) = self.dask.get_mut(&index) else { return Ok(Answer::Ok) };
         match &ask.question {
-            Question::Health => {}
+            Question::Health | Question::Retire { .. } | Question::Warn { .. } => {}
             Question::Idle => {
                 let idle_ms = dask.busy_since.is_none().then_some(now - dask.idle_since);
-                return Ok(Answer::Idle(Idleness { idle_ms, clients: 1, workers: dask.connected.len() as u32 }));
+                return Ok(Answer::Idle(Idleness { idle_ms, clients: 1, clientless_ms: None, workers: dask.connected.len() as u32 }));
             }
             Question::Scale { count } => {
                 dask.adapts = None;

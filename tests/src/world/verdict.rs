@@ -59,7 +59,7 @@ impl State {
             if !cluster.charged.keys.contains(&usage.scope) {
                 continue;
             }
-            sum = sum + Counts::CLUSTER * i64::from(cluster.charged.cluster);
+            sum = sum + Counts::CLUSTER * cluster.charged.counts.clusters;
             let Some(nest) = self.records.nests.get(&cluster.name) else { continue };
             for launch in nest.launches.values().map(|l| &l.value) {
                 let tasks = nest.tasks.values().map(|t| &t.value).filter(|t| t.facts.launch == launch.id);
@@ -131,7 +131,7 @@ impl State {
         let name = &cluster.name;
         let (wanted, have) = (i64::from(self.dask[&scheduler].count), self.dask[&scheduler].connected.len() as i64);
         let live = self.live_workers(name);
-        let limits = effective(&cluster.user, &cluster.groups, &self.records.limits);
+        let limits = effective(&cluster.user, &cluster.groups, self.records.limits.in_force());
         let mut room = cluster.config.cluster_max_workers.map_or(i64::MAX, i64::from) - live;
         let of_user = self.workers_of(|saga| saga.user == cluster.user);
         room = room.min(limits.workers.map_or(i64::MAX, |l| l.value) - of_user);

@@ -11,7 +11,7 @@ impl State {
     pub fn plan(&mut self) {
         let setup = self.setup.clone();
         for (scope, limits) in setup.limits {
-            self.records.limits.insert(scope, limits);
+            self.records.put_limits(&scope, Some(&limits));
         }
         for who in &setup.users {
             for _ in 0..setup.clusters {
