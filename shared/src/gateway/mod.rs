@@ -5,25 +5,28 @@
 
 mod act;
 mod adapt;
+pub mod admin;
 mod create;
 mod events;
 mod heartbeat;
 mod pass;
 mod read;
 mod recount;
+mod spend;
 mod stop;
 mod sweep;
 mod turn;
 
 pub use adapt::Scaled;
 pub use pass::PassReport;
+pub use spend::{ClusterSpent, Spent};
 pub use stop::Caller;
 pub use turn::TurnError;
 
 use crate::dask::Listen;
 use crate::model::{Cluster, ClusterConfig, ClusterName, Effective, KeyRing, Ms, Policy, Use, effective};
 use crate::options::Options;
-use crate::ports::{LimitItems, Ports, StoreError, Wake};
+use crate::ports::{Host, LimitItems, Ports, StoreError, Wake, Wakes};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -155,15 +158,20 @@ impl Gateway {
 
     /// Sends a wake. A wake that is lost is no harm: what is due is found by the next pass.
     async fn wake(&self, name: &ClusterName, delay: Ms) {
-        self.ports().host.announce(name);
-        if let Err(error) = self.ports().wakes.wake(Wake::Cluster(name.clone()), delay).await {
-            tracing::warn!(cluster = %name, %error, "the next pass will find what is due");
-        }
+        wake(&*self.ports().wakes, &*self.ports().host, name, delay).await;
     }
 
     /// A pause of up to `most` milliseconds before something is tried again: full jitter.
     async fn jitter(&self, most: Ms) {
         let host = &self.ports().host;
         host.sleep_ms((host.random() % most.max(1) as u64) as Ms).await;
+    }
+}
+
+/// The same for whoever has no gateway.
+async fn wake(wakes: &dyn Wakes, host: &dyn Host, name: &ClusterName, delay: Ms) {
+    host.announce(name);
+    if let Err(error) = wakes.wake(Wake::Cluster(name.clone()), delay).await {
+        tracing::warn!(cluster = %name, %error, "the next pass will find what is due");
     }
 }

@@ -1,0 +1,92 @@
+//! What admins are shown, a line each.
+
+use crate::model::{Amount, Cluster, ClusterName, Month, Ms, Reason};
+use serde::Serialize;
+
+/// One cluster, of whomever.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClusterRow {
+    /// Its name.
+    pub name: ClusterName,
+    /// Its owner.
+    pub user: String,
+    /// The owner's groups when it was created.
+    pub groups: Vec<String>,
+    /// Where it is.
+    pub status: &'static str,
+    /// Workers that are counted for it.
+    pub workers: i64,
+    /// Workers that it wants.
+    pub wanted: u32,
+    /// The workers' cores.
+    pub cores: f64,
+    /// The workers' memory, in bytes.
+    pub memory: i64,
+    /// When it was created.
+    pub start_time: Ms,
+    /// When it was at rest.
+    pub stop_time: Option<Ms>,
+    /// Why it ended, or is ending.
+    pub reason: Option<Reason>,
+    /// What it waits for.
+    pub waiting: Option<Reason>,
+    /// What its user was warned of.
+    pub warnings: Vec<Reason>,
+}
+
+impl From<&Cluster> for ClusterRow {
+    fn from(cluster: &Cluster) -> Self {
+        let counts = cluster.charged.counts;
+        ClusterRow {
+            name: cluster.name.clone(),
+            user: cluster.user.clone(),
+            groups: cluster.groups.clone(),
+            status: cluster.status.as_str(),
+            workers: counts.workers,
+            wanted: cluster.count,
+            cores: counts.millicores as f64 / 1000.0,
+            memory: counts.memory_bytes,
+            start_time: cluster.created_at,
+            stop_time: cluster.stopped_at,
+            reason: cluster.reason.clone(),
+            waiting: cluster.waiting.clone(),
+            warnings: cluster.warnings.clone(),
+        }
+    }
+}
+
+/// What one cluster used in a month.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UsageRow {
+    /// The month.
+    pub month: Month,
+    /// Whose.
+    pub user: String,
+    /// Which cluster.
+    pub cluster: ClusterName,
+    /// vCPU-seconds on demand.
+    pub vcpu_seconds: f64,
+    /// GiB-seconds of memory on demand.
+    pub gib_seconds: f64,
+    /// vCPU-seconds on Spot.
+    pub spot_vcpu_seconds: f64,
+    /// GiB-seconds of memory on Spot.
+    pub spot_gib_seconds: f64,
+    /// What it cost, in US dollars.
+    pub usd: f64,
+}
+
+impl UsageRow {
+    pub(super) fn new(month: Month, user: String, cluster: ClusterName, amount: Amount) -> Self {
+        UsageRow {
+            month,
+            user,
+            cluster,
+            vcpu_seconds: amount.millicore_ms as f64 / 1e6,
+            gib_seconds: amount.mib_ms as f64 / 1024e3,
+            spot_vcpu_seconds: amount.spot_millicore_ms as f64 / 1e6,
+            spot_gib_seconds: amount.spot_mib_ms as f64 / 1024e3,
+            usd: amount.usd(),
+        }
+    }
+}
