@@ -3,7 +3,7 @@
 use crate::DynamoStore;
 use crate::items::{Item, key, number};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, Update};
-use faregate::model::{Counts, Key, Record, Scope, Usage, Version};
+use faregate::model::{Counts, Key, Ms, Record, Scope, Usage, Version};
 use faregate::ports::{Expect, StoreError, TransactError, Write};
 use std::collections::HashMap;
 
@@ -17,10 +17,14 @@ pub(crate) struct CountUpdate {
 }
 
 /// No raised count may exceed the ceiling, none may fall below zero; an absent counter is zero.
-pub(crate) fn count_update(scope: &Scope, delta: Counts, ceiling: Counts) -> CountUpdate {
-    let mut values = HashMap::from([(":zero".to_owned(), number(0)), (":one".to_owned(), number(1))]);
-    let mut names = HashMap::from([("#version".to_owned(), "version".to_owned())]);
-    let mut sets = vec!["#version = if_not_exists(#version, :zero) + :one".to_owned()];
+pub(crate) fn count_update(scope: &Scope, delta: Counts, ceiling: Counts, now: Ms) -> CountUpdate {
+    let mut values: HashMap<String, AttributeValue> =
+        [(":zero", number(0)), (":one", number(1)), (":now", number(now))]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into();
+    let mut names: HashMap<String, String> =
+        ["version", "changed_at"].map(|name| (format!("#{name}"), name.to_owned())).into();
+    let mut sets = vec!["#version = if_not_exists(#version, :zero) + :one".to_owned(), "#changed_at = :now".to_owned()];
     let mut conditions = Vec::new();
     let free = Counts::UNBOUNDED;
     for (name, delta, ceiling, free) in [

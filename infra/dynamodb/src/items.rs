@@ -62,7 +62,10 @@ pub(crate) fn encode(record: &Record, version: Version) -> Result<Item, StoreErr
         }
         Record::Launch(launch) => drop(item.insert("record".into(), AttributeValue::M(fields(launch)?))),
         Record::Task(task) => drop(item.insert("record".into(), AttributeValue::M(fields(task)?))),
-        Record::Usage(usage) => item.extend(fields(&usage.counts)?),
+        Record::Usage(usage) => {
+            item.extend(fields(&usage.counts)?);
+            item.insert("changed_at".into(), number(usage.changed_at));
+        }
         Record::Limits { limits, .. } => item.extend(limit_attributes(limits)?),
     }
     Ok(item)
@@ -163,8 +166,9 @@ pub(crate) fn task(item: Item) -> Result<Stored<Task>, StoreError> {
 
 pub(crate) fn usage(scope: Scope, item: Item) -> Result<Stored<Usage>, StoreError> {
     let (version, place) = (version(&item)?, place(&item));
+    let changed_at = item.get("changed_at").and_then(|v| v.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or(0);
     let counts: Counts = parse(&place, item)?;
-    Ok(Stored { value: Usage { scope, counts }, version })
+    Ok(Stored { value: Usage { scope, counts, changed_at }, version })
 }
 
 /// What an item holds, whatever it is: by its key.

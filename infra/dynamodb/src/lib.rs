@@ -1,15 +1,19 @@
-//! The store on DynamoDB: one table, keys `pk` and `sk`, the index `active`, time to live by `ttl`.
+//! The store on DynamoDB: one table, keys `pk` and `sk`, the index `active`, time to live by `ttl`; and beside it, for what admins
+//! did, `<table>-audit`.
 //!
 //! What is in an item says [`items`]. Reads are consistent, save those of the index. A conditional write of one item is never sent
 //! twice by the SDK: a repeated one would fail on its own success. Transactions carry a token, so they may be.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod active;
+mod audits;
 mod counts;
 mod errors;
 mod items;
+mod ledger;
 mod limits;
 mod passes;
+mod plain;
 mod reads;
 mod routes;
 mod singles;
@@ -20,13 +24,13 @@ pub use routes::TableRoutes;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use faregate::model::{
-    Cluster, ClusterName, Heartbeat, Limits, Ms, Scope, Stored, Task, TaskId, Usage, UserKey, Version,
+    Audit, Cluster, ClusterName, Heartbeat, LedgerEntry, Limits, Month, Ms, Scope, Stored, Task, TaskId, Usage,
+    UserKey, Version,
 };
 use faregate::ports::{
-    ActiveRow, Children, KnownLimits, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
+    ActiveRow, Children, LimitItems, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
 };
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// DynamoDB holds 400 KB in an item ("Service, account, and table quotas", Amazon DynamoDB developer guide: 409,600 bytes). JSON is
 /// never shorter than the item that is made of it, but for the item's own attributes.
@@ -36,13 +40,12 @@ const ITEM_LIMIT: usize = 392 * 1024;
 pub struct DynamoStore {
     client: Client,
     table: String,
-    known_limits: Mutex<KnownLimits>,
 }
 
 impl DynamoStore {
     /// The store in this table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoStore { client, table: table.into(), known_limits: Mutex::default() }
+        DynamoStore { client, table: table.into() }
     }
 }
 
@@ -81,8 +84,12 @@ impl Store for DynamoStore {
         self.write_usage(usage, version).await
     }
 
-    async fn limits(&self) -> Result<BTreeMap<Scope, Limits>, StoreError> {
+    async fn limits(&self) -> Result<LimitItems, StoreError> {
         self.read_limits().await
+    }
+
+    async fn keep_limits(&self, items: &LimitItems) -> Result<usize, StoreError> {
+        self.write_kept_limits(items).await
     }
 
     async fn put_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError> {
@@ -93,16 +100,33 @@ impl Store for DynamoStore {
         self.write_all(&writes).await
     }
 
-    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, StoreError> {
+    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, TransactError> {
         self.update_seen(name, digest, now).await
     }
 
-    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, StoreError> {
+    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, TransactError> {
         self.update_to_stop(request).await
     }
 
     async fn active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError> {
         self.query_active(cursor, limit).await
+    }
+
+    async fn ledger(
+        &self,
+        month: Month,
+        user: Option<&UserKey>,
+        cursor: Option<&str>,
+    ) -> Result<Page<LedgerEntry>, StoreError> {
+        self.query_ledger(month, user, cursor).await
+    }
+
+    async fn audit(&self, audit: &Audit) -> Result<(), StoreError> {
+        self.put_audit(audit).await
+    }
+
+    async fn audits(&self, month: Month, cursor: Option<&str>) -> Result<Page<Audit>, StoreError> {
+        self.query_audits(month, cursor).await
     }
 
     fn item_limit(&self) -> usize {

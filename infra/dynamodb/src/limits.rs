@@ -1,17 +1,33 @@
-//! Limits: items of the partition `limits`, with plain attributes, edited by hand.
+//! Limits: items of the partition `limits`, with plain attributes, edited by hand; and the last good values of them.
 
 use crate::DynamoStore;
 use crate::errors::failed;
-use crate::items::{key, limit_attributes, text};
+use crate::items::{Item, key, limit_attributes, text};
+use crate::plain;
 use aws_sdk_dynamodb::types::AttributeValue;
 use faregate::model::{Key, Limits, Scope};
-use faregate::ports::StoreError;
-use serde_json::Value;
-use std::collections::BTreeMap;
-use std::sync::PoisonError;
+use faregate::ports::{LimitItems, StoreError};
 
 impl DynamoStore {
-    pub(crate) async fn read_limits(&self) -> Result<BTreeMap<Scope, Limits>, StoreError> {
+    pub(crate) async fn read_limits(&self) -> Result<LimitItems, StoreError> {
+        let mut items = self.limits_in("limits").await?;
+        if !items.broken.is_empty() {
+            items.fall_back(&self.limits_in(&Key::limits_in_force("").partition).await?);
+        }
+        Ok(items)
+    }
+
+    /// What is kept is read each time: another process may keep, too.
+    pub(crate) async fn write_kept_limits(&self, items: &LimitItems) -> Result<usize, StoreError> {
+        let kept = self.limits_in(&Key::limits_in_force("").partition).await?;
+        let changes = items.to_keep(&kept);
+        for (sort, limits) in &changes {
+            self.write_limits_at(&Key::limits_in_force(sort), *limits).await?;
+        }
+        Ok(changes.len())
+    }
+
+    async fn limits_in(&self, partition: &str) -> Result<LimitItems, StoreError> {
         let mut found = Vec::new();
         let mut start = None;
         loop {
@@ -20,7 +36,7 @@ impl DynamoStore {
                 .query()
                 .table_name(&self.table)
                 .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", text("limits"))
+                .expression_attribute_values(":pk", text(partition))
                 .set_exclusive_start_key(start)
                 .consistent_read(true)
                 .send()
@@ -29,20 +45,21 @@ impl DynamoStore {
             for mut item in output.items.unwrap_or_default() {
                 item.remove("pk");
                 let Some(AttributeValue::S(scope)) = item.remove("sk") else { continue };
-                // what is no JSON at all (a binary value) is reported as what it is
-                let value = serde_dynamo::from_item(item).unwrap_or_else(|e| Value::String(e.to_string()));
-                found.push((scope, value));
+                found.push((scope, plain::object(item)));
             }
             start = output.last_evaluated_key;
             if start.is_none() {
-                break;
+                return Ok(LimitItems::read(found));
             }
         }
-        Ok(self.known_limits.lock().unwrap_or_else(PoisonError::into_inner).read(found))
     }
 
     pub(crate) async fn write_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError> {
-        let key = key(&Key::limits(scope));
+        self.write_limits_at(&Key::limits(scope), limits).await
+    }
+
+    async fn write_limits_at(&self, at: &Key, limits: Option<&Limits>) -> Result<(), StoreError> {
+        let key: Item = key(at);
         match limits {
             Some(limits) => {
                 let mut item = limit_attributes(limits)?;

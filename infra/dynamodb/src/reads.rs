@@ -105,7 +105,10 @@ impl DynamoStore {
         found
             .map(|(item, scope)| match item {
                 Some(item) => usage(scope.clone(), item),
-                None => Ok(Stored { value: Usage { scope: scope.clone(), counts: Counts::default() }, version: 0 }),
+                None => Ok(Stored {
+                    value: Usage { scope: scope.clone(), counts: Counts::default(), changed_at: 0 },
+                    version: 0,
+                }),
             })
             .collect()
     }

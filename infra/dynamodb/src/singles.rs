@@ -3,11 +3,12 @@
 use crate::DynamoStore;
 use crate::errors::failed;
 use crate::items::{Item, cluster, cluster_fields, heartbeat, key, number, text};
+use crate::transact::is_contention;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use faregate::model::{Cluster, ClusterName, Key, Ms, Sealed, Stored};
-use faregate::ports::{StopRequest, StoreError, Touch};
+use faregate::ports::{StopRequest, StoreError, Touch, TransactError};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -45,7 +46,7 @@ struct Change {
 }
 
 impl DynamoStore {
-    async fn change(&self, change: Change) -> Result<Updated, StoreError> {
+    async fn change(&self, change: Change) -> Result<Updated, TransactError> {
         let update = self
             .client
             .update_item()
@@ -69,19 +70,24 @@ impl DynamoStore {
             }
         };
         match outcome {
-            Ok(output) => output.attributes.map(Updated::Yes).ok_or_else(|| StoreError("UpdateItem: no item".into())),
+            Ok(output) => {
+                output.attributes.map(Updated::Yes).ok_or_else(|| StoreError("UpdateItem: no item".into()).into())
+            }
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
                 let UpdateItemError::ConditionalCheckFailedException(failed) = error.into_err() else {
                     return Ok(Updated::Missing);
                 };
                 Ok(failed.item.filter(|item| !item.is_empty()).map_or(Updated::Missing, Updated::No))
             }
-            Err(error) => Err(failed("UpdateItem", error)),
+            Err(SdkError::ServiceError(error)) if is_contention(error.err().meta().code()) => {
+                Err(TransactError::Contention)
+            }
+            Err(error) => Err(failed("UpdateItem", error).into()),
         }
     }
 
     /// Sent twice by the SDK it does no harm: the second time finds the same digest.
-    pub(crate) async fn update_seen(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, StoreError> {
+    pub(crate) async fn update_seen(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, TransactError> {
         let change = Change {
             key: Key::heartbeat(name),
             update: "SET #seen_at = :now, #version = #version + :one".into(),
@@ -111,7 +117,7 @@ impl DynamoStore {
     pub(crate) async fn update_to_stop(
         &self,
         request: &StopRequest,
-    ) -> Result<Option<(Stored<Cluster>, bool)>, StoreError> {
+    ) -> Result<Option<(Stored<Cluster>, bool)>, TransactError> {
         let fields = what_end_sets(request)?;
         let mut names: HashMap<String, String> =
             ["record", "version"].map(|name| (format!("#{name}"), name.to_owned())).into();

@@ -118,16 +118,19 @@ impl DynamoStore {
                     .map_err(|e| StoreError(e.to_string()))?;
                 TransactWriteItem::builder().put(put).build()
             }
-            Write::Count { scope, delta, ceiling } => {
-                let update = count_update(scope, *delta, *ceiling).in_transaction(&self.table)?;
+            Write::Count { scope, delta, ceiling, now } => {
+                let update = count_update(scope, *delta, *ceiling, *now).in_transaction(&self.table)?;
                 TransactWriteItem::builder().update(update).build()
+            }
+            Write::Bill { month, user, cluster, amount } => {
+                TransactWriteItem::builder().update(self.bill(*month, user, cluster, amount)?).build()
             }
         })
     }
 }
 
 /// Nothing was written, and the same again may succeed.
-fn is_contention(code: Option<&str>) -> bool {
+pub(crate) fn is_contention(code: Option<&str>) -> bool {
     matches!(
         code,
         Some(

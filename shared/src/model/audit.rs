@@ -23,3 +23,16 @@ pub struct Audit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
+
+impl Audit {
+    /// Its place within its month: in the order of time.
+    pub fn sort_key(&self) -> String {
+        format!("{:013}#{}", self.at, self.id)
+    }
+
+    /// Can this be a [`Audit::sort_key`]?
+    pub fn is_sort_key(text: &str) -> bool {
+        let at = text.split_once('#').map(|(at, _)| at);
+        at.is_some_and(|at| at.len() == 13 && at.bytes().all(|b| b.is_ascii_digit()))
+    }
+}

@@ -1,7 +1,7 @@
 //! One transaction's writes, applied inside SQLite's.
 
 use super::rows::{self, Row, decode, encode};
-use super::{ITEM_LIMIT, failed};
+use super::{ITEM_LIMIT, failed, ledger};
 use faregate::model::{Cluster, ClusterName, Counts, Key, Ms, Record, Scope, Stored, Usage};
 use faregate::ports::{Conflict, Expect, StopRequest, StoreError, Touch, TransactError, Write};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -12,7 +12,11 @@ pub(super) fn transact(connection: &Connection, writes: &[Write]) -> Result<(), 
     for (index, write) in writes.iter().enumerate() {
         let done = match write {
             Write::Put { record, expect } => put(connection, record, *expect)?,
-            Write::Count { scope, delta, ceiling } => count(connection, scope, *delta, *ceiling)?,
+            Write::Count { scope, delta, ceiling, now } => count(connection, scope, *delta, *ceiling, *now)?,
+            Write::Bill { month, user, cluster, amount } => {
+                ledger::bill(connection, *month, user, cluster, *amount)?;
+                true
+            }
         };
         if !done {
             conflicts.push(Conflict { index, held: held(connection, &write.key())? });
@@ -66,7 +70,13 @@ fn put(connection: &Connection, record: &Record, expect: Expect) -> Result<bool,
     Ok(changed.map_err(|e| failed(&e))? == 1)
 }
 
-fn count(connection: &Connection, scope: &Scope, delta: Counts, ceiling: Counts) -> Result<bool, TransactError> {
+fn count(
+    connection: &Connection,
+    scope: &Scope,
+    delta: Counts,
+    ceiling: Counts,
+    now: Ms,
+) -> Result<bool, TransactError> {
     let row = rows::select(connection, &Key::usage(scope)).map_err(|e| failed(&e))?;
     let (before, expect) = match row {
         Some(row) => {
@@ -85,11 +95,16 @@ fn count(connection: &Connection, scope: &Scope, delta: Counts, ceiling: Counts)
     {
         return Ok(false);
     }
-    put(connection, &Record::Usage(Usage { scope: scope.clone(), counts }), expect)
+    put(connection, &Record::Usage(Usage { scope: scope.clone(), counts, changed_at: now }), expect)
 }
 
 /// The liveness write: one small update.
-pub(super) fn touch(connection: &Connection, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, StoreError> {
+pub(super) fn touch(
+    connection: &Connection,
+    name: &ClusterName,
+    digest: &str,
+    now: Ms,
+) -> Result<Touch, TransactError> {
     let due_at: Option<Option<Ms>> = connection
         .prepare_cached(
             "UPDATE items SET seen_at = ?3, version = version + 1 \
@@ -109,7 +124,7 @@ pub(super) fn touch(connection: &Connection, name: &ClusterName, digest: &str, n
 pub(super) fn stop(
     connection: &Connection,
     request: &StopRequest,
-) -> Result<Option<(Stored<Cluster>, bool)>, StoreError> {
+) -> Result<Option<(Stored<Cluster>, bool)>, TransactError> {
     let row: Option<Row> = rows::select(connection, &Key::cluster(&request.name)).map_err(|e| failed(&e))?;
     let Some(mut stored) = row.map(rows::cluster).transpose()? else { return Ok(None) };
     if request.user.as_ref().is_some_and(|user| *user != stored.value.user) {
@@ -125,22 +140,9 @@ pub(super) fn stop(
             stored.version += 1;
             Ok(Some((stored, true)))
         }
-        Ok(false) => Err(StoreError("the record changed inside its own transaction".into())),
-        Err(error) => Err(StoreError(error.to_string())),
+        Ok(false) => Err(StoreError("the record changed inside its own transaction".into()).into()),
+        Err(error) => Err(error),
     }
-}
-
-pub(super) fn put_limits(connection: &Connection, scope: &Scope, body: Option<&[u8]>) -> Result<(), StoreError> {
-    let sort = scope.to_string();
-    let done = match body {
-        Some(body) => connection.execute(
-            "INSERT INTO items (partition, sort, version, body) VALUES ('limits', ?1, 1, ?2) \
-             ON CONFLICT DO UPDATE SET version = version + 1, body = excluded.body",
-            params![sort, body],
-        ),
-        None => connection.execute("DELETE FROM items WHERE partition = 'limits' AND sort = ?1", params![sort]),
-    };
-    done.map(drop).map_err(|e| failed(&e))
 }
 
 pub(super) fn forget(connection: &Connection, now: Ms) -> Result<usize, StoreError> {

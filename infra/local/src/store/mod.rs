@@ -4,6 +4,9 @@
 //! what waits together. Another process may work on the same file: its commits are noticed ([`SqliteStore::foreign_change`]).
 
 mod apply;
+mod audits;
+mod ledger;
+mod limits;
 mod parsed;
 mod rows;
 mod schema;
@@ -11,16 +14,15 @@ mod writer;
 
 use async_trait::async_trait;
 use faregate::model::{
-    Cluster, ClusterName, Heartbeat, Key, Limits, Ms, Record, Scope, Sealed, Stored, Task, TaskId, Usage, UserKey,
-    Version,
+    Audit, Cluster, ClusterName, Heartbeat, Key, LedgerEntry, Limits, Month, Ms, Record, Scope, Sealed, Stored, Task,
+    TaskId, Usage, UserKey, Version,
 };
 use faregate::ports::{
-    ActiveRow, Children, KnownLimits, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
+    ActiveRow, Children, LimitItems, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
 };
 use parsed::Parsed;
 use rows::{Row, decode};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -70,7 +72,6 @@ pub struct SqliteStore {
     writer: Writer,
     /// Clusters that were read before.
     parsed: Parsed,
-    known_limits: Mutex<KnownLimits>,
 }
 
 fn failed(error: &dyn std::error::Error) -> StoreError {
@@ -83,12 +84,7 @@ impl SqliteStore {
         schema::create_private(path)?;
         let writer = schema::connect(path)?;
         let readers = (0..READERS).map(|_| schema::connect(path).map(Mutex::new)).collect::<Result<_, _>>()?;
-        Ok(SqliteStore {
-            readers,
-            writer: Writer::start(writer),
-            parsed: Parsed::default(),
-            known_limits: Mutex::default(),
-        })
+        Ok(SqliteStore { readers, writer: Writer::start(writer), parsed: Parsed::default() })
     }
 
     /// Returns when another process has changed something.
@@ -188,7 +184,7 @@ impl Store for SqliteStore {
             .map(|scope| match self.row(&Key::usage(scope))? {
                 Some(row) => rows::usage(row),
                 None => {
-                    let value = Usage { scope: scope.clone(), counts: Default::default() };
+                    let value = Usage { scope: scope.clone(), counts: Default::default(), changed_at: 0 };
                     Ok(Stored { value, version: 0 })
                 }
             })
@@ -201,23 +197,32 @@ impl Store for SqliteStore {
         self.transact(vec![Write::Put { record: Record::Usage(usage.clone()), expect }]).await
     }
 
-    async fn limits(&self) -> Result<BTreeMap<Scope, Limits>, StoreError> {
-        let found = self.read(|c| {
-            c.prepare_cached("SELECT sort, version, seen_at, body FROM items WHERE partition = 'limits'")?
-                .query_map([], Row::read)?
-                .collect::<rusqlite::Result<Vec<_>>>()
-        })?;
-        let mut known = self.known_limits.lock().unwrap_or_else(PoisonError::into_inner);
-        let value = |body: &[u8]| {
-            serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned().into())
+    async fn limits(&self) -> Result<LimitItems, StoreError> {
+        let mut items = limits::read(self.read(|c| limits::select(c, limits::ITEMS))?);
+        if !items.broken.is_empty() {
+            items.fall_back(&limits::read(self.read(|c| limits::select(c, limits::KEPT))?));
+        }
+        Ok(items)
+    }
+
+    /// What is kept is read each time: another process may keep, too.
+    async fn keep_limits(&self, items: &LimitItems) -> Result<usize, StoreError> {
+        let kept = limits::read(self.read(|c| limits::select(c, limits::KEPT))?);
+        let changes = limits::changes(items, &kept)?;
+        if changes.is_empty() {
+            return Ok(0);
+        }
+        let many = changes.len();
+        let write = move |c: &Connection| {
+            changes.iter().try_for_each(|(sort, body)| limits::put(c, limits::KEPT, sort, body.as_deref()))
         };
-        Ok(known.read(found.into_iter().map(|row| (row.sort, value(&row.body))).collect()))
+        self.writer.write(true, write).await.map(|()| many)
     }
 
     async fn put_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError> {
-        let body = limits.map(serde_json::to_vec).transpose().map_err(|e| failed(&e))?;
-        let scope = scope.clone();
-        self.writer.write(true, move |c| apply::put_limits(c, &scope, body.as_deref())).await
+        let body = limits.map(limits::body).transpose()?;
+        let sort = scope.to_string();
+        self.writer.write(true, move |c| limits::put(c, limits::ITEMS, &sort, body.as_deref())).await
     }
 
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
@@ -225,12 +230,12 @@ impl Store for SqliteStore {
         self.writer.write(true, move |c| apply::transact(c, &writes)).await
     }
 
-    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, StoreError> {
+    async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, TransactError> {
         let (name, digest) = (name.clone(), digest.to_owned());
         self.writer.write(false, move |c| apply::touch(c, &name, &digest, now)).await
     }
 
-    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, StoreError> {
+    async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, TransactError> {
         let request = request.clone();
         self.writer.write(true, move |c| apply::stop(c, &request)).await
     }
@@ -253,6 +258,28 @@ impl Store for SqliteStore {
             items.push(ActiveRow { cluster, version });
         }
         Ok(Page { items, cursor })
+    }
+
+    async fn ledger(
+        &self,
+        month: Month,
+        user: Option<&UserKey>,
+        cursor: Option<&str>,
+    ) -> Result<Page<LedgerEntry>, StoreError> {
+        let from = ledger::from(user, cursor)?;
+        let found = self.read(|c| ledger::select(c, month, user, &from))?;
+        ledger::page(found)
+    }
+
+    async fn audit(&self, audit: &Audit) -> Result<(), StoreError> {
+        let audit = audit.clone();
+        self.writer.write(true, move |c| audits::insert(c, &audit)).await
+    }
+
+    async fn audits(&self, month: Month, cursor: Option<&str>) -> Result<Page<Audit>, StoreError> {
+        let after = audits::after(cursor)?;
+        let found = self.read(|c| audits::select(c, month, after))?;
+        audits::page(found)
     }
 
     fn item_limit(&self) -> usize {

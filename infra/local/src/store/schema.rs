@@ -1,4 +1,4 @@
-//! The file: private, in WAL mode, with one table.
+//! The file: private, in WAL mode, with a table of items and one of audit records.
 
 use super::OpenError;
 use rusqlite::Connection;
@@ -10,12 +10,16 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Counted up with every change of the schema.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// How long a write waits for another process's.
 const BUSY: Duration = Duration::from_secs(10);
 
 /// `seen_at`, `digest`, `accepting` and `due_at` are a heartbeat's own, beside its body, so that liveness is a small write.
 /// `active` is 1 for what is in the index of the active, else null.
+///
+/// Audit records are only ever added. (`REPLACE` would delete without asking the trigger of deletions: hence the one of insertions.)
+///
+/// Each schema adds to the one before, so this also brings an older file up to date.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS items (
         partition TEXT NOT NULL,
@@ -32,6 +36,19 @@ const TABLES: &str = "
     );
     CREATE INDEX IF NOT EXISTS active ON items (sort) WHERE active = 1;
     CREATE INDEX IF NOT EXISTS expiring ON items (expires_at) WHERE expires_at IS NOT NULL;
+    CREATE TABLE IF NOT EXISTS audit (
+        month TEXT NOT NULL,
+        sort TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (month, sort)
+    ) WITHOUT ROWID;
+    CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'an audit record cannot be changed'); END;
+    CREATE TRIGGER IF NOT EXISTS audit_is_not_deleted BEFORE DELETE ON audit
+        BEGIN SELECT RAISE(ABORT, 'an audit record cannot be deleted'); END;
+    CREATE TRIGGER IF NOT EXISTS audit_is_not_replaced BEFORE INSERT ON audit
+        WHEN EXISTS (SELECT 1 FROM audit WHERE month = NEW.month AND sort = NEW.sort)
+        BEGIN SELECT RAISE(ABORT, 'an audit record cannot be replaced'); END;
 ";
 
 /// Creates the file with mode 0600, or narrows its mode to that. SQLite gives its `-wal` and `-shm` the mode of the file.
