@@ -22,7 +22,7 @@ pub fn router(app: App) -> Router {
         ("/api/v1/clusters/{name}/adapt", post(op::adapt)),
         ("/api/v1/clusters/{name}/heartbeat", post(op::heartbeat)),
     ];
-    let mut guarded = paths(&app, guarded);
+    let mut guarded = paths(&app, guarded).merge(op::admin::routes(&app.prefix));
     let mut open = paths(&app, open);
     let dashboard = format!("{}/clusters/{{name}}/{{*rest}}", app.prefix);
     match app.dashboards {

@@ -24,16 +24,21 @@ fn statuses(uri: &Uri) -> Result<Vec<Status>, Failure> {
         .map_err(|_| Failure::invalid("the query after `?` does not parse"))?;
     let mut statuses = Vec::new();
     for name in query.iter().filter(|(key, _)| key == "status").flat_map(|(_, names)| names.split(',')) {
-        let status = Status::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(name));
-        let status = status.ok_or_else(|| {
-            let known = Status::ALL.map(Status::as_str).join(", ");
-            Failure::invalid(format!("`{}` is no status: the statuses are {known}", shorten(name)))
-        })?;
+        let status = status(name)?;
         if !statuses.contains(&status) {
             statuses.push(status);
         }
     }
     Ok(if statuses.is_empty() { ACTIVE.to_vec() } else { statuses })
+}
+
+/// A status by its name, in any case of letters.
+pub fn status(name: &str) -> Result<Status, Failure> {
+    let found = Status::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(name));
+    found.ok_or_else(|| {
+        let known = Status::ALL.map(Status::as_str).join(", ");
+        Failure::invalid(format!("`{}` is no status: the statuses are {known}", shorten(name)))
+    })
 }
 
 const ACTIVE: [Status; 2] = [Status::Pending, Status::Running];

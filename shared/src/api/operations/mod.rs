@@ -1,6 +1,7 @@
 //! One operation a file.
 
 mod adapt;
+pub mod admin;
 mod create;
 mod dashboard;
 mod get;
@@ -19,7 +20,7 @@ pub use dashboard::dashboard;
 pub use get::get;
 pub use health::health;
 pub use heartbeat::heartbeat;
-pub use list::list;
+pub use list::{list, status};
 pub use options::options;
 pub use redirect::redirect;
 pub use scale::scale;

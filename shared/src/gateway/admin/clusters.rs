@@ -25,7 +25,11 @@ impl ClusterFilter {
     fn takes(&self, cluster: &Cluster) -> bool {
         self.user.as_ref().is_none_or(|user| cluster.user == *user)
             && self.group.as_ref().is_none_or(|group| cluster.groups.contains(group))
-            && if self.statuses.is_empty() { !cluster.status.is_ended() } else { self.statuses.contains(&cluster.status) }
+            && if self.statuses.is_empty() {
+                !cluster.status.is_ended()
+            } else {
+                self.statuses.contains(&cluster.status)
+            }
     }
 }
 
@@ -46,7 +50,8 @@ impl Admin {
                 return Err(Refusal::Invalid("ended clusters are listed for one user at a time: name a `user`".into()));
             }
             (_, true) => {
-                let why = "ended clusters are found with the gateway's key ring only, which is not at hand here: ask its API";
+                let why =
+                    "ended clusters are found with the gateway's key ring only, which is not at hand here: ask its API";
                 return Err(Refusal::Invalid(why.into()));
             }
             (_, false) => self.active(|cluster| filter.takes(cluster)).await?.iter().map(ClusterRow::from).collect(),

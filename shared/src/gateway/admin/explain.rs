@@ -70,7 +70,13 @@ impl Admin {
                     }
                     None => None,
                 };
-                of_effective(&effective(user, &of_user, &items.in_force), scope, &used, usd, self.policy.max_lifetime_ms)
+                of_effective(
+                    &effective(user, &of_user, &items.in_force),
+                    scope,
+                    &used,
+                    usd,
+                    self.policy.max_lifetime_ms,
+                )
             }
             Scope::Group(_) | Scope::Default => {
                 let used = self.used(&concerned).await?.remove(scope).unwrap_or_default();

@@ -37,7 +37,12 @@ impl Admin {
     }
 
     /// Sets fields of a scope's limits, and takes others away. Nothing is written when the outcome is no good limits.
-    pub async fn change_limits(&self, act: &Act, scope: &Scope, change: &LimitsChange) -> Result<LimitsChanged, Refusal> {
+    pub async fn change_limits(
+        &self,
+        act: &Act,
+        scope: &Scope,
+        change: &LimitsChange,
+    ) -> Result<LimitsChanged, Refusal> {
         self.write_limits(act, "set-limits", scope, change).await
     }
 

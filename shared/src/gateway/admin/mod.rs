@@ -104,7 +104,9 @@ pub fn parse_scope(text: &str) -> Result<Scope, Refusal> {
     if let Scope::Group(name) | Scope::User(name) = &scope {
         valid_user(name).map_err(|_| {
             let shown: String = text.chars().take(64).collect();
-            Refusal::Invalid(format!("`{shown}` names nobody: a name has 1 to 128 characters, none a control character"))
+            Refusal::Invalid(format!(
+                "`{shown}` names nobody: a name has 1 to 128 characters, none a control character"
+            ))
         })?;
     }
     Ok(scope)

@@ -47,9 +47,12 @@ impl Admin {
 impl UsageOfAll {
     /// As comma-separated values (RFC 4180), with a line of names.
     pub fn csv(&self) -> String {
-        let mut csv = "month,user,cluster,vcpu_seconds,gib_seconds,spot_vcpu_seconds,spot_gib_seconds,usd\r\n".to_owned();
+        let mut csv =
+            "month,user,cluster,vcpu_seconds,gib_seconds,spot_vcpu_seconds,spot_gib_seconds,usd\r\n".to_owned();
         for row in &self.usage {
-            let UsageRow { month, cluster, vcpu_seconds, gib_seconds, spot_vcpu_seconds, spot_gib_seconds, usd, .. } = row;
+            let UsageRow {
+                month, cluster, vcpu_seconds, gib_seconds, spot_vcpu_seconds, spot_gib_seconds, usd, ..
+            } = row;
             let user = quoted(&row.user);
             // writing to a text cannot fail
             let _ = write!(
