@@ -34,6 +34,26 @@ sys.stdin.read()
 client.close()
 ";
 
+/// Spreads data that nothing can compute again, and runs a task that is a client itself; says so; at the next line of its input says
+/// what the data are; at the one after that leaves. Meanwhile it says each warning.
+const OWNER: &str = "
+import sys, warnings
+from distributed import Client, get_client
+warnings.simplefilter('always')
+warnings.showwarning = lambda message, category, *rest: print(category.__name__, message, flush=True)
+client = Client(sys.argv[1], timeout=60)
+client.wait_for_workers(2)
+client.submit(lambda: get_client().submit(pow, 2, 10).key).result()
+data = client.scatter(list(range(10)))
+print(sum(map(bool, client.has_what().values())), flush=True)
+sys.stdin.readline()
+print(sum(client.gather(data)), flush=True)
+sys.stdin.readline()
+client.close()
+print('left', flush=True)
+sys.stdin.readline()
+";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scheduler_says_that_it_is_idle_unless_work_waits_even_without_workers() {
     idleness_of(DASK_VERSIONS[0]).await;
@@ -51,12 +71,13 @@ async fn idleness_of(version: &str) {
     assert_eq!(cluster.ask(addresses.api, Question::Health).await, Ok(Answer::Ok));
     let empty = cluster.idleness_when("idle", |idle| idle.idle_ms.is_some()).await;
     assert_eq!((empty.clients, empty.workers), (0, 0));
+    cluster.idleness_when("without clients since its start", |idle| idle.clientless_ms > empty.clientless_ms).await;
     cluster.idleness_when("idle for longer", |idle| idle.idle_ms > empty.idle_ms).await;
 
-    let mut client = cluster.client(addresses.comm);
+    let mut client = cluster.client(addresses.comm, CLIENT);
     assert_eq!(client.line().await, "submitted", "{}", cluster.logs());
     let busy = cluster.idleness_when("busy", |idle| idle.clients == 1 && idle.idle_ms.is_none()).await;
-    assert_eq!(busy.workers, 0);
+    assert_eq!((busy.workers, busy.clientless_ms), (0, None));
     for _ in 0..12 {
         tokio::time::sleep(Duration::from_millis(250)).await;
         let waiting = cluster.idleness().await;
@@ -65,7 +86,7 @@ async fn idleness_of(version: &str) {
 
     assert_eq!(cluster.ask(addresses.api, Question::Scale { count: 1 }).await, Ok(Answer::Ok));
     cluster.heartbeat_when("wants one worker", |body| body["count"] == 1).await;
-    cluster.start_worker(addresses.comm);
+    cluster.start_worker(addresses.comm, "w-1");
     assert_eq!(client.line().await, "1024", "{}", cluster.logs());
     cluster.heartbeat_when("names the worker", |body| body["active_workers"] == serde_json::json!(["w-1"])).await;
     let again = cluster.idleness_when("idle again", |idle| idle.idle_ms.is_some()).await;
@@ -77,22 +98,69 @@ async fn idleness_of(version: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn workers_are_let_go_with_their_data_saved_and_clients_are_warned_and_missed() {
+    peace_of(DASK_VERSIONS[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_it_is_with_a_later_dask() {
+    peace_of(DASK_VERSIONS[1]).await;
+}
+
+async fn peace_of(version: &str) {
+    let mut cluster = TestCluster::start(version).await;
+    let addresses = cluster.addresses().await;
+    let retire = |keep| Question::Retire { keep };
+    assert_eq!(cluster.ask(addresses.dashboard, retire(0)).await, Ok(Answer::Ok), "nobody is to go");
+    assert_eq!(cluster.ask(addresses.api, Question::Scale { count: 2 }).await, Ok(Answer::Ok));
+    for name in ["w-1", "w-2"] {
+        cluster.start_worker(addresses.comm, name);
+    }
+    let mut client = cluster.client(addresses.comm, OWNER);
+    assert_eq!(client.line().await, "2", "{}", cluster.logs());
+
+    let message = "`budget` of user:alice: \"90 %\" are spent — é";
+    let warn = Question::Warn { message: message.to_owned() };
+    assert_eq!(cluster.ask(addresses.dashboard, warn).await, Ok(Answer::Ok));
+    assert_eq!(client.line().await, format!("UserWarning {message}"), "{}", cluster.logs());
+
+    assert_eq!(cluster.ask(addresses.dashboard, retire(2)).await, Ok(Answer::Ok));
+    assert_eq!(cluster.idleness().await.workers, 2, "as many as may stay");
+    for _ in 0..3 {
+        assert_eq!(cluster.ask(addresses.dashboard, retire(1)).await, Ok(Answer::Ok));
+    }
+    cluster.idleness_when("one worker", |idle| idle.workers == 1).await;
+    cluster.heartbeat_when("has one closed", |body| body["closed_workers"].as_array().unwrap().len() == 1).await;
+    client.go_on().await;
+    assert_eq!(client.line().await, "45", "{}", cluster.logs());
+    let present = cluster.idleness().await;
+    assert_eq!((present.workers, present.clients, present.clientless_ms), (1, 1, None));
+
+    client.go_on().await;
+    assert_eq!(client.line().await, "left", "{}", cluster.logs());
+    let alone = cluster.idleness_when("without clients", |idle| idle.clientless_ms.is_some()).await;
+    assert_eq!(alone.clients, 0, "a task that was a client is none of its users");
+    cluster.idleness_when("for longer", |idle| idle.clientless_ms > alone.clientless_ms).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_idle_page_is_for_the_gateway_alone_and_opens_nothing_else() {
     let mut cluster = TestCluster::start(DASK_VERSIONS[1]).await;
     let addresses = cluster.addresses().await;
     cluster.idleness().await;
 
-    let stranger = Ask {
-        cluster: cluster.name.clone(),
-        address: addresses.dashboard,
-        token: "guessed".into(),
-        question: Question::Idle,
-    };
-    let refused = Err(SchedulerError::Nonsense("HTTP status 403".into()));
-    assert_eq!(schedulers().ask(vec![stranger]).await, [refused]);
+    for question in [Question::Idle, Question::Retire { keep: 0 }, Question::Warn { message: "of nothing".into() }] {
+        let cluster = cluster.name.clone();
+        let stranger = Ask { cluster, address: addresses.dashboard, token: "guessed".into(), question };
+        let refused = Err(SchedulerError::Nonsense("HTTP status 403".into()));
+        assert_eq!(schedulers().ask(vec![stranger]).await, [refused]);
+    }
     for (request, status) in [
         ("GET /faregate/idle", "403"),
-        ("POST /faregate/idle", "405"),
+        ("POST /faregate/idle", "403"),
+        ("GET /faregate/retire", "403"),
+        ("POST /faregate/retire", "403"),
+        ("POST /faregate/warn", "403"),
         ("POST /api/v1/retire_workers", "404"),
         ("GET /api/v1/check_idle", "404"),
         ("GET /faregate/", "404"),
@@ -156,16 +224,16 @@ impl TestCluster {
         cluster
     }
 
-    fn start_worker(&mut self, scheduler: SocketAddr) {
+    fn start_worker(&mut self, scheduler: SocketAddr, name: &str) {
         let command: Vec<_> = worker_command(&self.config, scheduler, &Listen::loopback())
             .into_iter()
-            .map(|word| word.replace("{worker_name}", "w-1"))
+            .map(|word| word.replace("{worker_name}", name))
             .collect();
-        self.spawn("worker", &command);
+        self.spawn(name, &command);
     }
 
-    fn client(&self, scheduler: SocketAddr) -> Process {
-        let command = ["python", "-c", CLIENT, &format!("tls://{scheduler}")].map(str::to_owned);
+    fn client(&self, scheduler: SocketAddr, script: &str) -> Process {
+        let command = ["python", "-c", script, &format!("tls://{scheduler}")].map(str::to_owned);
         Process::start(self.command(&command).stdin(Stdio::piped()).stdout(Stdio::piped()), &self.log("client"))
     }
 
@@ -251,7 +319,7 @@ impl TestCluster {
     }
 
     fn logs(&self) -> String {
-        ["scheduler", "worker", "client"]
+        ["scheduler", "w-1", "w-2", "client"]
             .map(|name| std::fs::read_to_string(self.log(name)).unwrap_or_default())
             .join("\n---\n")
     }
@@ -261,7 +329,7 @@ impl TestCluster {
 struct Process {
     group: rustix::process::Pid,
     output: Option<BufReader<ChildStdout>>,
-    _child: Child,
+    child: Child,
 }
 
 impl Process {
@@ -270,7 +338,12 @@ impl Process {
         writeln!(log, "{:?}", command.as_std()).unwrap();
         let mut child = command.process_group(0).stderr(log).spawn().unwrap();
         let group = rustix::process::Pid::from_raw(child.id().unwrap() as i32).unwrap();
-        Process { group, output: child.stdout.take().map(BufReader::new), _child: child }
+        Process { group, output: child.stdout.take().map(BufReader::new), child: child }
+    }
+
+    /// Sends it an empty line.
+    async fn go_on(&mut self) {
+        self.child.stdin.as_mut().unwrap().write_all(b"\n").await.unwrap();
     }
 
     /// The next line it prints; empty when it has ended.

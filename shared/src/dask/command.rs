@@ -3,8 +3,8 @@
 use crate::model::{ClusterConfig, ClusterName, Policy};
 use std::net::SocketAddr;
 
-/// Python source of the preload that answers the idle question. A `--preload` value with a space in it is source text.
-const IDLE_PRELOAD: &str = include_str!("idle_preload.py");
+/// Python source of the preload by which schedulers answer the gateway. A `--preload` value with a space in it is source text.
+const PRELOAD: &str = include_str!("faregate_preload.py");
 
 /// Where tasks listen. Port 0 picks a free one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub fn scheduler_command(config: &ClusterConfig, policy: &Policy, listen: &Liste
         ("--host", host.clone()),
         ("--port", scheduler.to_string()),
         ("--dashboard-address", format!("{host}:{dashboard}")),
-        ("--preload", IDLE_PRELOAD.to_owned()),
+        ("--preload", shortened(PRELOAD)),
         ("--preload", "dask_gateway.scheduler_preload".to_owned()),
         ("--dg-api-address", format!("{host}:{api}")),
         ("--dg-heartbeat-period", heartbeat_s.to_string()),
@@ -74,6 +74,21 @@ pub fn scheduler_command(config: &ClusterConfig, policy: &Policy, listen: &Liste
         command.push(value);
     }
     command
+}
+
+/// Python source without its comments and empty lines, indented by single spaces: it is part of each scheduler's command, and a
+/// command has little room on ECS (`infra/ecs`).
+fn shortened(source: &str) -> String {
+    let mut short = String::with_capacity(source.len());
+    for line in source.lines() {
+        let code = line.trim_start();
+        if !code.is_empty() && !code.starts_with('#') && !code.starts_with("\"\"\"") {
+            short.extend(std::iter::repeat_n(' ', (line.len() - code.len()) / 4));
+            short.push_str(code);
+            short.push('\n');
+        }
+    }
+    short
 }
 
 /// The command of a worker. `{worker_name}` is replaced by the task's own name at its start.
@@ -119,13 +134,21 @@ mod tests {
     #[test]
     fn a_scheduler_is_started_as_the_official_server_starts_it_and_never_ends_itself_for_idleness() {
         let command = scheduler_command(&ClusterConfig::default(), &Policy::default(), &Listen::loopback());
-        let text = command.join(" ").replace(IDLE_PRELOAD, "<source>");
+        let text = command.join(" ").replace(&shortened(PRELOAD), "<source>");
         assert_eq!(
             text,
             "dask scheduler --protocol tls --host 127.0.0.1 --port 0 --dashboard-address 127.0.0.1:0 --preload <source> \
              --preload dask_gateway.scheduler_preload --dg-api-address 127.0.0.1:0 --dg-heartbeat-period 15 \
              --dg-adaptive-period 3 --dg-idle-timeout 0"
         );
+    }
+
+    #[test]
+    fn the_preload_leaves_room_for_others_in_a_command() {
+        let short = shortened(PRELOAD);
+        assert!(short.starts_with("def dask_setup(scheduler):\n import asyncio\n"), "{short}");
+        let escaped = serde_json::Value::from(short).to_string();
+        assert!(escaped.len() < 3072, "{} characters of the 8192 that ECS allows", escaped.len());
     }
 
     #[test]
