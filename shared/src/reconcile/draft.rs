@@ -1,15 +1,17 @@
 //! The records as they are being decided on, beside what they were.
 
+use super::bill::MONTHS;
 use super::{Action, Plan, View};
 use crate::model::{
-    Cluster, Counts, Heartbeat, Launch, LaunchId, Ms, Policy, Reason, ReasonCode, Record, Stored, Task, TaskFacts,
-    TaskId, TaskRole, Version,
+    Amount, Cluster, Counts, Heartbeat, Launch, LaunchId, Month, Ms, Policy, Reason, ReasonCode, Record, Stored, Task,
+    TaskFacts, TaskId, TaskRole, Version,
 };
 use crate::ports::{Expect, Write};
+use std::collections::BTreeMap;
 
-/// Tasks and launches that one transaction may change, so that with cluster, heartbeat, a new launch and 21 counters it stays
-/// below 100 items (DynamoDB's limit).
-const CHANGES: usize = 76;
+/// Tasks and launches that one transaction may change, so that with cluster, heartbeat, 21 counters, the ledger's entries and a few
+/// launches it stays below 100 items (DynamoDB's limit).
+const CHANGES: usize = 96 - 2 - 21 - MONTHS;
 
 /// A record being decided on. `before` is none while it is new.
 pub(super) struct Entry<T> {
@@ -43,6 +45,8 @@ pub(super) struct Draft<'a> {
     pub heartbeat: Heartbeat,
     pub launches: Vec<Entry<Launch>>,
     pub tasks: Vec<Entry<Task>>,
+    /// What this decision adds to the ledger.
+    pub bills: BTreeMap<Month, Amount>,
     pub before: Vec<Action>,
     pub after: Vec<Action>,
     due_at: Option<Ms>,
@@ -58,6 +62,7 @@ impl<'a> Draft<'a> {
             heartbeat: view.heartbeat.value.clone(),
             launches: view.launches.iter().map(Entry::known).collect(),
             tasks: view.tasks.iter().map(Entry::known).collect(),
+            bills: BTreeMap::new(),
             before: Vec::new(),
             after: Vec::new(),
             due_at: None,
@@ -144,6 +149,7 @@ impl<'a> Draft<'a> {
     pub fn finish(mut self) -> Plan {
         self.cluster.due_at = self.due_at;
         self.cluster.charged.counts = self.charged();
+        self.cluster.meter = self.meter();
         let delta = self.delta();
         let bounded = self.policy.rules.charge_conditionally && self.reserves();
         let mut writes = Vec::new();
@@ -162,6 +168,10 @@ impl<'a> Draft<'a> {
                 let ceiling = if bounded { self.view.limits.ceiling(scope) } else { Counts::UNBOUNDED };
                 writes.push(Write::Count { scope: scope.clone(), delta, ceiling, now: self.now });
             }
+        }
+        for (month, amount) in self.bills.into_iter().filter(|(_, amount)| !amount.is_zero()) {
+            let (user, cluster) = (self.cluster.user.clone(), self.cluster.name.clone());
+            writes.push(Write::Bill { month, user, cluster, amount });
         }
         // every change of anything is saved on the cluster's version too: two turns never save what either did not see
         if !writes.is_empty() || self.cluster != self.view.cluster.value {

@@ -1,7 +1,7 @@
 //! The life of launches and of the tasks they brought: accepted, expired, released, settled.
 
 use super::draft::Draft;
-use crate::model::{LaunchId, LaunchState, ReasonCode, TaskRole, TaskState};
+use crate::model::{LaunchId, LaunchState, ReasonCode, Task, TaskRole, TaskState};
 
 impl Draft<'_> {
     /// Launches whose tasks are all known are accepted; those whose window has passed expire; tasks that no launch vouches for
@@ -62,32 +62,41 @@ impl Draft<'_> {
         }
     }
 
-    /// Tasks at rest give back their charge, once; then they, and launches that are through, may be forgotten in time.
+    /// Is it known under which launch a task at rest was charged?
+    fn may_settle(&self, task: &Task) -> bool {
+        let accepted = || self.launch(&task.facts.launch).is_some_and(|l| l.state == LaunchState::Accepted);
+        task.stray || task.facts.role == TaskRole::Scheduler || accepted()
+    }
+
+    /// Tasks at rest give back their charge and are billed, once; then they, and launches that are through, may be forgotten in time.
+    /// What a settled task is found to have used besides is billed too.
     pub fn settle_tasks(&mut self) {
         let keep_until = self.now + self.policy.keep_records_ms;
         let mut room = self.room();
         for i in 0..self.tasks.len() {
             let task = &self.tasks[i].now;
-            if task.settled {
-                continue;
-            }
             if task.facts.state != TaskState::Stopped {
                 self.tasks[i].now.expires_at = None;
                 continue;
             }
-            let launch = self.launch(&task.facts.launch);
-            let accepted = launch.is_some_and(|l| l.state == LaunchState::Accepted);
-            if accepted || task.stray || task.facts.role == TaskRole::Scheduler {
-                if room == 0 {
-                    return;
-                }
-                room -= 1;
-                let task = &mut self.tasks[i].now;
+            let settles = !task.settled && self.may_settle(task);
+            if !settles && (!task.settled || self.unbilled(task).is_empty()) {
+                continue;
+            }
+            if room == 0 {
+                return;
+            }
+            room -= 1;
+            let now = self.now;
+            let task = &mut self.tasks[i].now;
+            if settles {
                 task.settled = true;
+                task.facts.stopped_at.get_or_insert(now);
                 task.check_at = None;
                 task.next_stop = None;
                 task.expires_at = Some(keep_until);
             }
+            self.bill(i);
         }
         for i in 0..self.launches.len() {
             let launch = &self.launches[i].now;

@@ -3,12 +3,14 @@
 //! Pure: no I/O, no clock, no randomness. The shell loads a [`View`], calls [`reconcile`], performs [`Plan::before`], saves
 //! [`Plan::writes`] as one transaction, performs [`Plan::after`], and comes back with what it learned as [`Fact`]s.
 
+mod bill;
 mod calls;
 mod charge;
 mod draft;
 mod enforce;
 mod facts;
 mod launches;
+mod meter;
 mod observe;
 mod rest;
 mod scheduler;
@@ -16,6 +18,7 @@ mod scheduler;
 mod stories;
 mod workers;
 
+pub use bill::{bill, metered};
 pub use charge::charge;
 pub use enforce::{Silence, Silent, Verdict, heard, judge, judge_idle, judge_silence};
 pub use observe::observe;
