@@ -16,10 +16,14 @@ pub fn router(app: App) -> Router {
     let open = [("/api/health", get(op::health)), ("/api/version", get(op::version))];
     let guarded = [
         ("/api/v1/options", get(op::options)),
+        ("/api/v1/limits", get(op::limits)),
+        ("/api/v1/usage", get(op::usage)),
         ("/api/v1/clusters", get(op::list).post(op::create)),
         ("/api/v1/clusters/{name}", get(op::get).delete(op::stop)),
         ("/api/v1/clusters/{name}/scale", post(op::scale)),
         ("/api/v1/clusters/{name}/adapt", post(op::adapt)),
+        ("/api/v1/clusters/{name}/extend", post(op::extend)),
+        ("/api/v1/clusters/{name}/explain", get(op::explain)),
         ("/api/v1/clusters/{name}/heartbeat", post(op::heartbeat)),
     ];
     let mut guarded = paths(&app, guarded).merge(op::admin::routes(&app.prefix));

@@ -1,9 +1,10 @@
 //! Scale and adapt: requests to the cluster's own scheduler. Nothing is written; its next heartbeat tells what it wants.
 
+use super::create::refuse_frozen;
 use super::{Gateway, Refusal};
-use crate::model::{Addresses, Cluster, ClusterName, Identity, Ms, Status, Use};
+use crate::model::{Addresses, Cluster, ClusterName, Effective, Identity, Ms, Status, Use};
 use crate::ports::{Ask, Question, SchedulerError};
-use crate::reconcile::worker_cap;
+use crate::reconcile::allowed_workers;
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,19 +14,19 @@ pub struct Scaled {
 }
 
 impl Gateway {
-    /// Asks the scheduler for `count` workers, or as many as the cluster may have.
+    /// Asks the scheduler for `count` workers, or as many as the cluster can ever have. What has no room at the moment is started when
+    /// there is room.
     pub async fn scale(&self, who: &Identity, name: &ClusterName, count: u32) -> Result<Scaled, Refusal> {
-        let (cluster, addresses) = self.running(who, name).await?;
-        let limits = self.limits_of(&cluster.user, &cluster.groups).await?;
-        let (count, warning) = match worker_cap(&cluster, &limits) {
+        let (cluster, addresses, limits) = self.scalable(who, name).await?;
+        let (count, warning) = match allowed_workers(&cluster, &limits) {
             Some((max, limit)) if count > max => {
-                let message = format!(
-                    "Scale request of {count} workers exceeds the limit {limit} = {max}. Scaling to {max} instead."
-                );
+                let message =
+                    format!("Scale request of {count} workers exceeds the limit {limit}. Scaling to {max} instead.");
                 (max, Some(message))
             }
             _ => (count, None),
         };
+        self.refuse_more(&cluster, &limits, count).await?;
         self.tell(&cluster, &addresses, Question::Scale { count }).await?;
         Ok(Scaled { warning })
     }
@@ -39,30 +40,45 @@ impl Gateway {
         maximum: Option<u32>,
         active: bool,
     ) -> Result<Scaled, Refusal> {
-        let (cluster, addresses) = self.running(who, name).await?;
-        let limits = self.limits_of(&cluster.user, &cluster.groups).await?;
+        let (cluster, addresses, limits) = self.scalable(who, name).await?;
         let (mut minimum, mut maximum, mut warning) = (minimum, maximum, None);
-        if let Some((cap, limit)) = worker_cap(&cluster, &limits) {
+        if let Some((cap, limit)) = allowed_workers(&cluster, &limits) {
             let (asked_min, asked_max) = (minimum.unwrap_or(0), maximum.unwrap_or(cap));
             let (new_min, new_max) = (asked_min.min(cap), asked_max.min(cap));
             if (new_min, new_max) != (asked_min, asked_max) {
                 warning = Some(format!(
-                    "Adapt with `maximum={asked_max}, minimum={asked_min}` workers exceeds the limit {limit} = {cap}. \
+                    "Adapt with `maximum={asked_max}, minimum={asked_min}` workers exceeds the limit {limit}. \
                      Using `maximum={new_max}, minimum={new_min}` instead."
                 ));
             }
             (minimum, maximum) = (Some(new_min), Some(new_max));
         }
+        if active {
+            self.refuse_more(&cluster, &limits, minimum.unwrap_or(0)).await?;
+        }
         self.tell(&cluster, &addresses, Question::Adapt { minimum, maximum, active }).await?;
         Ok(Scaled { warning })
     }
 
-    async fn running(&self, who: &Identity, name: &ClusterName) -> Result<(Cluster, Addresses), Refusal> {
+    /// The cluster, its scheduler's addresses, and what applies to its user.
+    async fn scalable(&self, who: &Identity, name: &ClusterName) -> Result<(Cluster, Addresses, Effective), Refusal> {
         let cluster = self.get(who, name).await?;
+        let limits = self.limits_of(&cluster.user, &cluster.groups).await?;
         match cluster.addresses {
-            Some(addresses) if cluster.status == Status::Running => Ok((cluster, addresses)),
+            Some(addresses) if cluster.status == Status::Running => {
+                refuse_frozen(&limits)?;
+                Ok((cluster, addresses, limits))
+            }
             _ => Err(Refusal::Conflict(format!("Cluster '{name}' is not running"))),
         }
+    }
+
+    /// Once the budget is spent, no more workers than there are; fewer at any time.
+    async fn refuse_more(&self, cluster: &Cluster, limits: &Effective, count: u32) -> Result<(), Refusal> {
+        if i64::from(count) > cluster.charged.counts.workers {
+            self.refuse_spent(&cluster.user, limits).await?;
+        }
+        Ok(())
     }
 
     /// Asks until it answers, or for long enough. A scheduler that is slow to answer is not failed for that.

@@ -1,7 +1,9 @@
 //! A new cluster: one transaction, one wake.
 
+use super::ceilings::{Measure, counted};
 use super::{Gateway, Refusal};
-use crate::model::{Cluster, ClusterName, Counts, Heartbeat, Identity, LimitValue, Record, Scope, effective};
+use crate::model::{Cluster, ClusterName, Counts, Effective, Heartbeat, Identity, Record};
+use crate::options::Options;
 use crate::ports::{Conflict, Expect, TransactError, Write};
 use serde_json::{Map, Value};
 
@@ -9,18 +11,23 @@ use serde_json::{Map, Value};
 const TRIES: u32 = 8;
 
 impl Gateway {
+    /// What a user may choose.
+    pub async fn options_of(&self, who: &Identity) -> Result<Options, Refusal> {
+        let limits = self.limits_of(&who.name, &who.groups).await?;
+        Ok(self.options().within(&limits.allowed, &self.config.base))
+    }
+
     /// Writes a cluster down, charged to its user and their groups; the reconciler starts it.
     ///
     /// Refused with [`Refusal::Invalid`] when an option is wrong or a limit is reached, with [`Refusal::Conflict`] when others
     /// were always faster: nothing was written then, and the same request may be sent again.
-    pub async fn create(&self, who: &Identity, options: Map<String, Value>) -> Result<ClusterName, Refusal> {
-        let items = self.limit_items(self.policy().limits_cache_ms).await?;
-        let limits = effective(&who.name, &who.groups, &items.in_force);
-        if let Some(frozen) = &limits.frozen {
-            return Err(Refusal::Invalid(format!("no new clusters for {}: {}", frozen.from, frozen.value)));
-        }
+    pub async fn create(&self, who: &Identity, chosen: Map<String, Value>) -> Result<ClusterName, Refusal> {
+        let limits = self.limits_of(&who.name, &who.groups).await?;
+        refuse_frozen(&limits)?;
+        let options = self.options().within(&limits.allowed, &self.config.base);
         let (options, config) =
-            self.options().apply(&options, &self.config.base).map_err(|e| Refusal::Invalid(e.to_string()))?;
+            options.apply(&chosen, &self.config.base).map_err(|e| Refusal::Invalid(e.to_string()))?;
+        self.refuse_spent(&who.name, &limits).await?;
         let host = &self.ports().host;
         let now = host.now();
         let name = ClusterName::mint(&self.ring().user_key(&who.name), now, host.random());
@@ -49,7 +56,7 @@ impl Gateway {
                     return Ok(name);
                 }
                 Err(TransactError::Conflicts(conflicts)) => {
-                    return Err(self.refuse(&conflicts, &writes, limits.clusters.as_ref()));
+                    return Err(refuse(&conflicts, &writes, &limits));
                 }
                 Err(TransactError::Contention) => self.jitter(20 << attempt).await,
                 Err(TransactError::Failed(error)) => return Err(error.into()),
@@ -57,27 +64,36 @@ impl Gateway {
         }
         Err(Refusal::Conflict("many clusters are being created at once; try again".into()))
     }
+}
 
-    /// The sentence for a counter that is at its limit.
-    fn refuse(&self, conflicts: &[Conflict], writes: &[Write], own: Option<&LimitValue<i64>>) -> Refusal {
-        let full = conflicts.iter().find_map(|c| match writes.get(c.index) {
-            Some(Write::Count { scope, ceiling, .. }) => Some((scope, ceiling.clusters, c)),
-            _ => None,
-        });
-        let Some((scope, limit, conflict)) = full else {
-            return Refusal::Conflict("the new cluster's name is taken; try again".into());
-        };
-        let used = match conflict.held.as_ref().map(|held| &held.value) {
-            Some(Record::Usage(usage)) => usage.counts.clusters,
-            _ => 0,
-        };
-        let (field, from) = match (scope, own) {
-            (Scope::User(_), Some(own)) => ("clusters", own.from.to_string()),
-            _ => ("total_clusters", scope.to_string()),
-        };
-        Refusal::Invalid(format!(
-            "the limit `{field}` = {limit} of {from} is reached: {used} in use by {scope} (a stopping cluster counts until it is \
-             at rest), so none fits; stop one and try again"
-        ))
+/// Nothing new starts for users who are frozen: they read why.
+pub(super) fn refuse_frozen(limits: &Effective) -> Result<(), Refusal> {
+    match &limits.frozen {
+        Some(frozen) => Err(Refusal::Invalid(format!("nothing new starts for {}: {}", frozen.from, frozen.value))),
+        None => Ok(()),
     }
+}
+
+/// The sentence for a counter that is at its limit.
+fn refuse(conflicts: &[Conflict], writes: &[Write], limits: &Effective) -> Refusal {
+    let full = conflicts.iter().find_map(|conflict| match writes.get(conflict.index) {
+        Some(Write::Count { scope, .. }) => {
+            counted(limits, scope, Measure::Clusters).map(|limit| (scope, limit, conflict))
+        }
+        _ => None,
+    });
+    let Some((scope, limit, conflict)) = full else {
+        return Refusal::Conflict("the new cluster's name is taken; try again".into());
+    };
+    let used = match conflict.held.as_ref().map(|held| &held.value) {
+        Some(Record::Usage(usage)) => usage.counts.clusters,
+        _ => 0,
+    };
+    let advice = match limit.value {
+        0 => "none is ever allowed",
+        _ => "so none fits; stop one and try again",
+    };
+    Refusal::Invalid(format!(
+        "the limit {limit} is reached: {used} in use by {scope} (a stopping cluster counts until it is at rest), {advice}"
+    ))
 }

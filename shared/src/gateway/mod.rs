@@ -6,9 +6,15 @@
 mod act;
 mod adapt;
 pub mod admin;
+mod budget;
+mod ceilings;
 mod create;
 mod events;
+mod explain;
+mod extend;
 mod heartbeat;
+mod my_limits;
+mod my_usage;
 mod pass;
 mod read;
 mod recount;
@@ -18,6 +24,9 @@ mod sweep;
 mod turn;
 
 pub use adapt::Scaled;
+pub use explain::{EndedTask, Explanation, Workers};
+pub use my_limits::MyLimits;
+pub use my_usage::{ClusterUsage, MyUsage, Used};
 pub use pass::PassReport;
 pub use spend::{ClusterSpent, Spent};
 pub use stop::Caller;
@@ -53,6 +62,8 @@ pub struct GatewayConfig {
 pub struct Gateway {
     config: GatewayConfig,
     limits: Mutex<Option<CachedLimits>>,
+    /// What users with a budget have spent this month, by user.
+    spent: Mutex<HashMap<String, budget::CachedSpent>>,
     /// When each cluster was last asked whether it is idle.
     asked_idle: Mutex<HashMap<ClusterName, Ms>>,
 }
@@ -94,7 +105,7 @@ impl From<StoreError> for Refusal {
 impl Gateway {
     /// A gateway on these ports.
     pub fn new(config: GatewayConfig) -> Self {
-        Gateway { config, limits: Mutex::new(None), asked_idle: Mutex::new(HashMap::new()) }
+        Gateway { config, limits: Mutex::default(), spent: Mutex::default(), asked_idle: Mutex::default() }
     }
 
     /// The key ring.

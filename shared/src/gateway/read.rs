@@ -1,7 +1,7 @@
 //! What a user sees of their clusters.
 
 use super::{Gateway, Refusal};
-use crate::model::{Cluster, ClusterName, Identity, Ms, Status};
+use crate::model::{Cluster, ClusterName, Identity, Ms, Status, Version};
 use std::sync::Arc;
 
 /// Clusters read at once.
@@ -17,12 +17,16 @@ impl Gateway {
 
     /// One of the caller's clusters: 404 when there is none of that name, 403 when it is another's.
     pub async fn get(&self, who: &Identity, name: &ClusterName) -> Result<Cluster, Refusal> {
-        let stored = self.ports().store.cluster(name).await?;
-        let cluster = stored.map(|s| s.value).ok_or_else(|| not_found(name))?;
-        if cluster.user != who.name {
+        self.own(who, name).await.map(|(cluster, _)| cluster)
+    }
+
+    /// The same, and its version.
+    pub(super) async fn own(&self, who: &Identity, name: &ClusterName) -> Result<(Cluster, Version), Refusal> {
+        let stored = self.ports().store.cluster(name).await?.ok_or_else(|| not_found(name))?;
+        if stored.value.user != who.name {
             return Err(not_yours(name));
         }
-        Ok(cluster)
+        Ok((stored.value, stored.version))
     }
 
     /// The same, once it has left PENDING, or after a while. A cluster that failed to start is a [`Refusal::Conflict`].

@@ -1,11 +1,9 @@
 //! What a user has spent in a month: the ledger's entries of what has ended, and what runs, computed now.
 
 use super::Gateway;
-use crate::model::{
-    Amount, Cluster, ClusterConfig, ClusterName, Launch, Metered, Month, Ms, Policy, Prices, Task, TaskFacts, TaskRole,
-    UserKey, billed_time,
-};
+use crate::model::{Amount, Cluster, ClusterConfig, ClusterName, Month, Ms, Policy, Task, UserKey};
 use crate::ports::{Children, Host, Store, StoreError};
+use crate::reconcile::bill;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -170,31 +168,10 @@ pub(crate) fn running(config: &ClusterConfig, children: &Children, month: Month,
     unsettled
         .map(|task| {
             let billed = task.billed.get(&month).copied().unwrap_or_default();
-            let Some((from, to)) = billed_time(&task.facts, now, policy.billing_minimum_ms) else { return -billed };
-            let metered = metered(config, launch_of(task), &task.facts, &policy.prices);
-            metered.bill(from, to).get(&month).copied().unwrap_or_default() - billed
+            let used = bill(config, launch_of(task), &task.facts, now, policy);
+            used.get(&month).copied().unwrap_or_default() - billed
         })
         .sum()
-}
-
-/// The size of a task and its prices: its launch says; where that is unknown, its cluster.
-fn metered(config: &ClusterConfig, launch: Option<&Launch>, facts: &TaskFacts, prices: &Prices) -> Metered {
-    let (cores, memory, architecture) = match launch {
-        Some(launch) => (launch.spec.cores, launch.spec.memory_bytes, launch.spec.fargate.cpu_architecture.as_deref()),
-        None => {
-            let (cores, memory) = match facts.role {
-                TaskRole::Scheduler => (config.scheduler_cores, config.scheduler_memory),
-                TaskRole::Worker => (config.worker_cores, config.worker_memory),
-            };
-            (cores, memory, config.cpu_architecture.as_deref())
-        }
-    };
-    Metered {
-        millicores: (cores * 1000.0).round() as i64,
-        mib: (memory >> 20) as i64,
-        spot: facts.capacity.as_deref() == Some("FARGATE_SPOT"),
-        rates: *prices.of(architecture),
-    }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn read(declaration: &Value) -> Result<Field, String> {
         (None, Kind::Mapping) => json!({}),
     };
     let label = text(table, "label")?.unwrap_or_else(|| field.clone());
-    Ok(Field { field, label, default, kind, target })
+    Ok(Field { field, label, default, kind, target, allowed: None })
 }
 
 fn kind(table: &Declaration) -> Result<Kind, String> {

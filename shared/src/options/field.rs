@@ -1,6 +1,7 @@
 //! One option: its type, its bounds, and the check of a value.
 
 use super::InvalidOption;
+use super::allowed::Allowed;
 use super::json::not_finite;
 use super::target::{Overrides, Target};
 use serde_json::{Map, Value, json};
@@ -24,6 +25,7 @@ pub struct Field {
     /// Its type.
     pub kind: Kind,
     pub(super) target: Option<Target>,
+    pub(super) allowed: Option<Allowed>,
 }
 
 /// An option's type, as the official client knows them.
@@ -52,16 +54,18 @@ pub(super) struct Choice {
     pub value: Value,
 }
 
-impl Kind {
+impl Field {
     /// The type as the official client reads it; exactly its keys, or `cluster_options()` breaks as a whole.
     pub(super) fn spec(&self) -> Value {
-        match self {
+        match &self.kind {
             Kind::String => json!({"type": "string"}),
             Kind::Bool => json!({"type": "bool"}),
             Kind::Int { min, max } => json!({"type": "int", "min": min, "max": max}),
             Kind::Float { min, max } => json!({"type": "float", "min": min, "max": max}),
             Kind::Select(alternatives) => {
-                json!({"type": "select", "options": alternatives.iter().map(|a| &a.key).collect::<Vec<_>>()})
+                let keys: Vec<&str> = alternatives.iter().map(|a| a.key.as_str()).collect();
+                let shown: Vec<&str> = keys.iter().copied().filter(|key| self.shows(key, &keys)).collect();
+                json!({"type": "select", "options": shown})
             }
             Kind::Mapping => json!({"type": "mapping"}),
         }

@@ -1,5 +1,6 @@
 //! Cluster options: what users may choose, declared as data, and what a choice makes of a cluster's configuration.
 
+mod allowed;
 mod declare;
 mod field;
 mod json;
@@ -70,7 +71,7 @@ impl Options {
         let described = self
             .fields
             .iter()
-            .map(|f| json!({ "field": f.field, "label": self.label(f), "default": f.default, "spec": f.kind.spec() }));
+            .map(|f| json!({ "field": f.field, "label": self.label(f), "default": f.default, "spec": f.spec() }));
         Value::Array(described.collect())
     }
 
@@ -98,7 +99,9 @@ impl Options {
         config.fit(self.sizes).map_err(|e| InvalidOption(e.to_string()))?;
         for field in &self.fields {
             if let Some(value) = normalised.get_mut(&field.field) {
+                let chosen = value.clone();
                 field.tell_size(value, &config);
+                field.permit(&chosen, value)?;
             }
         }
         Ok((normalised, config))
