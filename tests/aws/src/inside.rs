@@ -26,11 +26,14 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 /// What a gateway inside is made with.
+#[derive(Clone)]
 pub struct Options {
     /// Its durations.
     pub policy: Policy,
     /// What clusters are made of.
     pub base: ClusterConfig,
+    /// What users may choose.
+    pub choices: ClusterOptions,
     /// The way to the schedulers.
     pub schedulers: Arc<dyn Schedulers>,
     /// Batches of wakes taken at once.
@@ -50,6 +53,7 @@ impl Default for Options {
         Options {
             policy: Policy::fargate(),
             base: ClusterConfig::default(),
+            choices: ClusterOptions::default(),
             schedulers: Arc::new(Absent),
             reconcilers: 4,
             batch: 10,
@@ -79,7 +83,13 @@ pub struct Inside {
     /// Counters that the passes' recounts found wrong.
     pub repaired: Arc<AtomicU64>,
     cut_off_percent: Arc<AtomicU64>,
+    /// Who takes events in, in turns.
+    told: events::Told,
     s3: aws_sdk_s3::Client,
+    sqs: aws_sdk_sqs::Client,
+    table: String,
+    queue: String,
+    options: Options,
     loops: JoinSet<()>,
     _tasks: TempDir,
 }
@@ -114,51 +124,66 @@ impl Inside {
         let (aws, to_ecs) = (Wire::start(&ministack.url).await, Wire::start(ecs.url()).await);
 
         let config = ministack::sdk_config(&aws.url).await;
-        let store = Arc::new(DynamoStore::new(aws_sdk_dynamodb::Client::new(&config), table));
-        let ecs_client = aws_sdk_ecs::Client::new(&ministack::sdk_config(&to_ecs.url).await);
-        let launcher = Arc::new(EcsLauncher::new(launcher_settings(), ecs_client, path_style(&config)));
+        let store = Arc::new(DynamoStore::new(aws_sdk_dynamodb::Client::new(&config), table.clone()));
         let ring = KeyRing::from_random(&[7; 64]);
-        let mut base = options.base;
-        base.fit(TaskSizes::Fargate).unwrap();
-        let gateway = Arc::new(Gateway::new(GatewayConfig {
-            ports: Ports {
-                store: store.clone(),
-                wakes: Arc::new(SqsWakes::new(aws_sdk_sqs::Client::new(&config), &queue)),
-                launcher,
-                schedulers: options.schedulers,
-                routes: Arc::new(Absent),
-                host: Arc::new(Machine::default()),
-            },
-            ring: ring.clone(),
-            policy: options.policy,
-            options: ClusterOptions::default().with_sizes(TaskSizes::Fargate),
-            base,
-            api_url: "http://127.0.0.1:9/api".into(),
-            listen: Listen::own_address(),
-        }));
-
+        let gateway = gateway(&options, &ring, store.clone(), &queue, (&config, &to_ecs)).await;
         let mut loops = JoinSet::new();
-        let (turns, repaired) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let cut_off_percent = Arc::new(AtomicU64::new(options.cut_off.0));
-        for n in 0..options.reconcilers {
+        let told = events::Told::default();
+        loops.spawn(receiver.deliver(told.clone()));
+        let mut inside = Inside {
+            gateway: gateway.clone(),
+            store: store.clone(),
+            ring,
+            aws: Arc::new(aws),
+            to_ecs: Arc::new(to_ecs),
+            ecs,
+            turns: Arc::default(),
+            repaired: Arc::default(),
+            cut_off_percent: Arc::new(AtomicU64::new(options.cut_off.0)),
+            told,
+            s3,
+            sqs,
+            table,
+            queue,
+            options,
+            loops,
+            _tasks: tasks,
+        };
+        inside.run(gateway, store);
+        inside
+    }
+
+    /// A second set of the shells over the same table, queue and ECS: a gateway with caches of its own, with reconcilers and passes of
+    /// its own, which takes its share of the events.
+    pub async fn twin(&mut self) -> Arc<Gateway> {
+        let config = ministack::sdk_config(&self.aws.url).await;
+        let store = Arc::new(DynamoStore::new(aws_sdk_dynamodb::Client::new(&config), self.table.clone()));
+        let world = (&config, &*self.to_ecs);
+        let gateway = gateway(&self.options, &self.ring, store.clone(), &self.queue, world).await;
+        self.run(gateway.clone(), store);
+        gateway
+    }
+
+    /// Lets a gateway's reconcilers and passes run.
+    fn run(&mut self, gateway: Arc<Gateway>, store: Arc<DynamoStore>) {
+        for n in 0..self.options.reconcilers {
             let reader = queue::Reader {
-                client: sqs.clone(),
-                queue: queue.clone(),
-                batch: options.batch,
+                client: self.sqs.clone(),
+                queue: self.queue.clone(),
+                batch: self.options.batch,
                 gateway: gateway.clone(),
-                wakes: SqsWakes::new(sqs.clone(), &queue),
-                turns: turns.clone(),
-                cut_off: (cut_off_percent.clone(), options.cut_off.1),
+                wakes: SqsWakes::new(self.sqs.clone(), &self.queue),
+                turns: self.turns.clone(),
+                cut_off: (self.cut_off_percent.clone(), self.options.cut_off.1),
                 seed: n as u64,
             };
-            loops.spawn(reader.run());
+            self.loops.spawn(reader.run());
         }
-        loops.spawn(receiver.deliver(gateway.clone()));
-        if options.pass_ms > 0 {
-            loops.spawn(queue::passes(gateway.clone(), store.clone(), options.pass_ms, repaired.clone()));
+        if self.options.pass_ms > 0 {
+            let passes = queue::passes(gateway.clone(), store, self.options.pass_ms, self.repaired.clone());
+            self.loops.spawn(passes);
         }
-        let (aws, to_ecs) = (Arc::new(aws), Arc::new(to_ecs));
-        Inside { gateway, store, ring, aws, to_ecs, ecs, turns, repaired, cut_off_percent, s3, loops, _tasks: tasks }
+        self.told.add(gateway);
     }
 
     /// From now on turns come to their end.
@@ -182,6 +207,35 @@ impl Inside {
     pub fn halt(&mut self) {
         self.loops.abort_all();
     }
+}
+
+/// The core over AWS's adapters, as one function has it.
+async fn gateway(
+    options: &Options,
+    ring: &KeyRing,
+    store: Arc<DynamoStore>,
+    queue: &str,
+    (config, to_ecs): (&aws_config::SdkConfig, &Wire),
+) -> Arc<Gateway> {
+    let ecs_client = aws_sdk_ecs::Client::new(&ministack::sdk_config(&to_ecs.url).await);
+    let mut base = options.base.clone();
+    base.fit(TaskSizes::Fargate).unwrap();
+    Arc::new(Gateway::new(GatewayConfig {
+        ports: Ports {
+            store,
+            wakes: Arc::new(SqsWakes::new(aws_sdk_sqs::Client::new(config), queue)),
+            launcher: Arc::new(EcsLauncher::new(launcher_settings(), ecs_client, path_style(config))),
+            schedulers: options.schedulers.clone(),
+            routes: Arc::new(Absent),
+            host: Arc::new(Machine::default()),
+        },
+        ring: ring.clone(),
+        policy: options.policy.clone(),
+        options: options.choices.clone().with_sizes(TaskSizes::Fargate),
+        base,
+        api_url: "http://127.0.0.1:9/api".into(),
+        listen: Listen::own_address(),
+    }))
 }
 
 fn path_style(config: &aws_config::SdkConfig) -> aws_sdk_s3::Client {

@@ -6,8 +6,24 @@ use axum::routing::post;
 use faregate::gateway::Gateway;
 use faregate_ecs::event::task_facts;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
+
+/// The gateways that events are told to: each event to one of them, in turns.
+#[derive(Clone, Default)]
+pub(super) struct Told(Arc<Mutex<(usize, Vec<Arc<Gateway>>)>>);
+
+impl Told {
+    pub fn add(&self, gateway: Arc<Gateway>) {
+        self.0.lock().unwrap().1.push(gateway);
+    }
+
+    fn next(&self) -> Arc<Gateway> {
+        let (turn, gateways) = &mut *self.0.lock().unwrap();
+        *turn += 1;
+        gateways[*turn % gateways.len()].clone()
+    }
+}
 
 pub(super) struct Receiver(TcpListener);
 
@@ -20,21 +36,21 @@ impl Receiver {
         format!("http://{}", self.0.local_addr().unwrap())
     }
 
-    pub async fn deliver(self, gateway: Arc<Gateway>) {
-        let router = Router::new().route("/", post(put_events)).with_state(gateway);
+    pub async fn deliver(self, told: Told) {
+        let router = Router::new().route("/", post(put_events)).with_state(told);
         axum::serve(self.0, router).await.unwrap();
     }
 }
 
 /// Taken in before it is answered; what fails is not repeated, as an event that is lost.
-async fn put_events(State(gateway): State<Arc<Gateway>>, body: String) -> String {
+async fn put_events(State(told): State<Told>, body: String) -> String {
     let body: Value = serde_json::from_str(&body).unwrap();
     let entries = body["Entries"].as_array().cloned().unwrap_or_default();
     for entry in &entries {
         let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
         let envelope = json!({"source": entry["Source"], "detail-type": entry["DetailType"], "detail": detail});
         if let Ok(Some(facts)) = task_facts(&envelope.to_string())
-            && let Err(error) = gateway.task_event(&facts).await
+            && let Err(error) = told.next().task_event(&facts).await
         {
             tracing::warn!(%error, "an event is lost");
         }

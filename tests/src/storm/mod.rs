@@ -1,0 +1,115 @@
+//! A storm of requests over a gateway: a thousand creates, scales and deletes of twenty users in five groups, fifty at once, whose limits
+//! must hold at every moment, by the records and by what runs. Then everything is deleted, and nothing may be counted any more.
+//!
+//! It blows over the real router, in one process, so that every host runs the same storm: see [`local`] for one machine.
+
+mod answers;
+mod books;
+mod contended;
+mod history;
+pub mod local;
+mod people;
+mod requests;
+mod rest;
+mod running;
+mod watch;
+
+pub use people::{People, choices};
+pub use requests::Outcomes;
+pub use running::Worker;
+pub use watch::Seen;
+
+use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
+use faregate::api::auth::{Auth, Basic};
+use faregate::api::{App, Dashboards};
+use faregate::gateway::Gateway;
+use faregate::model::{ClusterName, KeyRing, TaskRole};
+use faregate::ports::Store;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Creates, scales and deletes.
+pub const REQUESTS: usize = 1_000;
+/// Of them, at once.
+pub const AT_ONCE: usize = 50;
+
+/// What runs at one moment: a cluster and a role for each task.
+pub type Running = Arc<dyn Fn() -> Vec<(ClusterName, TaskRole)> + Send + Sync>;
+
+/// What a storm blows over.
+#[derive(Clone)]
+pub struct Host {
+    /// The routers of all gateways; a request goes to any of them.
+    pub routers: Vec<Router>,
+    /// Their records.
+    pub store: Arc<dyn Store>,
+    /// Their key ring.
+    pub ring: KeyRing,
+    /// Tasks that run, all of them at one and the same moment.
+    pub running: Running,
+    /// Answers of 500 and above, of any request.
+    pub failures: Failures,
+}
+
+/// Answers that must not be.
+#[derive(Clone, Default)]
+pub struct Failures(Arc<Mutex<Vec<String>>>);
+
+impl Failures {
+    /// The real router over a gateway, its users in their groups. Every user's password is `x`.
+    pub fn router(&self, gateway: Arc<Gateway>, people: &People) -> Router {
+        let basic = Basic { password: Some("x".into()) };
+        let auth = Auth::new(gateway.ring(), vec![Box::new(basic)], Default::default()).unwrap();
+        let router = faregate::api::router(App {
+            gateway,
+            auth: auth.with_groups(people.groups()),
+            prefix: String::new(),
+            version: "1.2.3".into(),
+            dashboards: Dashboards::Nowhere,
+        });
+        let failures = self.clone();
+        router.layer(map_response(move |response: Response| {
+            if response.status().is_server_error() {
+                failures.0.lock().unwrap().push(format!("an answer was {}", response.status()));
+            }
+            std::future::ready(response)
+        }))
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Of the requests.
+    pub outcomes: Outcomes,
+    /// Of the watch.
+    pub seen: Seen,
+    /// The most of anything that was in use at once, by every task that ever ran.
+    pub tasks: usize,
+    /// The storm, its end until all was at rest.
+    pub took: (Duration, Duration),
+}
+
+/// Lets it blow, deletes everything, and panics at whatever was not as it must be.
+pub async fn blow(host: &Host, people: &People, seed: u64) -> Told {
+    for (scope, limits) in &people.limits {
+        host.store.put_limits(scope, Some(limits)).await.unwrap();
+    }
+    let begun = Instant::now();
+    let watch = watch::Watch::begin(host.clone(), people.clone(), seed);
+    let outcomes = requests::all(host, people, seed).await;
+    let blown = begun.elapsed();
+    rest::delete_everything(host, people).await;
+    let rested = begun.elapsed() - blown;
+    let seen = watch.end().await;
+    let tasks = rest::judge(host, people).await;
+    let failures = host.failures.0.lock().unwrap().clone();
+    assert!(failures.is_empty(), "{failures:?}");
+    let told = Told { outcomes, seen, tasks, took: (blown, rested) };
+    println!("{told:#?}");
+    told.outcomes.assert_that_it_was_a_storm();
+    told.seen.assert_that_it_was_watched();
+    told
+}

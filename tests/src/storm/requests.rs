@@ -1,0 +1,122 @@
+//! The requests: each visitor asks for one thing after the other.
+
+use super::answers::{Asked, Got, read};
+use super::{AT_ONCE, Host, People, REQUESTS};
+use crate::api::{Answer, Call};
+use crate::world::Dice;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// A visitor who wants to scale waits for a running cluster, but not for longer than this.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How often each was answered.
+#[derive(Clone, Debug, Default)]
+pub struct Outcomes(BTreeMap<Got, usize>);
+
+impl Outcomes {
+    /// Everything that can be answered, save a lack of luck, was.
+    pub fn assert_that_it_was_a_storm(&self) {
+        assert_eq!(self.0.values().sum::<usize>(), REQUESTS);
+        for got in [Got::Created, Got::Refused, Got::Scaled, Got::Clamped, Got::Deleted] {
+            assert!(self.0.get(&got).is_some_and(|n| *n >= 10), "hardly any was {got:?}: {self:?}");
+        }
+    }
+}
+
+/// Makes all of them.
+pub async fn all(host: &Host, people: &People, seed: u64) -> Outcomes {
+    let (left, names) = (Arc::new(AtomicUsize::new(REQUESTS)), people.users.keys().cloned().collect::<Vec<_>>());
+    let visits = (0..AT_ONCE).map(|n| {
+        let visitor = Visitor {
+            host: host.clone(),
+            people: people.clone(),
+            user: names[n % names.len()].clone(),
+            dice: Dice::new(seed ^ (n as u64) << 32),
+        };
+        tokio::spawn(visitor.visit(left.clone()))
+    });
+    let mut outcomes = Outcomes::default();
+    for visit in visits.collect::<Vec<_>>() {
+        for got in visit.await.unwrap() {
+            *outcomes.0.entry(got).or_default() += 1;
+        }
+    }
+    outcomes
+}
+
+struct Visitor {
+    host: Host,
+    people: People,
+    user: String,
+    dice: Dice,
+}
+
+impl Visitor {
+    async fn visit(mut self, left: Arc<AtomicUsize>) -> Vec<Got> {
+        let mut got = Vec::new();
+        while left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            got.push(self.ask().await);
+        }
+        got
+    }
+
+    /// One of the thousand.
+    async fn ask(&mut self) -> Got {
+        let (asked, answer) = match self.dice.below(100) {
+            0..40 => self.create().await,
+            40..75 => match self.a_cluster(true).await {
+                Some(name) => self.scale(&name).await,
+                None => self.create().await,
+            },
+            _ => match self.a_cluster(false).await {
+                Some(name) => (Asked::Delete, self.call("DELETE", &name).send().await),
+                None => self.create().await,
+            },
+        };
+        read(&self.people, &self.user, asked, &answer)
+    }
+
+    async fn create(&mut self) -> (Asked, Answer) {
+        let size = self.dice.pick(&["small", "small", "large"]);
+        (Asked::Create, self.call("POST", "").json(&json!({"cluster_options": {"size": size}})).send().await)
+    }
+
+    async fn scale(&mut self, name: &str) -> (Asked, Answer) {
+        let count = self.dice.pick(&[0, 1, 1, 2, 2, 3, 10]);
+        (Asked::Scale, self.call("POST", &format!("{name}/scale")).json(&json!({"count": count})).send().await)
+    }
+
+    /// One of the user's clusters; if it is to run, one that does, or else any after a while.
+    async fn a_cluster(&mut self, to_run: bool) -> Option<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.call("GET", "").send().await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let Value::Object(all) = answer.json() else { panic!("no list: {answer:?}") };
+            let run = all.iter().filter(|(_, report)| report["status"] == "RUNNING").map(|(name, _)| name).cloned();
+            let run: Vec<String> = run.collect();
+            let any = || all.keys().cloned().collect::<Vec<_>>();
+            let late = all.is_empty() || Instant::now() > deadline;
+            let names = if to_run && !(run.is_empty() && late) { run } else { any() };
+            if !names.is_empty() {
+                return Some(names[self.dice.below(names.len() as i64) as usize].clone());
+            }
+            if !to_run || late {
+                return None;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn call(&mut self, method: &str, rest: &str) -> Call {
+        let router = self.dice.below(self.host.routers.len() as i64) as usize;
+        let path = format!("/api/v1/clusters/{rest}");
+        Call::new(self.host.routers[router].clone(), method, &path).basic(&self.user)
+    }
+}
