@@ -9,5 +9,6 @@ pub mod samples;
 pub mod script;
 pub mod server;
 pub mod store_suite;
+pub mod storm;
 pub mod wakes_suite;
 pub mod world;
