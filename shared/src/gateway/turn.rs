@@ -116,6 +116,10 @@ impl Gateway {
         let usage = store.usage(&cluster.value.charged.keys).await?;
         let items = self.limit_items(self.policy().limits_cache_ms).await?;
         let limits = effective(&cluster.value.user, &cluster.value.groups, &items.in_force);
+        let spent = match cluster.value.wants_to_run() {
+            true => self.spent_out(&cluster.value.user, &limits).await?,
+            false => None,
+        };
         let heartbeat =
             children.heartbeat.unwrap_or_else(|| Stored { value: Heartbeat::new(name.clone()), version: 0 });
         Ok(Some(View {
@@ -125,6 +129,7 @@ impl Gateway {
             tasks: children.tasks,
             usage,
             limits,
+            spent,
             api_url: self.config.api_url.clone(),
             listen: self.config.listen.clone(),
             may_launch,

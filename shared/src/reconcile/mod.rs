@@ -7,26 +7,27 @@ mod bill;
 mod calls;
 mod charge;
 mod draft;
-mod enforce;
+pub mod enforce;
 mod facts;
 mod launches;
 mod meter;
 mod observe;
 mod rest;
+mod room;
 mod scheduler;
+mod shrink;
 #[cfg(test)]
 mod stories;
 mod workers;
 
 pub use bill::{bill, metered};
 pub use charge::charge;
-pub use enforce::{Silence, Silent, Verdict, heard, judge, judge_idle, judge_silence};
 pub use observe::observe;
-pub use workers::worker_cap;
+pub use room::{allowed_workers, worker_cap};
 
 use crate::dask::Listen;
 use crate::model::{
-    Cluster, Effective, Heartbeat, Launch, LaunchId, Ms, Policy, Stored, Task, TaskFacts, TaskId, Usage,
+    Cluster, Effective, Heartbeat, Launch, LaunchId, Ms, Policy, Reason, Stored, Task, TaskFacts, TaskId, Usage,
 };
 use crate::ports::{LaunchError, Launched, Route, Write};
 use draft::Draft;
@@ -46,6 +47,8 @@ pub struct View {
     pub usage: Vec<Stored<Usage>>,
     /// What applies to its user.
     pub limits: Effective,
+    /// Why nothing new may start for them: their budget is spent.
+    pub spent: Option<Reason>,
     /// Where its tasks reach the gateway: ends in `/api`.
     pub api_url: String,
     /// Where tasks listen.
@@ -129,6 +132,7 @@ pub fn reconcile(view: &View, facts: &[Fact], now: Ms, policy: &Policy) -> Plan 
         draft.judge_scheduler();
         if draft.cluster.wants_to_run() {
             draft.judge_workers();
+            draft.shrink();
         }
         if draft.cluster.wants_to_run() {
             draft.launch_what_is_missing();

@@ -77,7 +77,10 @@ impl Draft<'_> {
         } else if !open {
             match self.cluster.next_try.filter(|at| *at > self.now) {
                 Some(at) => self.wait_until(at),
-                None => self.launch_scheduler(),
+                None => match self.holds_back() {
+                    Some(why) => self.hold_back(why),
+                    None => self.launch_scheduler(),
+                },
             }
         }
     }

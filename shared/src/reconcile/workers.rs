@@ -1,29 +1,10 @@
 //! The workers: as many as are wanted, and no more than there is room for.
 
 use super::draft::Draft;
+use super::room::cap;
 use super::scheduler::{backoff, how};
 use crate::dask;
-use crate::model::{
-    Cluster, Counts, Effective, Launch, LaunchId, LaunchSpec, LaunchState, Reason, ReasonCode, Scope, Status, TaskId,
-    TaskRole,
-};
-
-/// The most workers a cluster may have, by its configuration and its user's limits for one cluster, with the limit that says so.
-pub fn worker_cap(cluster: &Cluster, limits: &Effective) -> Option<(u32, String)> {
-    let config = &cluster.config;
-    let own = config.max_workers().map(|(max, field)| (max, format!("`{field}`")));
-    let named = |max: f64, field: &str, from: &Scope| {
-        (max.clamp(0.0, f64::from(u32::MAX)) as u32, format!("`{field}` of {from}"))
-    };
-    let by_count = limits.cluster_workers.as_ref().map(|l| named(l.value as f64, "cluster_workers", &l.from));
-    let by_cores =
-        limits.cluster_cores.as_ref().map(|l| named((l.value / config.worker_cores).floor(), "cluster_cores", &l.from));
-    let by_memory = limits
-        .cluster_memory
-        .as_ref()
-        .map(|l| named((l.value / config.worker_memory.max(1)) as f64, "cluster_memory", &l.from));
-    [own, by_count, by_cores, by_memory].into_iter().flatten().min_by_key(|(max, _)| *max)
-}
+use crate::model::{Launch, LaunchId, LaunchSpec, LaunchState, Reason, ReasonCode, Status, TaskId, TaskRole};
 
 impl Draft<'_> {
     /// Who is late, who ended before the scheduler knew it, who was closed for good.
@@ -147,9 +128,10 @@ impl Draft<'_> {
         if self.cluster.status != Status::Running {
             return;
         }
-        let cap = worker_cap(&self.cluster, &self.view.limits);
-        let cap_workers = cap.as_ref().map_or(i64::MAX, |(max, _)| i64::from(*max));
-        let wanted = i64::from(self.cluster.count).min(cap_workers);
+        let asked = i64::from(self.cluster.count);
+        let cap = cap(&self.cluster, &self.view.limits);
+        let cap_workers = cap.as_ref().map_or(i64::MAX, |cap| i64::from(cap.workers));
+        let wanted = asked.min(cap_workers).min(self.keep());
         let live = self
             .tasks
             .iter()
@@ -158,18 +140,27 @@ impl Draft<'_> {
             // one that ended unconnected is replaced once it is judged, so that a broken command does not start a storm
             .filter(|t| (t.may_run() && !t.leaving) || (!t.may_run() && t.registered_at.is_none() && !t.failed_start))
             .count() as i64;
-        let on_the_way = self.open_worker_slots(|state| state != LaunchState::Cancelled);
-        let missing = wanted - live - on_the_way;
-        if missing > 0 {
-            let may_exist = self.may_run(TaskRole::Worker).count() as i64 + self.open_worker_slots(|_| true);
-            self.launch_workers(missing, cap_workers - may_exist);
+        let have = live + self.worker_slots_on_the_way();
+        let may_exist = self.may_run(TaskRole::Worker).count() as i64 + self.open_worker_slots(|_| true);
+        let wait = if asked - have == 1 { "waits" } else { "wait" };
+        let short = format!("{have} of {asked} workers are running or on the way; {} {wait}", asked - have);
+        if wanted > have {
+            self.launch_workers(wanted - have, cap_workers - may_exist, &short);
+        } else if let Some(cap) = cap.filter(|_| asked > have && have >= cap_workers) {
+            let message = format!("{short}: the limit {} allows it {} ({may_exist} in use)", cap.limit, cap.workers);
+            self.wait_for_room(message, asked - have, cap.by_admin);
+            self.drop_excess(have - wanted);
         } else {
-            if self.cluster.waiting.is_some() {
-                self.cluster.waiting = None;
-            }
+            self.cluster.waiting = None;
             self.cluster.next_try = None;
-            self.drop_excess(-missing);
+            self.drop_excess(have - wanted);
         }
+        self.say_that_a_limit_is_lowered();
+    }
+
+    /// Workers that a launch which is still wanted may bring.
+    pub fn worker_slots_on_the_way(&self) -> i64 {
+        self.open_worker_slots(|state| state != LaunchState::Cancelled)
     }
 
     /// Workers of open launches that are not known yet.
@@ -182,23 +173,25 @@ impl Draft<'_> {
             .sum()
     }
 
-    fn launch_workers(&mut self, missing: i64, room_in_cluster: i64) {
+    fn launch_workers(&mut self, missing: i64, room_in_cluster: i64, short: &str) {
         if let Some(at) = self.cluster.next_try.filter(|at| *at > self.now) {
             return self.wait_until(at);
         }
+        if let Some(why) = self.holds_back() {
+            return self.hold_back(why);
+        }
         let unit = self.cluster.config.worker_unit();
-        let (room, limited_by) = self.room_under_limits(unit);
-        let count = missing.min(room_in_cluster).min(room).min(i64::from(self.policy.tasks_per_launch));
+        let room = self.room_under_limits(unit);
+        let count = missing
+            .min(room_in_cluster)
+            .min(room.as_ref().map_or(i64::MAX, |room| room.workers))
+            .min(i64::from(self.policy.tasks_per_launch));
         if count <= 0 {
-            let message = if room <= 0 {
-                format!("{missing} workers wait for room under {limited_by}")
-            } else {
-                format!("{missing} workers wait until others of the cluster are gone")
+            let message = match room.filter(|room| room.workers <= 0) {
+                Some(room) => format!("{short} for room: the limit {}", room.full),
+                None => format!("{short} until others of the cluster are gone"),
             };
-            self.cluster.waiting = Some(Reason::new(ReasonCode::WaitingForRoom, message).with("missing", missing));
-            let again = self.now + self.policy.room_retry_ms;
-            self.cluster.next_try = Some(again);
-            return self.wait_until(again);
+            return self.wait_for_room(message, missing, true);
         }
         if !self.has_room() {
             return self.due(self.now);
@@ -219,29 +212,6 @@ impl Draft<'_> {
         };
         self.cluster.waiting = None;
         self.write_launch(spec, unit);
-    }
-
-    /// How many more units every counter has room for, and the tightest limit's name.
-    fn room_under_limits(&self, unit: Counts) -> (i64, String) {
-        let mut tightest = (i64::MAX, String::new());
-        let delta = self.delta();
-        for usage in &self.view.usage {
-            let used = usage.value.counts + delta;
-            let scope = &usage.value.scope;
-            let ceiling = self.view.limits.ceiling(scope);
-            let total = if matches!(scope, Scope::Group(_)) { "total_" } else { "" };
-            for (field, used, ceiling, each) in [
-                ("workers", used.workers, ceiling.workers, unit.workers),
-                ("cores", used.millicores, ceiling.millicores, unit.millicores),
-                ("memory", used.memory_bytes, ceiling.memory_bytes, unit.memory_bytes),
-            ] {
-                let room = if each > 0 { (ceiling - used) / each } else { i64::MAX };
-                if room < tightest.0 {
-                    tightest = (room, format!("`{total}{field}` of {scope}"));
-                }
-            }
-        }
-        tightest
     }
 
     /// Launches that were not called yet, then workers that never connected, youngest first. The others are the scheduler's to
