@@ -1,6 +1,6 @@
 //! Limits as people read them: which field, its value, whose it is.
 
-use crate::model::{Counts, Effective, Scope, format_size};
+use crate::model::{Counts, Effective, LimitValue, Scope, format_size};
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -94,4 +94,24 @@ pub(super) fn counted(limits: &Effective, key: &Scope, measure: Measure) -> Opti
         value,
         from: from.clone(),
     })
+}
+
+/// The limits on one cluster.
+pub(super) fn of_a_cluster(limits: &Effective) -> Vec<Ceiling> {
+    fn named<T: Copy>(
+        field: &'static str,
+        measure: Measure,
+        limit: &Option<LimitValue<T>>,
+        count: impl Fn(T) -> i64,
+    ) -> Option<Ceiling> {
+        limit.as_ref().map(|l| Ceiling { field, measure, value: count(l.value), from: l.from.clone() })
+    }
+    let millicores = |cores: f64| (cores * 1000.0).round() as i64;
+    let bytes = |memory: u64| i64::try_from(memory).unwrap_or(i64::MAX);
+    let all = [
+        named("cluster_workers", Workers, &limits.cluster_workers, |n| n),
+        named("cluster_cores", Cores, &limits.cluster_cores, millicores),
+        named("cluster_memory", Memory, &limits.cluster_memory, bytes),
+    ];
+    all.into_iter().flatten().collect()
 }

@@ -1,13 +1,13 @@
 //! Why a cluster is as it is: what it waits for, which limits hold it, and how its tasks ended.
 
 use super::ceilings::{Measure, counted};
-use super::extend::deadline;
 use super::{Gateway, Refusal};
 use crate::model::{
     Cluster, ClusterName, Counts, Effective, Identity, LaunchState, Ms, Reason, Status, Stored, Task, TaskRole, Usage,
 };
 use crate::ports::Children;
 use crate::reconcile::allowed_workers;
+use crate::reconcile::enforce::{Bound, Deadline, Timeouts, deadline};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ impl Gateway {
         };
         let most = allowed_workers(&cluster, &limits);
         let deadline = deadline(&cluster, &limits, self.policy()).filter(|_| wanted);
-        let (ends_at, ends_by) = deadline.map(|d| (d.at, d.by)).unzip();
+        let (ends_at, ends_by) = deadline.map(|d| (d.at, ends_by(&cluster, d))).unzip();
         let (most, most_by) = most.unzip();
         Ok(Explanation {
             name: name.clone(),
@@ -103,7 +103,7 @@ impl Gateway {
             workers: Workers { most, most_by, ..count(&cluster, &children) },
             ends_at,
             ends_by,
-            idle_timeout: idle_timeout(&cluster, &limits),
+            idle_timeout: Timeouts::of(&cluster, &limits).idle.map(|timeout| timeout.ms as f64 / 1000.0),
             held_by,
             tasks: ended(&children),
             reason: cluster.reason,
@@ -113,9 +113,13 @@ impl Gateway {
     }
 }
 
-fn idle_timeout(cluster: &Cluster, limits: &Effective) -> Option<f64> {
-    let limit = limits.idle_timeout_ms.as_ref().map_or(0.0, |limit| limit.value as f64 / 1000.0);
-    [cluster.config.idle_timeout, limit].into_iter().filter(|seconds| *seconds > 0.0).min_by(f64::total_cmp)
+/// What bounds its life, in words.
+fn ends_by(cluster: &Cluster, deadline: Deadline) -> String {
+    match deadline.by {
+        Bound::Own => format!("its lifetime of {} s", cluster.config.lifetime),
+        Bound::Extension => "its lifetime, extended by its owner".to_owned(),
+        Bound::Limit(longest) => format!("its longest lifetime of {longest}"),
+    }
 }
 
 fn count(cluster: &Cluster, children: &Children) -> Workers {
