@@ -71,23 +71,93 @@ fn another_process_on_the_same_file_is_noticed_and_its_write_read() {
 }
 
 #[test]
-fn a_malformed_limits_item_leaves_its_last_good_value_in_force() {
+fn broken_limits_count_with_what_was_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Arc::new(SqliteStore::open(&dir.path().join("store.db")).unwrap());
+    block_on(faregate_tests::store_suite::broken_limits_count_with_what_was_kept(open(), open()));
+}
+
+#[test]
+fn a_limits_item_that_is_malformed_by_hand_is_named_and_disturbs_nothing_else() {
     use faregate::model::{Limits, Scope};
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
     let store = SqliteStore::open(&path).unwrap();
+    let two = Limits { clusters: Some(2), ..Limits::default() };
+    let bob = Scope::User("bob".into());
     block_on(async {
-        let two = Limits { clusters: Some(2), ..Limits::default() };
         store.put_limits(&Scope::Default, Some(&two)).await.unwrap();
-        store.limits().await.unwrap();
-        let by_hand = rusqlite::Connection::open(&path).unwrap();
-        for wrong in ["{\"clusters\": \"many\"}", "[]", "{\"clutsers\": 1}", "{"] {
-            by_hand.execute("UPDATE items SET body = ?1 WHERE partition = 'limits'", [wrong]).unwrap();
-            assert_eq!(store.limits().await.unwrap()[&Scope::Default], two, "{wrong}");
-        }
-        by_hand.execute("UPDATE items SET body = '{\"memory\": \"64 G\"}' WHERE partition = 'limits'", []).unwrap();
-        assert_eq!(store.limits().await.unwrap()[&Scope::Default].memory, Some(64 << 30));
+        store.put_limits(&bob, Some(&two)).await.unwrap();
+        store.keep_limits(&store.limits().await.unwrap()).await.unwrap();
     });
+    drop(store);
+    let by_hand = rusqlite::Connection::open(&path).unwrap();
+    let write = |body: &str| {
+        let update = "UPDATE items SET body = ?1 WHERE partition = 'limits' AND sort = 'default'";
+        by_hand.execute(update, [body]).unwrap()
+    };
+    for wrong in ["{\"clusters\": \"many\"}", "[]", "{\"clutsers\": 1}", "{", "", "{\"clusters\": -1}"] {
+        write(wrong);
+        let items = block_on(SqliteStore::open(&path).unwrap().limits()).unwrap();
+        assert_eq!(items.in_force, [(Scope::Default, two.clone()), (bob.clone(), two.clone())].into(), "{wrong}");
+        assert_eq!(items.broken.keys().collect::<Vec<_>>(), ["default"], "{wrong}");
+    }
+    write("{\"memory\": \"64 G\"}");
+    let items = block_on(SqliteStore::open(&path).unwrap().limits()).unwrap();
+    assert_eq!((items.in_force[&Scope::Default].memory, items.broken.len()), (Some(64 << 30), 0));
+}
+
+#[test]
+fn a_file_of_the_first_schema_is_brought_up_to_date_and_keeps_what_it_has() {
+    use faregate::model::{Audit, Counts, Month, Scope};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("store-of-schema-1.sql")).unwrap();
+    drop(old);
+    let store = SqliteStore::open(&path).unwrap();
+    let alice = Scope::User("alice".into());
+    let audit = Audit {
+        at: 1_795_000_000_000,
+        id: "a".into(),
+        who: "root".into(),
+        action: "freeze".into(),
+        target: alice.to_string(),
+        details: serde_json::Value::Null,
+        why: None,
+    };
+    block_on(async {
+        let usage = store.usage(std::slice::from_ref(&alice)).await.unwrap().remove(0);
+        assert_eq!((usage.version, usage.value.counts, usage.value.changed_at), (3, Counts::CLUSTER * 2, 0));
+        assert_eq!(store.limits().await.unwrap().in_force[&Scope::Default].clusters, Some(2));
+        store.audit(&audit).await.unwrap();
+        write_task(&store, 1).await;
+    });
+    drop(store);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(block_on(store.audits(Month::of(audit.at), None)).unwrap().items, vec![audit]);
+    let version: i64 =
+        rusqlite::Connection::open(&path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
+}
+
+#[test]
+fn the_file_itself_refuses_to_change_an_audit_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    block_on(faregate_tests::store_suite::an_audit_record_stays_as_it_is(Arc::new(SqliteStore::open(&path).unwrap())));
+    let by_hand = rusqlite::Connection::open(&path).unwrap();
+    for (statement, says) in [
+        ("UPDATE audit SET body = 'x'", "an audit record cannot be changed"),
+        ("DELETE FROM audit", "an audit record cannot be deleted"),
+        ("REPLACE INTO audit SELECT month, sort, 'x' FROM audit", "an audit record cannot be replaced"),
+        ("INSERT OR IGNORE INTO audit SELECT month, sort, 'x' FROM audit", "an audit record cannot be replaced"),
+    ] {
+        let refused = by_hand.execute(statement, []).unwrap_err().to_string();
+        assert_eq!(refused, says, "{statement}");
+    }
+    let body: String = by_hand.query_row("SELECT body FROM audit", [], |row| row.get(0)).unwrap();
+    assert!(body.contains("set-limits"), "{body}");
 }
 
 async fn write_task(store: &SqliteStore, n: u64) {

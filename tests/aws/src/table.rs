@@ -6,8 +6,9 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TimeToLiveSpecification,
 };
 
-/// Makes an empty table.
+/// Makes an empty table, and the one of its audit records.
 pub async fn create_table(client: &Client, name: &str) {
+    create_audit_table(client, &format!("{name}-audit")).await;
     let projection = Projection::builder()
         .projection_type(ProjectionType::Include)
         .non_key_attributes("record")
@@ -35,6 +36,20 @@ pub async fn create_table(client: &Client, name: &str) {
         .unwrap();
     let expiry = TimeToLiveSpecification::builder().attribute_name("ttl").enabled(true).build().unwrap();
     client.update_time_to_live().table_name(name).time_to_live_specification(expiry).send().await.unwrap();
+}
+
+async fn create_audit_table(client: &Client, name: &str) {
+    client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(attribute("pk"))
+        .attribute_definitions(attribute("sk"))
+        .key_schema(key("pk", KeyType::Hash))
+        .key_schema(key("sk", KeyType::Range))
+        .send()
+        .await
+        .unwrap();
 }
 
 fn attribute(name: &str) -> AttributeDefinition {

@@ -11,7 +11,7 @@ fn user() -> Scope {
 }
 
 fn count(delta: Counts, ceiling: Counts) -> Write {
-    Write::Count { scope: user(), delta, ceiling }
+    Write::Count { scope: user(), delta, ceiling, now: 5 }
 }
 
 fn clusters(n: i64) -> Counts {
@@ -23,14 +23,17 @@ async fn held(store: &dyn Store) -> Stored<Usage> {
 }
 
 pub async fn a_counter_goes_up_to_its_ceiling_and_down_to_zero(store: Arc<dyn Store>) {
-    assert_eq!(held(&*store).await, Stored { value: Usage { scope: user(), counts: Counts::default() }, version: 0 });
+    assert_eq!(
+        held(&*store).await,
+        Stored { value: Usage { scope: user(), counts: Counts::default(), changed_at: 0 }, version: 0 }
+    );
     let ceiling = Counts { clusters: 2, ..Counts::UNBOUNDED };
     store.transact(vec![count(clusters(1), ceiling)]).await.unwrap();
     store.transact(vec![count(clusters(1), ceiling)]).await.unwrap();
     let Err(TransactError::Conflicts(conflicts)) = store.transact(vec![count(clusters(1), ceiling)]).await else {
         panic!("a third of two")
     };
-    let usage = Record::Usage(Usage { scope: user(), counts: clusters(2) });
+    let usage = Record::Usage(Usage { scope: user(), counts: clusters(2), changed_at: 5 });
     assert_eq!(conflicts, vec![Conflict { index: 0, held: Some(Stored { value: usage, version: 2 }) }]);
     store.transact(vec![count(clusters(-2), ceiling)]).await.unwrap();
     let below = store.transact(vec![count(clusters(-1), ceiling)]).await;
@@ -38,7 +41,7 @@ pub async fn a_counter_goes_up_to_its_ceiling_and_down_to_zero(store: Arc<dyn St
     assert_eq!(held(&*store).await.value.counts, Counts::default());
     // a first count above the ceiling leaves nothing behind
     let other = Scope::Group("g".into());
-    let write = Write::Count { scope: other.clone(), delta: clusters(3), ceiling };
+    let write = Write::Count { scope: other.clone(), delta: clusters(3), ceiling, now: 5 };
     let refused = store.transact(vec![write]).await;
     assert_eq!(refused, Err(TransactError::Conflicts(vec![Conflict { index: 0, held: None }])));
     assert_eq!(store.usage(&[other]).await.unwrap()[0].version, 0);
@@ -87,7 +90,7 @@ pub async fn a_count_and_a_record_are_written_together_or_not_at_all(store: Arc<
 }
 
 pub async fn a_recount_is_written_on_the_version_that_was_read(store: Arc<dyn Store>) {
-    let usage = |n| Usage { scope: user(), counts: clusters(n) };
+    let usage = |n| Usage { scope: user(), counts: clusters(n), changed_at: 0 };
     store.put_usage(&usage(3), 0).await.unwrap();
     assert!(matches!(store.put_usage(&usage(4), 0).await, Err(TransactError::Conflicts(_))));
     let read = held(&*store).await;
@@ -95,4 +98,16 @@ pub async fn a_recount_is_written_on_the_version_that_was_read(store: Arc<dyn St
     assert!(matches!(store.put_usage(&usage(9), read.version).await, Err(TransactError::Conflicts(_))));
     store.put_usage(&usage(2), held(&*store).await.version).await.unwrap();
     assert_eq!(held(&*store).await.value.counts, clusters(2));
+}
+
+pub async fn a_counter_says_when_it_was_last_counted(store: Arc<dyn Store>) {
+    let at = |now| vec![Write::Count { scope: user(), delta: clusters(1), ceiling: Counts::UNBOUNDED, now }];
+    store.transact(at(7)).await.unwrap();
+    store.transact(at(9)).await.unwrap();
+    let held = held(&*store).await;
+    assert_eq!((held.value.changed_at, held.version), (9, 2));
+    // a recount writes what it is told
+    let recounted = Usage { counts: clusters(1), changed_at: 8, ..held.value };
+    store.put_usage(&recounted, 2).await.unwrap();
+    assert_eq!(self::held(&*store).await, Stored { value: recounted, version: 3 });
 }

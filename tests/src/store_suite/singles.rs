@@ -1,10 +1,9 @@
-//! The single conditional writes, limits, expiry, size.
+//! The single conditional writes, expiry, size.
 
 use super::{write_new, write_on};
 use crate::samples;
 use faregate::model::*;
 use faregate::ports::*;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 async fn heartbeat(store: &dyn Store, name: &ClusterName) -> Stored<Heartbeat> {
@@ -73,22 +72,6 @@ pub async fn a_stop_is_made_once_and_by_its_owner(store: Arc<dyn Store>) {
     assert_eq!(store.cluster(&cluster.name).await.unwrap(), Some(stopped));
     let missing = StopRequest { name: samples::name("alice", 2), ..request(None, "x") };
     assert_eq!(store.stop(&missing).await.unwrap(), None);
-}
-
-pub async fn limits_are_kept_by_scope(store: Arc<dyn Store>) {
-    assert_eq!(store.limits().await.unwrap(), BTreeMap::new());
-    let mut limits = Limits { clusters: Some(2), memory: Some(64 << 30), ..Limits::default() };
-    limits.frozen = Some("see the \"wiki\" ü".into());
-    let (user, default) = (Scope::User("a:b c/é".into()), Scope::Default);
-    store.put_limits(&user, Some(&limits)).await.unwrap();
-    store.put_limits(&default, Some(&Limits::default())).await.unwrap();
-    limits.clusters = Some(3);
-    store.put_limits(&user, Some(&limits)).await.unwrap();
-    let expected = BTreeMap::from([(user.clone(), limits), (default.clone(), Limits::default())]);
-    assert_eq!(store.limits().await.unwrap(), expected);
-    store.put_limits(&user, None).await.unwrap();
-    store.put_limits(&user, None).await.unwrap();
-    assert_eq!(store.limits().await.unwrap().keys().collect::<Vec<_>>(), vec![&default]);
 }
 
 /// A store that forgets by itself, in its own time, says 0 and may keep what has expired for a while.

@@ -67,7 +67,7 @@ mod tests {
         let (default, group, user) = (scope("default"), scope("group:a"), scope("user:b"));
         let mut file = BTreeMap::from([(default.clone(), clusters(1)), (group.clone(), clusters(2))]);
         apply(&data, &store, &file).await.unwrap();
-        assert_eq!(store.limits().await.unwrap(), file);
+        assert_eq!(store.limits().await.unwrap().in_force, file);
 
         // edited in the store meanwhile: one that the file has, one that it has not
         store.put_limits(&default, Some(&clusters(7))).await.unwrap();
@@ -76,9 +76,9 @@ mod tests {
         apply(&data, &store, &file).await.unwrap();
         let expected =
             BTreeMap::from([(default.clone(), clusters(7)), (group.clone(), clusters(3)), (user.clone(), clusters(8))]);
-        assert_eq!(store.limits().await.unwrap(), expected);
+        assert_eq!(store.limits().await.unwrap().in_force, expected);
 
         apply(&data, &store, &BTreeMap::new()).await.unwrap();
-        assert_eq!(store.limits().await.unwrap(), BTreeMap::from([(user, clusters(8))]));
+        assert_eq!(store.limits().await.unwrap().in_force, BTreeMap::from([(user, clusters(8))]));
     }
 }
