@@ -141,9 +141,9 @@ async fn live(inside: Arc<Inside>, wanted: Wanted, routers: Vec<Router>) {
         for task in tasks.iter().filter(|task| task.runs && task.role == TaskRole::Scheduler) {
             let mut scheduler = schedulers.remove(&task.id).unwrap_or_default();
             let count = wanted.0.lock().unwrap().get(&task.cluster).copied().unwrap_or_default();
-            let workers = tasks.iter().filter(|other| {
-                other.runs && other.cluster == task.cluster && other.role == TaskRole::Worker
-            });
+            let workers = tasks
+                .iter()
+                .filter(|other| other.runs && other.cluster == task.cluster && other.role == TaskRole::Worker);
             scheduler.meet(workers.map(|worker| worker.id.clone()).collect());
             let content = scheduler.content(&task.address, count);
             if scheduler.said != content {

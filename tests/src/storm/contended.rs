@@ -1,6 +1,6 @@
 //! A store whose writes meet other transactions.
 
-use super::super::world::Dice;
+use crate::world::Dice;
 use async_trait::async_trait;
 use faregate::model::{
     Audit, Cluster, ClusterName, Heartbeat, LedgerEntry, Limits, Month, Ms, Scope, Stored, Task, TaskId, Usage,

@@ -1,10 +1,12 @@
-//! A storm of requests over a gateway: a thousand creates, scales and deletes of twenty users in five groups, fifty at once, whose limits
-//! must hold at every moment, by the records and by what runs. Then everything is deleted, and nothing may be counted any more.
+//! A storm of requests over a gateway. First twenty users in five groups create all they may, at once, and get exactly that. Then come a
+//! thousand creates, scales and deletes, fifty at once, and limits must hold at every moment, by the records and by what runs. Then
+//! everything is deleted, and nothing may be counted any more.
 //!
 //! It blows over the real router, in one process, so that every host runs the same storm: see [`local`] for one machine.
 
 mod answers;
 mod books;
+mod burst;
 mod contended;
 mod history;
 pub mod local;
@@ -16,7 +18,6 @@ mod watch;
 
 pub use people::{People, choices};
 pub use requests::Outcomes;
-pub use running::Worker;
 pub use watch::Seen;
 
 use axum::Router;
@@ -86,9 +87,9 @@ pub struct Told {
     pub outcomes: Outcomes,
     /// Of the watch.
     pub seen: Seen,
-    /// The most of anything that was in use at once, by every task that ever ran.
-    pub tasks: usize,
-    /// The storm, its end until all was at rest.
+    /// Workers that ever ran.
+    pub workers: usize,
+    /// The requests, and the end until all was at rest.
     pub took: (Duration, Duration),
 }
 
@@ -99,15 +100,16 @@ pub async fn blow(host: &Host, people: &People, seed: u64) -> Told {
     }
     let begun = Instant::now();
     let watch = watch::Watch::begin(host.clone(), people.clone(), seed);
+    burst::create_all(host, people).await;
     let outcomes = requests::all(host, people, seed).await;
     let blown = begun.elapsed();
     rest::delete_everything(host, people).await;
     let rested = begun.elapsed() - blown;
     let seen = watch.end().await;
-    let tasks = rest::judge(host, people).await;
+    let workers = rest::judge(host, people).await;
     let failures = host.failures.0.lock().unwrap().clone();
     assert!(failures.is_empty(), "{failures:?}");
-    let told = Told { outcomes, seen, tasks, took: (blown, rested) };
+    let told = Told { outcomes, seen, workers, took: (blown, rested) };
     println!("{told:#?}");
     told.outcomes.assert_that_it_was_a_storm();
     told.seen.assert_that_it_was_watched();

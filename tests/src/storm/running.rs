@@ -5,11 +5,11 @@ use faregate::model::{Cluster, ClusterName, Counts, Scope};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// The clusters that were looked up: what is asked here never changes.
+/// The workers of clusters that were looked up: what is asked here never changes.
 #[derive(Default)]
-pub struct Worker(HashMap<ClusterName, Arc<(Vec<Scope>, Counts)>>);
+pub struct Workers(HashMap<ClusterName, Arc<(Vec<Scope>, Counts)>>);
 
-impl Worker {
+impl Workers {
     /// The keys of a cluster's user, and what each worker of it counts for.
     pub async fn of(&mut self, host: &Host, people: &People, name: &ClusterName) -> Arc<(Vec<Scope>, Counts)> {
         if let Some(known) = self.0.get(name) {

@@ -1,6 +1,6 @@
 //! The watch: at random moments of a storm it looks whether anybody is over a limit.
 
-use super::running::{Worker, over};
+use super::running::{Workers, over};
 use super::{Host, People, books};
 use crate::world::Dice;
 use faregate::model::{Counts, Scope, TaskRole};
@@ -45,7 +45,7 @@ impl Watch {
     pub fn begin(host: Host, people: People, seed: u64) -> Watch {
         let stop = Arc::new(AtomicBool::new(false));
         let watcher =
-            Watcher { ceilings: people.ceilings(), host, people, worker: Worker::default(), seen: Seen::default() };
+            Watcher { ceilings: people.ceilings(), host, people, known: Workers::default(), seen: Seen::default() };
         Watch { looking: tokio::spawn(watcher.watch(Dice::new(!seed), stop.clone())), stop }
     }
 
@@ -59,7 +59,7 @@ struct Watcher {
     host: Host,
     people: People,
     ceilings: BTreeMap<Scope, Counts>,
-    worker: Worker,
+    known: Workers,
     seen: Seen,
 }
 
@@ -103,7 +103,7 @@ impl Watcher {
         let mut used: BTreeMap<Scope, Counts> = BTreeMap::new();
         let (mut workers, mut schedulers) = (0, 0);
         for (name, role) in running {
-            let found = self.worker.of(&self.host, &self.people, &name).await;
+            let found = self.known.of(&self.host, &self.people, &name).await;
             let (keys, unit) = &*found;
             // a scheduler is a cluster that runs
             let unit = if role == TaskRole::Worker { *unit } else { Counts::CLUSTER };
