@@ -7,8 +7,8 @@ use faregate::model::{
     TaskFacts, TaskId, Usage, UserKey, Version,
 };
 use faregate::ports::{
-    ActiveRow, Children, Credentials, LaunchError, Launched, Launcher, LauncherError, LimitItems, Page, Ports, StopRequest, Store,
-    StoreError, TaskPage, Touch, TransactError, Wake, Wakes, WakesError, Write,
+    ActiveRow, Children, Credentials, LaunchError, Launched, Launcher, LauncherError, LimitItems, Page, Ports,
+    StopRequest, Store, StoreError, TaskPage, Touch, TransactError, Wake, Wakes, WakesError, Write,
 };
 use std::sync::Arc;
 

@@ -22,6 +22,17 @@ impl LimitTable {
         &self.read.in_force
     }
 
+    /// Is the copy that is kept of an item what is in force?
+    pub fn is_kept(&self, scope: &Scope) -> bool {
+        self.kept.in_force.get(scope) == self.read.in_force.get(scope)
+    }
+
+    /// Good items of which no copy is kept.
+    pub fn unkept(&self) -> Vec<Scope> {
+        let good = self.read.in_force.keys().filter(|scope| !self.read.broken.contains_key(&scope.to_string()));
+        good.filter(|scope| !self.is_kept(scope)).cloned().collect()
+    }
+
     /// See [`faregate::ports::Store::limits`].
     pub fn read(&self) -> LimitItems {
         self.read.clone()

@@ -1,10 +1,11 @@
 //! The launcher's tasks, as ECS has them: idempotent by token, eventually consistent, slow to start and to stop, mortal.
 
-use super::saga::Saga;
 use super::setup::S;
 use super::state::{Event, State, short};
 use super::work::Work;
-use faregate::model::{ClusterName, Launch, LaunchId, LaunchSpec, Ms, TaskFacts, TaskId, TaskRole, TaskState};
+use faregate::model::{
+    Cluster, ClusterName, Effective, Launch, LaunchId, LaunchSpec, Ms, TaskFacts, TaskId, TaskRole, TaskState,
+};
 use faregate::ports::{LaunchError, Launched, TaskPage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -53,7 +54,7 @@ pub struct Fleet {
     pub tasks: Vec<SimTask>,
     by_id: BTreeMap<TaskId, usize>,
     /// Accepted launches: the request, and its tasks.
-    tokens: BTreeMap<LaunchId, (LaunchSpec, Vec<usize>)>,
+    pub tokens: BTreeMap<LaunchId, (LaunchSpec, Vec<usize>)>,
     /// Launches that were refused for good at least once.
     pub refused: BTreeSet<LaunchId>,
 }
@@ -61,6 +62,8 @@ pub struct Fleet {
 /// How a task changes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
+    /// Its image is being pulled.
+    Pull,
     /// It begins to run.
     Start,
     /// Its worker connects.
@@ -69,6 +72,8 @@ pub enum Change {
     Back,
     /// It ends.
     End(i32),
+    /// When it truly ended becomes known.
+    Correct(Ms),
 }
 
 impl Fleet {
@@ -141,7 +146,7 @@ impl State {
             stop_code: None,
             stop_reason: None,
             exit_code: None,
-            capacity: Some("FARGATE".into()),
+            capacity: Some(if launch.spec.fargate.spot { "FARGATE_SPOT" } else { "FARGATE" }.into()),
             address: None,
             ports: None,
             capacity_lost: false,
@@ -163,42 +168,35 @@ impl State {
         self.fleet.by_id.insert(id, index);
         self.stats.tasks += 1;
         let start = self.dice.between(5 * S, 45 * S);
+        if let Some(longest) = self.setup.pull_ms {
+            let pull = start - self.dice.below(longest).min(start - S);
+            self.after(pull, Event::Task(index, Change::Pull));
+        }
         self.after(start, Event::Task(index, Change::Start));
         index
     }
 
-    /// Never more than the limits at any moment.
+    /// Never more than the limits at any moment, and nothing that is not counted.
     fn check_bounds(&mut self, cluster: &ClusterName) {
-        let Some(record) = self.records.clusters.get(cluster).map(|c| &c.value) else {
+        let Some(record) = self.records.clusters.get(cluster).map(|c| c.value.clone()) else {
             return self.breach("a task of an unknown cluster was started", short(cluster).into());
         };
-        let (user, groups, most) = (record.user.clone(), record.groups.clone(), record.config.cluster_max_workers);
         let schedulers = self.fleet.live(TaskRole::Scheduler).filter(|t| t.cluster == *cluster).count();
         if schedulers > 1 {
             self.breach("two schedulers of one cluster", short(cluster).into());
         }
         let own = self.fleet.live(TaskRole::Worker).filter(|t| t.cluster == *cluster).count() as i64;
-        if most.is_some_and(|most| own > i64::from(most)) {
+        // the launch was written under limits that were in force then, and called within its window
+        let policy = &self.setup.policy;
+        let from = self.now - self.staleness() - policy.launch_window_ms - policy.caller_life_ms;
+        let caps = self.accounts.limits_since(from, &record.user, &record.groups);
+        let most = caps.iter().map(|limits| cap(&record, limits)).max();
+        if most.is_some_and(|most| own > most) {
             self.breach("more workers than the cluster may have", format!("{own} of {}", short(cluster)));
         }
-        let limits = faregate::model::effective(&user, &groups, self.records.limits.in_force());
-        let user_most = limits.workers.map_or(i64::MAX, |l| l.value);
-        let of_user = self.workers_of(|saga| saga.user == user);
-        if of_user > user_most {
-            self.breach("more workers than the user may have", format!("{of_user} of {user}, {user_most} allowed"));
+        for scope in &record.charged.keys {
+            self.check_covered(scope);
         }
-        for (scope, totals) in &limits.totals {
-            let group = self.workers_of(|saga| saga.groups.iter().any(|g| scope.to_string() == format!("group:{g}")));
-            if totals.workers.is_some_and(|most| group > most) {
-                self.breach("more workers than the group may have", format!("{group} of {scope}"));
-            }
-        }
-    }
-
-    /// Live workers of the clusters that `which` names.
-    pub fn workers_of(&self, which: impl Fn(&Saga) -> bool) -> i64 {
-        let counts = |t: &&SimTask| self.sagas.get(&t.cluster).is_some_and(&which);
-        self.fleet.live(TaskRole::Worker).filter(counts).count() as i64
     }
 
     fn is_remembered(&self, index: usize) -> bool {
@@ -255,12 +253,23 @@ impl State {
     pub fn change(&mut self, index: usize, change: Change) {
         let task = &self.fleet.tasks[index];
         match change {
+            Change::Pull if task.facts.state == TaskState::Starting => {
+                let now = self.now;
+                self.update(index, |facts| facts.pulled_at = Some(now));
+            }
+            Change::Correct(at) => self.correct(index, at),
             Change::Start if task.facts.state == TaskState::Starting => self.start(index),
             Change::Connect if task.runs() => self.connect(index),
             Change::Back if task.runs() => self.come_back(index),
             Change::End(code) if task.lives() => self.end(index, code),
             _ => {}
         }
+    }
+
+    /// What was said of its end is put right.
+    fn correct(&mut self, index: usize, at: Ms) {
+        self.say(|| format!("task {index} truly ended at {at}"));
+        self.update(index, |facts| facts.stopped_at = Some(at));
     }
 
     fn start(&mut self, index: usize) {
@@ -276,7 +285,6 @@ impl State {
         let (now, shared) = (self.now, self.setup.shared_address);
         self.update(index, |facts| {
             facts.state = TaskState::Running;
-            facts.pulled_at = Some(now);
             facts.started_at = Some(now);
             let [high, low] = (index as u16).to_be_bytes();
             if shared {
@@ -302,12 +310,15 @@ impl State {
     /// Changes the facts of a task, and tells it.
     fn update(&mut self, index: usize, change: impl FnOnce(&mut TaskFacts)) {
         let task = &mut self.fleet.tasks[index];
+        let corrects = !task.lives();
         task.before = task.facts.clone();
         change(&mut task.facts);
         task.facts.version += 1;
         let facts = task.facts.clone();
         let faults = self.setup.faults;
-        let times = if self.fault(faults.event_lost) { 0 } else { 1 + u32::from(self.fault(faults.event_odd)) };
+        // nobody asks again about the end of a task that is settled: its correction is told by an event, or never
+        let lost = !corrects && self.fault(faults.event_lost);
+        let times = if lost { 0 } else { 1 + u32::from(self.fault(faults.event_odd)) };
         for _ in 0..times {
             let late = if self.fault(faults.event_odd) { self.dice.below(120 * S) } else { 0 };
             let delay = self.dice.between(200, 3 * S) + late;
@@ -322,9 +333,16 @@ impl State {
         if !asked {
             self.note_death(index, code);
         }
+        // what is said first may not be quite true
+        let corrected = self.fault(self.setup.faults.end_corrected);
+        let said = if corrected { now + self.dice.between(-30 * S, 30 * S) } else { now };
+        if corrected {
+            let delay = self.dice.between(S, 200 * S);
+            self.after(delay, Event::Task(index, Change::Correct(now)));
+        }
         self.update(index, |facts| {
             facts.state = TaskState::Stopped;
-            facts.stopped_at = Some(now);
+            facts.stopped_at = Some(said.max(facts.started_at.or(facts.pulled_at).unwrap_or(said)));
             facts.exit_code = Some(code);
             facts.stop_code = Some(if asked { "UserInitiated" } else { "EssentialContainerExited" }.into());
         });
@@ -333,6 +351,17 @@ impl State {
             TaskRole::Worker => self.lose_worker(index),
         }
     }
+}
+
+/// The most workers that a cluster may have.
+pub fn cap(cluster: &Cluster, limits: &Effective) -> i64 {
+    let of_one = |limit: Option<i64>| limit.unwrap_or(i64::MAX);
+    let config = &cluster.config;
+    let by_cores = limits.cluster_cores.as_ref().map(|l| (l.value / config.worker_cores).floor() as i64);
+    let by_memory = limits.cluster_memory.as_ref().map(|l| (l.value / config.worker_memory.max(1)) as i64);
+    let by_count = limits.cluster_workers.as_ref().map(|l| l.value);
+    let own = config.cluster_max_workers.map(i64::from);
+    of_one(own).min(of_one(by_count)).min(of_one(by_cores)).min(of_one(by_memory))
 }
 
 /// Where a scheduler's comm, dashboard and API listen.

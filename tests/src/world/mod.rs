@@ -4,11 +4,16 @@
 //! Every port call is a crash point: the shell that makes it may be dropped before or after the effect, and the effect may come
 //! up to a minute later. Faults end at [`FAULT_END`]; at [`END`] every promise must be kept.
 
+mod accounts;
+mod bills;
 mod books;
 mod calls;
 mod dice;
+mod draw;
+mod edits;
 mod executor;
 mod fleet;
+mod hold;
 mod mail;
 mod many;
 mod ports;
@@ -32,7 +37,7 @@ use faregate::gateway::{Gateway, GatewayConfig};
 use faregate::model::{KeyRing, Rules};
 use faregate::options::Options;
 use faregate::ports::Ports;
-use setup::{EPOCH, S};
+use setup::S;
 use state::{Event, State};
 use std::sync::{Arc, Mutex};
 use work::Work;
@@ -80,7 +85,7 @@ pub fn live(setup: Setup, trace: bool) -> Outcome {
                 state.breach("never comes to rest", format!("more than {MOST_EVENTS} events"));
                 break;
             }
-            match state.next(EPOCH + END) {
+            match state.next(END) {
                 Some(event) => event,
                 None => break,
             }

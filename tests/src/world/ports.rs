@@ -11,9 +11,9 @@ use faregate::model::{
     Scope, Status, Stored, Task, TaskFacts, TaskId, Usage, UserKey, Version,
 };
 use faregate::ports::{
-    ActiveRow, Answer, Ask, Children, Credentials, Host, LaunchError, Launched, Launcher, LauncherError, LimitItems, Page, Route,
-    Routes, RoutesError, SchedulerError, Schedulers, StopRequest, Store, StoreError, TaskPage, Touch, TransactError,
-    Wake, Wakes, WakesError, Write,
+    ActiveRow, Answer, Ask, Children, Credentials, Host, LaunchError, Launched, Launcher, LauncherError, LimitItems,
+    Page, Route, Routes, RoutesError, SchedulerError, Schedulers, StopRequest, Store, StoreError, TaskPage, Touch,
+    TransactError, Wake, Wakes, WakesError, Write,
 };
 use std::sync::Arc;
 
@@ -65,6 +65,7 @@ impl State {
                 _ => None,
             })
             .collect();
+        let booking = if self.still { None } else { Some(self.book(&writes)) };
         let count = writes.len();
         let now = self.now;
         let result = self.records.transact(writes, now);
@@ -82,6 +83,9 @@ impl State {
         }
         for (cluster, held) in clusters {
             self.see(&cluster, held);
+        }
+        if let Some(booking) = booking {
+            self.check_booking(booking);
         }
         result
     }
@@ -186,7 +190,10 @@ impl Store for World {
 
     async fn put_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError> {
         let (scope, limits) = (scope.clone(), limits.cloned());
-        let put = move |state: &mut State| state.records.put_limits(&scope, limits.as_ref());
+        let put = move |state: &mut State| {
+            state.records.put_limits(&scope, limits.as_ref());
+            state.note_limits();
+        };
         Ok(self.call("store.put_limits", put).await?)
     }
 

@@ -2,8 +2,8 @@
 
 use super::books::{Audits, Ledger, LimitTable};
 use faregate::model::{
-    Cluster, ClusterName, Counts, Heartbeat, Key, Launch, LaunchId, Limits, Ms, Record, Scope, Sealed, Stored, Task, TaskId,
-    Usage, Version,
+    Cluster, ClusterName, Counts, Heartbeat, Key, Launch, LaunchId, Limits, Ms, Record, Scope, Sealed, Stored, Task,
+    TaskId, Usage, Version,
 };
 use faregate::ports::{
     ActiveRow, Children, Conflict, Expect, Page, StopRequest, StoreError, Touch, TransactError, Write,
@@ -115,9 +115,7 @@ impl Records {
 
     /// See [`faregate::ports::Store::usage`].
     pub fn counters(&self, scopes: &[Scope]) -> Vec<Stored<Usage>> {
-        let of = |scope: &Scope| {
-            self.usage.get(scope).cloned().unwrap_or_else(|| unused(scope))
-        };
+        let of = |scope: &Scope| self.usage.get(scope).cloned().unwrap_or_else(|| unused(scope));
         scopes.iter().map(of).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use super::setup::S;
 use super::state::{State, short};
-use faregate::model::{ClusterName, Ms, Reason, ReasonCode, Status, TaskRole};
+use faregate::model::{Cluster, ClusterName, Effective, Ms, Reason, ReasonCode, Scope, Status, TaskRole};
 
 /// A cluster's true story.
 #[derive(Clone, Debug, Default)]
@@ -60,12 +60,44 @@ impl State {
             ReasonCode::HeartbeatTimeout => saga.hung || saga.schedulers_died > 0 || self.is_cut_off_alone(),
             ReasonCode::WorkerStartFailed => saga.failed_workers + late_workers >= limit || saga.hung,
             ReasonCode::IdleTimeout => self.was_idle(name),
-            _ => false,
+            ReasonCode::AdminStopped => saga.stop_asked,
+            _ => self.is_due_by_limits(name, reason.code),
         };
         self.say(|| format!("  {} turns towards {target:?}: {}", short(name), reason.message));
         if !true_enough {
             let how = format!("{} {target:?}: {} ({saga:?}, {late_workers} late)", short(name), reason.message);
             self.breach("wrongly ended", how);
+        }
+    }
+
+    /// Is it true of any limits that whoever ends the cluster may know?
+    fn is_due_by_limits(&self, name: &ClusterName, code: ReasonCode) -> bool {
+        let Some(cluster) = self.records.clusters.get(name).map(|c| c.value.clone()) else { return false };
+        let (now, policy) = (self.now, &self.setup.policy);
+        let known = self.accounts.limits_since(now - self.staleness(), &cluster.user, &cluster.groups);
+        match code {
+            ReasonCode::Frozen => known.iter().any(|limits| limits.frozen.is_some()),
+            ReasonCode::MaxLifetime => {
+                // it may have been extended in the moment between
+                let asked = Cluster { extended_until: None, ..cluster.clone() };
+                let ends = |cluster: &Cluster| {
+                    known.iter().any(|limits| self.deadline(cluster, limits).is_some_and(|at| at <= now))
+                };
+                ends(&cluster) || self.faulty() && ends(&asked)
+            }
+            ReasonCode::NoClient => {
+                let own = self.dask.iter().filter(|(i, _)| self.fleet.tasks[**i].cluster == *name);
+                own.into_iter().any(|(_, dask)| dask.clientless_since.is_some() || now - dask.client_since < 200 * S)
+            }
+            ReasonCode::Budget => self.was_over_budget(&cluster),
+            ReasonCode::LimitLowered => {
+                let since = now - self.staleness() - policy.retire_ms - 600 * S;
+                let known = self.accounts.limits_since(since, &cluster.user, &cluster.groups);
+                let held = |scope: &Scope| self.records.usage.get(scope).map_or(0, |u| u.value.counts.clusters);
+                let over = |limits: &Effective, scope: &Scope| held(scope) > limits.ceiling(scope).clusters;
+                known.iter().any(|limits| cluster.charged.keys.iter().any(|scope| over(limits, scope)))
+            }
+            _ => false,
         }
     }
 

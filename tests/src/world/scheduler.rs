@@ -33,11 +33,20 @@ pub struct Dask {
     closing: BTreeSet<usize>,
     /// Gone, or restarting.
     closed: BTreeSet<usize>,
+    /// Told to leave by us, and on the way.
+    leaving: BTreeSet<usize>,
+    /// Nobody is connected, since; none = somebody is.
+    pub clientless_since: Option<Ms>,
+    /// When a client connected last.
+    pub client_since: Ms,
+    /// What its clients were warned of.
+    pub warned: Vec<String>,
     /// It answers nobody any more.
     pub hung: bool,
     /// It has had work since; none = it has none.
     pub busy_since: Option<Ms>,
-    idle_since: Ms,
+    /// When it had no work any more, or began.
+    pub idle_since: Ms,
     at: Loop,
     pauses: u64,
     interrupted: bool,
@@ -53,10 +62,14 @@ pub enum Schedule {
     Answered(u64, bool, Vec<usize>),
     /// Its workers are retired.
     Retired(Vec<usize>),
+    /// A worker that we told to leave does so.
+    Left(usize),
     /// The pause is cut short.
     Interrupt,
     /// Adaptive scaling looks at the work.
     Adapt,
+    /// A client connects, or the last one leaves.
+    Client(bool),
 }
 
 impl State {
@@ -69,6 +82,10 @@ impl State {
             connected: BTreeSet::new(),
             closing: BTreeSet::new(),
             closed: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            clientless_since: Some(self.now),
+            client_since: self.now,
+            warned: Vec::new(),
             hung: false,
             busy_since: busy.then_some(self.now),
             idle_since: self.now,
@@ -78,6 +95,10 @@ impl State {
             backoff: 250,
         };
         self.dask.insert(index, dask);
+        if self.dice.percent(85) {
+            let soon = self.dice.between(S, 60 * S);
+            self.after(soon, Event::Dask(index, Schedule::Client(true)));
+        }
         self.after(250, Event::Dask(index, Schedule::Beat(0)));
     }
 
@@ -125,6 +146,7 @@ impl State {
     pub fn lose_worker(&mut self, worker: usize) {
         let Some(scheduler) = self.scheduler_of(worker) else { return };
         let Some(dask) = self.dask.get_mut(&scheduler) else { return };
+        dask.leaving.remove(&worker);
         if dask.connected.remove(&worker) {
             dask.closed.insert(worker);
             if !dask.closing.remove(&worker) {
@@ -190,6 +212,11 @@ impl State {
                 }
                 self.wait(index, self.setup.heartbeat_ms);
             }
+            Schedule::Left(worker) => self.retire(index, worker),
+            Schedule::Client(true) => (dask.clientless_since, dask.client_since) = (None, self.now),
+            Schedule::Client(false) => {
+                dask.clientless_since.get_or_insert(self.now);
+            }
             Schedule::Interrupt => match dask.at {
                 Loop::Waiting(_) => self.beat(index),
                 Loop::Sending(_) | Loop::Retiring => dask.interrupted = true,
@@ -211,6 +238,7 @@ impl State {
     fn retire(&mut self, index: usize, worker: usize) {
         let Some(dask) = self.dask.get_mut(&index) else { return };
         dask.closing.remove(&worker);
+        dask.leaving.remove(&worker);
         if dask.connected.remove(&worker) {
             dask.closed.insert(worker);
             self.fleet.tasks[worker].stop_asked = true; // it ends well, and as asked
@@ -295,10 +323,30 @@ impl State {
         let now = self.now;
         let Some(dask) = self.dask.get_mut(&index) else { return Ok(Answer::Ok) };
         match &ask.question {
-            Question::Health | Question::Retire { .. } | Question::Warn { .. } => {}
+            Question::Health => {}
+            Question::Warn { message } => {
+                dask.warned.push(message.clone());
+                return Ok(Answer::Ok);
+            }
+            Question::Retire { keep } => {
+                let staying = dask.connected.len() - dask.leaving.len();
+                let excess = staying.saturating_sub(*keep as usize);
+                let newest = dask.connected.iter().rev().filter(|worker| !dask.leaving.contains(worker));
+                let told: Vec<usize> = newest.take(excess).copied().collect();
+                dask.leaving.extend(&told);
+                let longest = if self.faulty() { self.setup.retire_ms } else { 5 * S };
+                for worker in told {
+                    let time = self.dice.between(S, longest);
+                    self.after(time, Event::Dask(index, Schedule::Left(worker)));
+                }
+                return Ok(Answer::Ok);
+            }
             Question::Idle => {
                 let idle_ms = dask.busy_since.is_none().then_some(now - dask.idle_since);
-                return Ok(Answer::Idle(Idleness { idle_ms, clients: 1, clientless_ms: None, workers: dask.connected.len() as u32 }));
+                let clientless_ms = dask.clientless_since.map(|since| now - since);
+                let clients = u32::from(clientless_ms.is_none());
+                let workers = dask.connected.len() as u32;
+                return Ok(Answer::Idle(Idleness { idle_ms, clients, clientless_ms, workers }));
             }
             Question::Scale { count } => {
                 dask.adapts = None;

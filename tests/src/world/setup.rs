@@ -1,7 +1,8 @@
 //! What a seed decides before its world begins: who there is, what may go wrong, and how often.
 
 use super::dice::Dice;
-use faregate::model::{ClusterConfig, Identity, Limits, Ms, Policy, Role, Rules, Scope};
+use super::draw::{self, Measure};
+use faregate::model::{ClusterConfig, Identity, Limits, Ms, Policy, Rules, Scope};
 
 /// A second.
 pub const S: Ms = 1_000;
@@ -9,8 +10,6 @@ pub const S: Ms = 1_000;
 pub const FAULT_END: Ms = 1_500 * S;
 /// … and here the world is judged.
 pub const END: Ms = 4_500 * S;
-/// Virtual time starts here: a day in the future of nothing.
-pub const EPOCH: Ms = 1_700_000_000 * S;
 
 /// How often things go wrong, per thousand calls, while faults last.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +40,8 @@ pub struct Faults {
     pub reply_lost: u32,
     /// A description is stale.
     pub stale: u32,
+    /// What is first said of a task's end is not quite true.
+    pub end_corrected: u32,
 }
 
 impl Faults {
@@ -64,6 +65,8 @@ impl Faults {
 pub struct Setup {
     /// The seed.
     pub seed: u64,
+    /// Virtual time starts here.
+    pub epoch: Ms,
     /// The users.
     pub users: Vec<Identity>,
     /// The limits.
@@ -108,6 +111,14 @@ pub struct Setup {
     pub recount_ms: Ms,
     /// Processes that crash as a whole, with everything under way in them.
     pub process_crashes: i64,
+    /// Edits of limits while faults last.
+    pub edits: i64,
+    /// And one afterwards, which lowers a limit: when.
+    pub late_edit: Option<Ms>,
+    /// In the end every cluster is stopped.
+    pub all_stopped: bool,
+    /// An image is pulled for so long at most; none = there is no image.
+    pub pull_ms: Option<Ms>,
 }
 
 impl Setup {
@@ -116,31 +127,15 @@ impl Setup {
         let mut d = Dice::new(seed);
         let fleet = d.percent(8);
         let crowd = !fleet && d.percent(4);
-        let two_users = !fleet && d.percent(35);
-        let grouped = d.percent(40);
-        let groups = if grouped { vec!["g".to_owned()] } else { Vec::new() };
-        let user = |name: &str| Identity {
-            name: name.into(),
-            groups: groups.clone(),
-            role: Role::User,
-            method: "basic".into(),
-        };
-        let users = if two_users { vec![user("ann"), user("ben")] } else { vec![user("ann")] };
-        let clusters = if crowd { 12 } else { d.between(1, if two_users { 3 } else { 4 }) };
+        let count = if fleet || crowd { 1 } else { d.pick(&[1, 1, 2, 2, 3, 4]) };
+        let grouped = d.percent(50);
+        let users = draw::users(&mut d, count, grouped);
+        let clusters = if crowd { 12 } else { d.between(1, if count > 1 { 3 } else { 4 }) };
         let workers = if fleet { d.between(14, 30) } else { d.between(4, 8) };
-        let mut limits = vec![(
-            Scope::Default,
-            Limits { clusters: Some(clusters.max(3)), workers: Some(workers), ..Limits::default() },
-        )];
-        if grouped && d.percent(70) {
-            let total = Limits { total_workers: Some(workers + d.below(4)), ..Limits::default() };
-            limits.push((Scope::Group("g".into()), total));
-        }
-        let base = ClusterConfig {
-            cluster_max_workers: d.percent(50).then(|| d.between(2, workers + 1) as u32),
-            idle_timeout: if d.percent(30) { 240.0 } else { 0.0 },
-            ..ClusterConfig::default()
-        };
+        let base = draw::base(&mut d, workers);
+        let measure = Measure { clusters, workers, cores: base.worker_cores, memory: base.worker_memory };
+        let priced = d.percent(60);
+        let limits = draw::limits(&mut d, measure, grouped, priced);
         let wild = |d: &mut Dice, most: Ms| if d.percent(20) { 0 } else { d.below(most) as u32 };
         let faults = Faults {
             crash: wild(&mut d, 30),
@@ -156,6 +151,7 @@ impl Setup {
             launch: wild(&mut d, 200),
             reply_lost: wild(&mut d, 120),
             stale: wild(&mut d, 250),
+            end_corrected: wild(&mut d, 300),
         };
         let window = |d: &mut Dice, percent: u32, longest: Ms| {
             d.percent(percent).then(|| {
@@ -170,10 +166,11 @@ impl Setup {
         let faults = if no_passes.is_some() { faults.mild() } else { faults };
         Setup {
             seed,
+            epoch: draw::epoch(&mut d),
             users,
             limits,
             base,
-            policy: policy(rules, &mut d),
+            policy: policy(rules, priced, &mut d),
             faults,
             heartbeat_ms: d.between(10 * S, 15 * S),
             clusters,
@@ -192,14 +189,27 @@ impl Setup {
             no_passes,
             recount_ms: d.pick(&[10 * S, 300 * S, 300 * S, 300 * S]),
             process_crashes: d.below(3),
+            edits: if d.percent(60) { d.between(1, 8) } else { 0 },
+            late_edit: d.percent(30).then(|| FAULT_END + d.between(60 * S, 900 * S)),
+            all_stopped: d.percent(40),
+            pull_ms: d.percent(70).then(|| d.between(S, 40 * S)),
         }
     }
 }
 
 /// That of one machine, now and then; else as on AWS, where calls land late and nothing is seen at once.
-fn policy(rules: Rules, d: &mut Dice) -> Policy {
-    let keep_records_ms = d.pick(&[1_200 * S, 86_400 * S]);
-    let one_machine = Policy { keep_records_ms, wait_ms: 0, rules, ..Policy::default() };
+fn policy(rules: Rules, priced: bool, d: &mut Dice) -> Policy {
+    // longer than any event can be late
+    let keep_records_ms = d.pick(&[2_000 * S, 86_400 * S]);
+    let one_machine = Policy {
+        keep_records_ms,
+        wait_ms: 0,
+        rules,
+        prices: if priced { draw::prices() } else { Default::default() },
+        max_lifetime_ms: d.percent(8).then(|| d.between(900 * S, 3_000 * S)),
+        lifetime_warning_ms: 120 * S,
+        ..Policy::default()
+    };
     if d.percent(25) {
         return one_machine;
     }
@@ -219,6 +229,8 @@ fn policy(rules: Rules, d: &mut Dice) -> Policy {
         caller_life_ms: 60 * S,
         visibility_ms: 90 * S,
         young_ms: 300 * S,
+        billing_minimum_ms: 60 * S,
+        retire_ms: 90 * S,
         ..one_machine
     }
 }

@@ -1,12 +1,13 @@
 //! Everything there is in a world, behind one lock.
 
+use super::accounts::Accounts;
 use super::dice::Dice;
 use super::fleet::{Change, Fleet};
 use super::mail::Mail;
 use super::records::Records;
 use super::saga::Saga;
 use super::scheduler::{Dask, Schedule};
-use super::setup::{EPOCH, FAULT_END, Setup};
+use super::setup::{FAULT_END, Setup};
 use super::work::Work;
 use faregate::model::{ClusterName, Ms, TaskId};
 use faregate::ports::Route;
@@ -53,6 +54,14 @@ pub enum Whim {
     Minute,
     /// A scheduler ends its cluster by itself.
     Exit,
+    /// A client connects, or the last one leaves.
+    Clients,
+    /// An admin edits limits.
+    Edit,
+    /// An admin mends what is broken of them.
+    Mend,
+    /// An admin lowers one, in calmer times.
+    Lower,
 }
 
 struct Timed {
@@ -97,6 +106,10 @@ pub struct Stats {
     pub clusters: u64,
     /// Clusters that reached RUNNING.
     pub running: u64,
+    /// Milliseconds in the ledger, of all tasks.
+    pub billed_ms: i64,
+    /// Tasks whose end was never told.
+    pub untold: u64,
 }
 
 /// Everything.
@@ -137,6 +150,8 @@ pub struct State {
     pub tickets: u64,
     /// See [`State::tickets`].
     pub taken: BTreeSet<u64>,
+    /// Charges and bills.
+    pub accounts: Accounts,
     /// When a task's end was first written down, while it is not settled.
     pub known_ends: BTreeMap<TaskId, Ms>,
     /// Counts.
@@ -147,7 +162,7 @@ impl State {
     /// An empty world.
     pub fn new(setup: Setup, trace: bool) -> Self {
         State {
-            now: EPOCH,
+            now: setup.epoch,
             dice: Dice::new(setup.seed ^ 0x5EED),
             records: Records::new(setup.item_limit),
             fleet: Fleet::default(),
@@ -163,6 +178,7 @@ impl State {
             trace,
             tickets: 0,
             taken: BTreeSet::new(),
+            accounts: Accounts::default(),
             known_ends: BTreeMap::new(),
             stats: Stats::default(),
             queue: BinaryHeap::new(),
@@ -173,7 +189,7 @@ impl State {
 
     /// Since the world began.
     pub fn age(&self) -> Ms {
-        self.now - EPOCH
+        self.now - self.setup.epoch
     }
 
     /// May things go wrong?
@@ -199,8 +215,8 @@ impl State {
     /// When our own service was last back.
     pub fn since(&self) -> Ms {
         match self.setup.outage {
-            Some((_, to)) if self.age() >= to => EPOCH + to,
-            _ => EPOCH,
+            Some((_, to)) if self.age() >= to => self.setup.epoch + to,
+            _ => self.setup.epoch,
         }
     }
 
@@ -210,8 +226,9 @@ impl State {
         self.queue.push(Reverse(Timed { at: self.now + delay.max(0), seq: self.seq, event }));
     }
 
-    /// The next event by `end`, and the clock moved to it.
+    /// The next event within `end` of the beginning, and the clock moved to it.
     pub fn next(&mut self, end: Ms) -> Option<Event> {
+        let end = self.setup.epoch + end;
         if self.queue.peek().is_none_or(|Reverse(t)| t.at > end) {
             return None;
         }

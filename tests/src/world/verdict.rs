@@ -1,8 +1,11 @@
 //! What must be so when the dust has settled.
 
-use super::setup::{END, EPOCH, S};
+use super::fleet::cap;
+use super::saga::Saga;
+use super::setup::{END, S};
 use super::state::{State, short};
 use faregate::model::{Cluster, ClusterName, Counts, LaunchState, Ms, Scope, Status, TaskRole, Usage, effective};
+use std::collections::BTreeMap;
 
 /// Nothing may be written in the last minutes.
 pub const QUIET_MS: Ms = 400 * S;
@@ -14,7 +17,7 @@ const PROMPT_MS: Ms = 600 * S;
 impl State {
     /// Judges the world at its end.
     pub fn judge(&mut self) {
-        self.now = EPOCH + END;
+        self.now = self.setup.epoch + END;
         let names: Vec<ClusterName> = self.sagas.keys().cloned().collect();
         for name in names {
             match self.records.clusters.get(&name).map(|c| c.value.clone()) {
@@ -23,6 +26,8 @@ impl State {
             }
         }
         self.judge_counters();
+        self.judge_ledger();
+        self.judge_limits();
         self.judge_quiet();
     }
 
@@ -108,7 +113,7 @@ impl State {
             }
             return self.judge_rest(name, cluster.status.as_str());
         }
-        let due = cluster.due_at.map(|at| (at - EPOCH) / S);
+        let due = cluster.due_at.map(|at| (at - self.setup.epoch) / S);
         let waits = cluster.waiting.as_ref().map(|w| w.message.clone());
         if !cluster.wants_to_run() {
             return self.breach("stuck stopping", format!("{} (due at {due:?} s)", short(name)));
@@ -131,13 +136,17 @@ impl State {
         let name = &cluster.name;
         let (wanted, have) = (i64::from(self.dask[&scheduler].count), self.dask[&scheduler].connected.len() as i64);
         let live = self.live_workers(name);
-        let limits = effective(&cluster.user, &cluster.groups, self.records.limits.in_force());
-        let mut room = cluster.config.cluster_max_workers.map_or(i64::MAX, i64::from) - live;
-        let of_user = self.workers_of(|saga| saga.user == cluster.user);
-        room = room.min(limits.workers.map_or(i64::MAX, |l| l.value) - of_user);
-        for (scope, totals) in &limits.totals {
-            let group = self.workers_of(|s| s.groups.iter().any(|g| *scope == Scope::Group(g.clone())));
-            room = room.min(totals.workers.unwrap_or(i64::MAX) - group);
+        let limits = self.limits_of(cluster);
+        let mut room = cap(cluster, &limits).saturating_sub(live);
+        let unit = cluster.config.worker_unit();
+        for scope in &cluster.charged.keys {
+            let (used, ceiling) = (self.live_under(scope), limits.ceiling(scope));
+            room = room.min(ceiling.workers - used.workers);
+            room = room.min((ceiling.millicores - used.millicores) / unit.millicores.max(1));
+            room = room.min((ceiling.memory_bytes - used.memory_bytes) / unit.memory_bytes.max(1));
+        }
+        if self.is_budget_spent(cluster) {
+            room = 0;
         }
         if have < wanted && room > 0 {
             let how = format!("{} wants {wanted}, has {have}, room for {room} ({waits:?})", short(name));
@@ -150,22 +159,42 @@ impl State {
 
     /// Counters say what is so.
     fn judge_counters(&mut self) {
-        let mut truth: std::collections::BTreeMap<Scope, (i64, i64)> =
-            self.records.usage.keys().map(|scope| (scope.clone(), (0, 0))).collect();
+        let mut truth: BTreeMap<Scope, Counts> =
+            self.records.usage.keys().map(|scope| (scope.clone(), Counts::default())).collect();
         for cluster in self.records.clusters.values().map(|c| &c.value) {
-            let clusters = i64::from(!cluster.status.is_ended());
-            let workers = self.live_workers(&cluster.name);
+            let clusters = Counts::CLUSTER * i64::from(!cluster.status.is_ended());
+            let workers = cluster.config.worker_unit() * self.live_workers(&cluster.name);
             for scope in &cluster.charged.keys {
                 let counted = truth.entry(scope.clone()).or_default();
-                *counted = (counted.0 + clusters, counted.1 + workers);
+                *counted = *counted + clusters + workers;
             }
         }
-        for (scope, (clusters, workers)) in truth {
+        for (scope, truth) in truth {
             let counts: Counts = self.records.usage.get(&scope).map(|u| u.value.counts).unwrap_or_default();
-            if (counts.clusters, counts.workers) != (clusters, workers) || counts.any_negative() {
-                let how = format!("{scope}: {counts:?}, in truth {clusters} clusters and {workers} workers");
-                self.breach("counters are wrong", how);
+            if counts != truth {
+                self.breach("counters are wrong", format!("{scope}: {counts:?}, in truth {truth:?}"));
             }
+            if self.setup.all_stopped && !counts.is_zero() {
+                self.breach("all is stopped, and something is counted", format!("{scope}: {counts:?}"));
+            }
+        }
+    }
+
+    /// What is frozen has ended, and good limits are kept for the day on which they are spoilt.
+    fn judge_limits(&mut self) {
+        let sagas: Vec<(String, Vec<String>)> =
+            self.sagas.values().map(|saga| (saga.user.clone(), saga.groups.clone())).collect();
+        for (user, groups) in sagas {
+            let frozen = effective(&user, &groups, self.records.limits.in_force()).frozen.is_some();
+            let is_theirs = |saga: &Saga| saga.user == user && saga.groups == groups;
+            if frozen && self.fleet.tasks.iter().any(|t| t.lives() && self.sagas.get(&t.cluster).is_some_and(is_theirs))
+            {
+                self.breach("frozen, and tasks run", user);
+            }
+        }
+        let unkept: Vec<String> = self.records.limits.unkept().iter().map(ToString::to_string).collect();
+        if !unkept.is_empty() {
+            self.breach("limits were not kept", unkept.join(", "));
         }
     }
 
@@ -173,6 +202,16 @@ impl State {
     fn judge_quiet(&mut self) {
         let from = self.now - QUIET_MS;
         let waiting = self.records.clusters.values().any(|c| c.value.due_at.is_some());
+        // what ends by itself, or is warned of that, writes; so does what a budget is spent on
+        let lately = from - 600 * S;
+        let ending = self.records.clusters.values().map(|c| &c.value).any(|cluster| {
+            let limits = self.limits_of(cluster);
+            let soon = self.now + self.setup.policy.lifetime_warning_ms;
+            let warned = cluster.wants_to_run() && self.deadline(cluster, &limits).is_some_and(|at| at < soon);
+            cluster.stopping_at.is_some_and(|at| at > lately) || warned || limits.budget.is_some()
+        });
+        let edited = self.accounts.edited_at() > lately;
+        let waiting = waiting || ending || edited;
         let late: Vec<String> =
             self.records.written.iter().filter(|(at, _)| *at > from).map(|(_, key)| format!("{key:?}")).collect();
         let turns = self.stats.late_turns;

@@ -1,10 +1,12 @@
 //! What nobody asked for: deaths, hangs, restarts, shortages; and what users do.
 
+use super::draw;
 use super::fleet::Change;
-use super::setup::{END, EPOCH, FAULT_END, S};
+use super::scheduler::Schedule;
+use super::setup::{END, FAULT_END, S};
 use super::state::{Event, State, Whim};
 use super::work::Work;
-use faregate::model::{Ms, TaskRole};
+use faregate::model::{Identity, Ms, TaskRole};
 
 impl State {
     /// Fills the future.
@@ -13,6 +15,8 @@ impl State {
         for (scope, limits) in setup.limits {
             self.records.put_limits(&scope, Some(&limits));
         }
+        self.note_limits();
+        self.plan_edits();
         for who in &setup.users {
             for _ in 0..setup.clusters {
                 let at = self.dice.below(20 * S);
@@ -22,7 +26,8 @@ impl State {
                 self.plan_use(who);
             }
             let at = self.dice.between(60 * S, FAULT_END);
-            self.after(at, Event::Start(Work::Create(who.clone())));
+            let other = self.in_other_groups(who);
+            self.after(at, Event::Start(Work::Create(other)));
             let mut at = self.dice.between(60 * S, 200 * S);
             while at < END {
                 self.after(at, Event::Start(Work::Recount(who.name.clone())));
@@ -31,6 +36,7 @@ impl State {
         }
         let mut whims = vec![(Whim::Kill, setup.kills), (Whim::Hang, setup.hangs), (Whim::Restart, setup.restarts)];
         whims.push((Whim::Work, 6));
+        whims.push((Whim::Clients, 4));
         whims.push((Whim::Exit, i64::from(self.dice.percent(10))));
         for (whim, times) in whims {
             for _ in 0..times {
@@ -51,7 +57,31 @@ impl State {
         }
     }
 
-    fn plan_use(&mut self, who: &faregate::model::Identity) {
+    fn plan_edits(&mut self) {
+        for _ in 0..self.setup.edits {
+            let at = self.dice.between(30 * S, FAULT_END);
+            self.after(at, Event::Whim(Whim::Edit));
+        }
+        if let Some(at) = self.setup.late_edit {
+            self.after(at, Event::Whim(Whim::Lower));
+        }
+        if self.setup.all_stopped {
+            for who in self.setup.users.clone() {
+                let at = FAULT_END + self.dice.between(900 * S, 1_200 * S);
+                self.after(at, Event::Start(Work::StopAll(who)));
+            }
+        }
+    }
+
+    /// Somebody, now and then after a change of their groups.
+    fn in_other_groups(&mut self, who: &Identity) -> Identity {
+        match !who.groups.is_empty() && self.dice.percent(30) {
+            true => Identity { groups: draw::groups(&mut self.dice), ..who.clone() },
+            false => who.clone(),
+        }
+    }
+
+    fn plan_use(&mut self, who: &Identity) {
         let most = self.setup.most;
         for _ in 0..4 {
             let at = self.dice.between(50 * S, FAULT_END);
@@ -64,6 +94,14 @@ impl State {
                 }
             };
             self.after(at, Event::Start(work));
+        }
+        if self.setup.base.lifetime > 0.0 && self.dice.percent(50) {
+            let (at, seconds) = (self.dice.between(100 * S, FAULT_END), self.dice.between(100, 2_000));
+            self.after(at, Event::Start(Work::Extend(who.clone(), seconds)));
+        }
+        if self.dice.percent(10) {
+            let at = self.dice.between(100 * S, FAULT_END);
+            self.after(at, Event::Start(Work::AdminStop(who.clone())));
         }
         if self.dice.percent(50) {
             let at = self.dice.between(30 * S, FAULT_END + 60 * S);
@@ -135,6 +173,16 @@ impl State {
                     self.after(delay, Event::Task(task, Change::End(0)));
                 }
             }
+            Whim::Clients => {
+                let schedulers = self.running(TaskRole::Scheduler);
+                if let Some(task) = self.one_of(&schedulers) {
+                    let comes = self.dice.percent(60);
+                    self.after(0, Event::Dask(task, Schedule::Client(comes)));
+                }
+            }
+            Whim::Edit => self.edit_something(),
+            Whim::Mend => self.mend(),
+            Whim::Lower => self.lower_something(),
             Whim::Minute => self.minute(),
         }
     }
@@ -143,13 +191,14 @@ impl State {
     fn minute(&mut self) {
         self.after(60 * S, Event::Whim(Whim::Minute));
         self.check_promptness();
+        self.check_hold();
         let passes =
             if self.fault(100) || self.is_within(self.setup.no_passes) { 0 } else { 1 + u32::from(self.fault(150)) };
         for _ in 0..passes {
             let at = self.dice.below(5 * S);
             self.after(at, Event::Start(Work::Pass));
         }
-        let minute = (self.now - EPOCH) / (60 * S);
+        let minute = self.age() / (60 * S);
         if minute % 2 == 0 && !self.is_within(self.setup.no_passes) && !self.fault(200) {
             self.after(10 * S, Event::Start(Work::Sweep));
         }

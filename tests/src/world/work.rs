@@ -5,10 +5,11 @@ use super::executor::{Shell, lock};
 use super::scheduler::Schedule;
 use super::setup::S;
 use super::state::{Event, State};
+use faregate::gateway::admin::{Act, LimitsChange};
 use faregate::gateway::{Caller, Gateway, Refusal};
-use faregate::model::{ClusterName, Content, Identity, Status, TaskFacts};
+use faregate::model::{ClusterName, Content, Identity, Scope, Status, TaskFacts};
 use faregate::ports::{Wake, Wakes};
-use serde_json::Map;
+use serde_json::{Map, Value};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -55,6 +56,18 @@ pub enum Work {
     Adapt(Identity, Option<u32>, Option<u32>),
     /// A user stops one of theirs.
     Stop(Identity),
+    /// A user lets one of theirs live on for so many seconds.
+    Extend(Identity, i64),
+    /// A user stops all of theirs.
+    StopAll(Identity),
+    /// An admin stops one of a user's.
+    AdminStop(Identity),
+    /// An admin freezes somebody.
+    Freeze(Scope),
+    /// And no longer.
+    Unfreeze(Scope),
+    /// An admin sets limits.
+    SetLimits(Scope, Map<String, Value>),
     /// A scheduler asks for its cluster's end.
     Exit(ClusterName),
 }
@@ -113,16 +126,40 @@ impl World {
             Work::Stop(who) => {
                 let status = if lock(&self.state).dice.percent(80) { Status::Running } else { Status::Pending };
                 if let Some(name) = self.choose(gateway, &who, status).await {
-                    {
-                        let mut state = lock(&self.state);
-                        let now = state.now;
-                        let saga = state.saga(&name);
-                        (saga.stop_asked, saga.touched_at) = (true, now);
-                    }
+                    self.note_stop(&name);
                     let result = gateway.stop(&Caller::User(who.clone()), &name).await;
                     lock(&self.state).say(|| format!("{} stops {name}: {result:?}", who.name));
                 }
             }
+            Work::StopAll(who) => {
+                let own = gateway.list(&who, &[Status::Pending, Status::Running]).await.unwrap_or_default();
+                for cluster in own {
+                    self.note_stop(&cluster.name);
+                    let result = gateway.stop(&Caller::User(who.clone()), &cluster.name).await;
+                    lock(&self.state).say(|| format!("{} stops {} and all: {result:?}", who.name, cluster.name));
+                }
+            }
+            Work::AdminStop(who) => {
+                if let Some(name) = self.choose(gateway, &who, Status::Running).await {
+                    self.note_stop(&name);
+                    let result = gateway.admin().stop(&by_admin(), &name).await;
+                    lock(&self.state).say(|| format!("an admin stops {name}: {result:?}"));
+                }
+            }
+            Work::Freeze(scope) => {
+                let result = gateway.admin().freeze(&by_admin(), &scope).await;
+                lock(&self.state).say(|| format!("an admin freezes {scope}: {result:?}"));
+            }
+            Work::Unfreeze(scope) => {
+                let result = gateway.admin().unfreeze(&by_admin(), &scope).await;
+                lock(&self.state).say(|| format!("an admin unfreezes {scope}: {result:?}"));
+            }
+            Work::SetLimits(scope, set) => {
+                let change = LimitsChange { set, unset: Vec::new() };
+                let result = gateway.admin().change_limits(&by_admin(), &scope, &change).await;
+                lock(&self.state).say(|| format!("an admin sets limits of {scope}: {result:?}"));
+            }
+            Work::Extend(..) => {}
             Work::Exit(name) => {
                 let result = gateway.stop(&Caller::Cluster(name.clone()), &name).await;
                 lock(&self.state).say(|| format!("{name} asks for its end: {result:?}"));
@@ -143,6 +180,13 @@ impl World {
         }
     }
 
+    fn note_stop(&self, name: &ClusterName) {
+        let mut state = lock(&self.state);
+        let now = state.now;
+        let saga = state.saga(name);
+        (saga.stop_asked, saga.touched_at) = (true, now);
+    }
+
     /// One of a user's clusters in some state.
     async fn choose(&self, gateway: &Gateway, who: &Identity, status: Status) -> Option<ClusterName> {
         let own = gateway.list(who, &[status]).await.ok()?;
@@ -161,6 +205,11 @@ impl State {
         }
         ticket
     }
+}
+
+/// An admin, who always has the same reason.
+fn by_admin() -> Act {
+    Act::new("root", Some("the budget is for others")).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Equal for equal contents.
