@@ -2,7 +2,7 @@
 
 use crate::config::{Config, ConfigError, document, parse_address};
 use crate::launcher::supervise;
-use crate::{demo, logs, serve};
+use crate::{admin, demo, logs, serve};
 use clap::{Args, Parser, Subcommand};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -30,6 +30,8 @@ Examples:
   faregate config > faregate.toml
   faregate serve --config faregate.toml
       Write a file of all settings, change it, serve as it says.
+  faregate admin limits set user:alice clusters=2
+      Give alice two clusters at most; `faregate admin --help` says more.
 
 A first session, in Python:
   from dask_gateway import Gateway, BasicAuth
@@ -56,7 +58,7 @@ Environment:
 Exit codes:
   0  done; or the gateway was told to stop, and did
   1  it failed; standard error says why
-  2  the command line or the configuration is wrong";
+  2  the command line, the configuration or a limit is wrong";
 
 #[derive(Debug, Parser)]
 #[command(name = "faregate", version, about = ABOUT, long_about = LONG_ABOUT, after_long_help = MANUAL, max_term_width = 100)]
@@ -77,6 +79,9 @@ enum Action {
     Demo(Demo),
     /// Print the configuration: every setting, what it means and its default
     Config,
+    /// Administer a gateway: limits, freezes, everyone's clusters, usage, audit
+    #[command(after_help = admin::MANUAL)]
+    Admin(admin::AdminArgs),
     /// Run the proxy (started by `serve`)
     #[command(hide = true)]
     Proxy {
@@ -158,6 +163,10 @@ pub fn main_with(serve: impl FnOnce(Config) -> Result<(), serve::ServeError>) ->
             let _ = std::io::stdout().write_all(document().as_bytes());
             ExitCode::SUCCESS
         }
+        Action::Admin(arguments) => match admin::run(arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error, error.exit_code()),
+        },
         Action::Proxy { spec } => {
             logs::init();
             report(proxy(&spec))

@@ -8,7 +8,7 @@ mod loops;
 mod proxy;
 mod shutdown;
 
-pub use data_dir::{DataDir, DataDirError};
+pub use data_dir::{DataDir, DataDirError, read_key_ring};
 pub use free_port::free_port;
 pub use shutdown::Signals;
 
@@ -221,7 +221,8 @@ fn check_open(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-fn data_path(config: &Config) -> Result<PathBuf, ServeError> {
+/// Where the data directory is.
+pub fn data_path(config: &Config) -> Result<PathBuf, ServeError> {
     let home = || {
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let share = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")));

@@ -64,29 +64,34 @@ pub struct UsageRow {
     pub user: String,
     /// Which cluster.
     pub cluster: ClusterName,
-    /// vCPU-seconds on demand.
-    pub vcpu_seconds: f64,
-    /// GiB-seconds of memory on demand.
-    pub gib_seconds: f64,
-    /// vCPU-seconds on Spot.
-    pub spot_vcpu_seconds: f64,
-    /// GiB-seconds of memory on Spot.
-    pub spot_gib_seconds: f64,
+    /// vCPU-hours on demand.
+    pub vcpu_hours: f64,
+    /// GiB-hours of memory on demand.
+    pub gib_hours: f64,
+    /// vCPU-hours on Spot.
+    pub spot_vcpu_hours: f64,
+    /// GiB-hours of memory on Spot.
+    pub spot_gib_hours: f64,
     /// What it cost, in US dollars.
     pub usd: f64,
+    /// It is not at rest, so it may use more.
+    pub running: bool,
 }
 
 impl UsageRow {
-    pub(super) fn new(month: Month, user: String, cluster: ClusterName, amount: Amount) -> Self {
+    pub(super) fn new(user: String, cluster: ClusterName, month: Month, amount: Amount, running: bool) -> Self {
+        let vcpu = |millicore_ms: i64| millicore_ms as f64 / 3.6e9;
+        let gib = |mib_ms: i64| mib_ms as f64 / (1024.0 * 3.6e6);
         UsageRow {
             month,
             user,
             cluster,
-            vcpu_seconds: amount.millicore_ms as f64 / 1e6,
-            gib_seconds: amount.mib_ms as f64 / 1024e3,
-            spot_vcpu_seconds: amount.spot_millicore_ms as f64 / 1e6,
-            spot_gib_seconds: amount.spot_mib_ms as f64 / 1024e3,
+            vcpu_hours: vcpu(amount.millicore_ms),
+            gib_hours: gib(amount.mib_ms),
+            spot_vcpu_hours: vcpu(amount.spot_millicore_ms),
+            spot_gib_hours: gib(amount.spot_mib_ms),
             usd: amount.usd(),
+            running,
         }
     }
 }

@@ -20,11 +20,11 @@ pub struct UsageOfAll {
 impl Admin {
     /// The ledger of a month, and what of it runs now.
     pub async fn usage(&self, month: Month) -> Result<UsageOfAll, Refusal> {
-        let mut amounts: BTreeMap<(String, ClusterName), Amount> = BTreeMap::new();
+        let mut amounts: BTreeMap<(String, ClusterName), (Amount, bool)> = BTreeMap::new();
         let mut cursor = None;
         loop {
             let page = self.store.ledger(month, None, cursor.as_deref()).await?;
-            amounts.extend(page.items.into_iter().map(|entry| ((entry.user, entry.cluster), entry.amount)));
+            amounts.extend(page.items.into_iter().map(|entry| ((entry.user, entry.cluster), (entry.amount, false))));
             cursor = page.cursor;
             if cursor.is_none() {
                 break;
@@ -35,11 +35,14 @@ impl Admin {
         // exact for each user: whatever settles in between is counted once
         for (user, key) in users {
             let spent = spent(&*self.store, &*self.host, &self.policy, &user, &key, month).await?;
-            let own = spent.clusters.into_iter().map(|(name, spent)| ((user.clone(), name), spent.total()));
+            let own =
+                spent.clusters.into_iter().map(|(name, spent)| ((user.clone(), name), (spent.total(), spent.active)));
             amounts.extend(own);
         }
-        let used = amounts.into_iter().filter(|(_, amount)| !amount.is_zero());
-        let usage = used.map(|((user, cluster), amount)| UsageRow::new(month, user, cluster, amount)).collect();
+        let used = amounts.into_iter().filter(|(_, (amount, _))| !amount.is_zero());
+        let usage = used
+            .map(|((user, cluster), (amount, running))| UsageRow::new(user, cluster, month, amount, running))
+            .collect();
         Ok(UsageOfAll { month, usage })
     }
 }
@@ -48,16 +51,16 @@ impl UsageOfAll {
     /// As comma-separated values (RFC 4180), with a line of names.
     pub fn csv(&self) -> String {
         let mut csv =
-            "month,user,cluster,vcpu_seconds,gib_seconds,spot_vcpu_seconds,spot_gib_seconds,usd\r\n".to_owned();
+            "month,user,cluster,vcpu_hours,gib_hours,spot_vcpu_hours,spot_gib_hours,usd,running\r\n".to_owned();
         for row in &self.usage {
             let UsageRow {
-                month, cluster, vcpu_seconds, gib_seconds, spot_vcpu_seconds, spot_gib_seconds, usd, ..
+                month, cluster, vcpu_hours, gib_hours, spot_vcpu_hours, spot_gib_hours, usd, running, ..
             } = row;
             let user = quoted(&row.user);
             // writing to a text cannot fail
             let _ = write!(
                 csv,
-                "{month},{user},{cluster},{vcpu_seconds},{gib_seconds},{spot_vcpu_seconds},{spot_gib_seconds},{usd}\r\n"
+                "{month},{user},{cluster},{vcpu_hours},{gib_hours},{spot_vcpu_hours},{spot_gib_hours},{usd},{running}\r\n"
             );
         }
         csv
@@ -81,11 +84,13 @@ mod tests {
     fn csv_keeps_odd_names_in_their_column() {
         let month: Month = "2026-11".parse().unwrap();
         let cluster = ClusterName::mint(&KeyRing::from_random(&[7; 64]).user_key("x"), 1, 2);
-        let amount = Amount { millicore_ms: 2_500_000, mib_ms: 1_024_000, nanousd: 12_000_000, ..Amount::default() };
-        let row = |user: &str| UsageRow::new(month, user.into(), cluster.clone(), amount);
+        let amount =
+            Amount { millicore_ms: 9_000_000_000, mib_ms: 1_024 * 3_600_000, nanousd: 12_000_000, ..Amount::default() };
+        let row = |user: &str| UsageRow::new(user.into(), cluster.clone(), month, amount, true);
         let all = UsageOfAll { month, usage: vec![row("alice"), row("a, \"b\"")] };
-        let lines = ["alice", "\"a, \"\"b\"\"\""].map(|user| format!("2026-11,{user},{cluster},2.5,1,0,0,0.012\r\n"));
-        let names = "month,user,cluster,vcpu_seconds,gib_seconds,spot_vcpu_seconds,spot_gib_seconds,usd\r\n";
+        let lines =
+            ["alice", "\"a, \"\"b\"\"\""].map(|user| format!("2026-11,{user},{cluster},2.5,1,0,0,0.012,true\r\n"));
+        let names = "month,user,cluster,vcpu_hours,gib_hours,spot_vcpu_hours,spot_gib_hours,usd,running\r\n";
         assert_eq!(all.csv(), format!("{names}{}", lines.concat()));
     }
 }

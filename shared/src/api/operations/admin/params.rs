@@ -74,7 +74,7 @@ impl Parameters {
     /// The statuses of every `status`, separated by commas.
     pub fn statuses(&self) -> Result<Vec<Status>, Failure> {
         let names = self.0.iter().filter(|(name, _)| name == "status").flat_map(|(_, names)| names.split(','));
-        names.map(|name| crate::api::operations::status(name)).collect()
+        names.map(crate::api::operations::status).collect()
     }
 }
 

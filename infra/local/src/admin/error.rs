@@ -1,0 +1,55 @@
+//! Why a command failed.
+
+use super::values::InvalidField;
+use crate::config::ConfigError;
+use crate::serve::{DataDirError, ServeError};
+use crate::store::OpenError;
+use faregate::gateway::Refusal;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a command failed. What was refused changed nothing.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // each says what failed
+pub enum AdminError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Field(#[from] InvalidField),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Place(#[from] ServeError),
+    #[error("there is no gateway's data in `{}`: name its data directory with `--data-dir`", .0.display())]
+    NoData(PathBuf),
+    #[error(
+        "this `faregate` was built without DynamoDB, which `--table` needs: \
+         build it with `cargo build --release -p faregate-local --features dynamodb`"
+    )]
+    NoDynamo,
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error(transparent)]
+    Keys(#[from] DataDirError),
+    #[error("the list of prices cannot be read")]
+    Prices(#[source] serde_json::Error),
+    #[error("the outcome cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+    #[error("the outcome cannot be printed")]
+    Output(#[source] io::Error),
+    #[error("the command cannot run")]
+    Runtime(#[source] io::Error),
+}
+
+impl AdminError {
+    /// The process's exit code: 2 when what was asked for is wrong, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            AdminError::Refused(Refusal::Invalid(_))
+            | AdminError::Field(_)
+            | AdminError::Config(_)
+            | AdminError::NoDynamo => 2,
+            _ => 1,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! `faregate admin`: what admins do, against a data directory (also while a gateway runs on it) or a DynamoDB table.
+//!
+//! Like the API it only writes down what is wanted ([`faregate::gateway::admin`]): the gateway notices, and sees to it.
+
+mod args;
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
+mod error;
+mod execute;
+mod place;
+mod show;
+mod table;
+mod values;
+
+pub use args::{Action, AdminArgs, LimitsAction, MANUAL, Output};
+pub use error::AdminError;
+pub use execute::{Outcome, execute};
+pub use place::{Place, Silence};
+pub use values::Field;
+
+use std::io::{self, Write};
+
+/// Runs one command, and prints its outcome.
+pub fn run(arguments: AdminArgs) -> Result<(), AdminError> {
+    let AdminArgs { place, output, action } = arguments;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AdminError::Runtime)?;
+    let outcome = runtime.block_on(async {
+        let (admin, ring) = place.open().await?;
+        Ok::<_, AdminError>(execute(&admin, ring.as_ref(), &who(), action).await?)
+    })?;
+    let text = outcome.print(output)?;
+    match io::stdout().write_all(text.as_bytes()) {
+        // a reader that has seen enough is no failure
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(AdminError::Output(error)),
+        _ => {}
+    }
+    outcome.failure().map_or(Ok(()), |refusal| Err(refusal.into()))
+}
+
+/// Who acts, for the audit record.
+fn who() -> String {
+    let name = uzers::get_current_username().map(|name| name.to_string_lossy().into_owned());
+    format!("command line: {}", name.unwrap_or_else(|| uzers::get_current_uid().to_string()))
+}

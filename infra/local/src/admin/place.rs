@@ -1,0 +1,70 @@
+//! Where a gateway's records are.
+
+use super::AdminError;
+use crate::config::Config;
+use crate::serve::{data_path, read_key_ring};
+use crate::store::SqliteStore;
+use async_trait::async_trait;
+use clap::Args;
+use faregate::gateway::admin::Admin;
+use faregate::machine::Machine;
+use faregate::model::{KeyRing, Ms};
+use faregate::ports::{Wake, Wakes, WakesError};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a gateway's records are.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// The gateway's data directory [default: as `serve`, ~/.local/share/faregate]
+    #[arg(long, global = true, env = "FAREGATE_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The gateway's configuration file, which names its data directory and its prices
+    #[arg(long, global = true, env = "FAREGATE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// A deployment's DynamoDB table, instead of a data directory
+    #[arg(long, global = true, value_name = "NAME")]
+    pub table: Option<String>,
+}
+
+/// Wakes nobody: who works on the records sees for itself that they have changed, by its next pass.
+pub struct Silence;
+
+#[async_trait]
+impl Wakes for Silence {
+    async fn wake(&self, _: Wake, _: Ms) -> Result<(), WakesError> {
+        Ok(())
+    }
+}
+
+impl Place {
+    /// The operations there, and the key ring where it is at hand. Nothing is made that is not there.
+    pub async fn open(self) -> Result<(Admin, Option<KeyRing>), AdminError> {
+        if let Some(table) = &self.table {
+            #[cfg(feature = "dynamodb")]
+            {
+                let config = super::dynamodb::sdk_config().await;
+                return Ok((super::dynamodb::open(&config, table)?, None));
+            }
+            #[cfg(not(feature = "dynamodb"))]
+            {
+                let _ = table;
+                return Err(AdminError::NoDynamo);
+            }
+        }
+        let mut config = self.config.as_deref().map(Config::load).transpose()?.unwrap_or_default();
+        config.gateway.data_dir = self.data_dir.or(config.gateway.data_dir.take());
+        let path = data_path(&config)?;
+        let file = path.join("store.sqlite");
+        if !file.is_file() {
+            return Err(AdminError::NoData(path));
+        }
+        let admin = Admin {
+            store: Arc::new(SqliteStore::open(&file)?),
+            wakes: Arc::new(Silence),
+            host: Arc::new(Machine::default()),
+            policy: config.policy,
+        };
+        Ok((admin, read_key_ring(&path)?))
+    }
+}
