@@ -28,6 +28,7 @@ pub use explain::{EndedTask, Explanation, Workers};
 pub use my_limits::MyLimits;
 pub use my_usage::{ClusterUsage, MyUsage, Used};
 pub use pass::PassReport;
+pub use recount::RecountCursor;
 pub use spend::{ClusterSpent, Spent};
 pub use stop::Caller;
 pub use turn::TurnError;
@@ -64,8 +65,8 @@ pub struct Gateway {
     limits: Mutex<Option<CachedLimits>>,
     /// What users with a budget have spent this month, by user.
     spent: Mutex<HashMap<String, budget::CachedSpent>>,
-    /// When each cluster was last asked whether it is idle.
-    asked_idle: Mutex<HashMap<ClusterName, Ms>>,
+    /// What schedulers last answered to the pass.
+    answers: Mutex<pass::Memory>,
 }
 
 struct CachedLimits {
@@ -105,7 +106,7 @@ impl From<StoreError> for Refusal {
 impl Gateway {
     /// A gateway on these ports.
     pub fn new(config: GatewayConfig) -> Self {
-        Gateway { config, limits: Mutex::default(), spent: Mutex::default(), asked_idle: Mutex::default() }
+        Gateway { config, limits: Mutex::default(), spent: Mutex::default(), answers: Mutex::default() }
     }
 
     /// The key ring.
@@ -158,7 +159,14 @@ impl Gateway {
         }
         let items = Arc::new(self.ports().store.limits().await?);
         let cached = CachedLimits { read_at: now, items: items.clone() };
-        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Some(cached);
+        let before = self.limits.lock().unwrap_or_else(PoisonError::into_inner).replace(cached);
+        let broken = before.as_ref().map(|cached| &cached.items.broken);
+        // once for each edit
+        for (item, problem) in
+            items.broken.iter().filter(|(item, problem)| broken.and_then(|b| b.get(*item)) != Some(problem))
+        {
+            tracing::error!(item, problem, "a limit item cannot be read: its last good value stays in force");
+        }
         Ok(items)
     }
 

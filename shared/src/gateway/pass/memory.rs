@@ -1,0 +1,65 @@
+//! What schedulers answered, remembered from pass to pass. May be lost: then all are asked again.
+
+use super::Judged;
+use crate::model::{ClusterName, Ms};
+use crate::ports::{Answer, SchedulerError};
+use crate::reconcile::enforce::Heard;
+use std::collections::{HashMap, HashSet};
+
+/// Of each cluster that has a timeout.
+#[derive(Default)]
+pub(in super::super) struct Memory {
+    known: HashMap<ClusterName, Known>,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    /// A delay counts from here at the earliest: before, nobody could have asked.
+    since: Ms,
+    heard: Option<Heard>,
+    /// The last question was not answered.
+    hangs: bool,
+}
+
+/// When a cluster is to be asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Turn {
+    /// Its answer can matter from this moment on.
+    pub due: Ms,
+    /// A delay is reckoned from here.
+    pub delay_from: Ms,
+    /// The last question was not answered.
+    pub hangs: bool,
+}
+
+impl Memory {
+    /// When it is this cluster's turn; none when it has no timeout.
+    pub(super) fn turn(&mut self, judged: &Judged, now: Ms) -> Option<Turn> {
+        let cluster = &judged.cluster;
+        let timeouts = &judged.verdict.timeouts;
+        let running_at = cluster.running_at.unwrap_or(cluster.created_at);
+        timeouts.due(running_at, None)?;
+        let fresh = Known { since: now, heard: None, hangs: false };
+        let known = *self.known.entry(cluster.name.clone()).or_insert(fresh);
+        let due = timeouts.due(running_at, known.heard.as_ref())?;
+        Some(Turn { due, delay_from: due.max(known.since), hangs: known.hangs })
+    }
+
+    /// Notes an answer to a question that was asked at `at`. No answer: it stays due.
+    pub fn note(&mut self, name: &ClusterName, at: Ms, answer: &Result<Answer, SchedulerError>) {
+        if let Some(known) = self.known.get_mut(name) {
+            known.hangs = matches!(answer, Err(SchedulerError::Unanswered(_)));
+            if let Ok(Answer::Idle(said)) = answer {
+                known.heard = Some(Heard { at, said: *said });
+            }
+        }
+    }
+
+    /// Forgets the clusters that are no longer active.
+    pub(super) fn keep(&mut self, judged: &[Judged]) {
+        if self.known.len() > judged.len() / 2 {
+            let active: HashSet<&ClusterName> = judged.iter().map(|j| &j.cluster.name).collect();
+            self.known.retain(|name, _| active.contains(name));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What users are warned of: one warning of each code, in the record once their clients were told.
+
+use super::{Judged, budgets::Warned};
+use crate::model::{Cluster, Reason, ReasonCode, Shrink};
+use crate::reconcile::enforce::utc;
+
+/// The codes that warnings have.
+const CODES: [ReasonCode; 3] = [ReasonCode::MaxLifetime, ReasonCode::Budget, ReasonCode::LimitLowered];
+
+/// What its users are to know at the moment.
+pub(super) fn standing(judged: &Judged) -> Vec<Reason> {
+    if !judged.stays() {
+        return Vec::new();
+    }
+    let budget = match &judged.budget {
+        Warned::Nothing => None,
+        Warned::Already => judged.cluster.warnings.iter().find(|w| w.code == ReasonCode::Budget).cloned(),
+        Warned::Now(reason) => Some(reason.clone()),
+    };
+    [judged.verdict.lifetime_warning.clone(), budget, judged.shrink.as_ref().map(lowered)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Of that, what they were not told yet.
+pub(super) fn untold(judged: &Judged) -> Vec<Reason> {
+    let mut warnings = standing(judged);
+    warnings.retain(|warning| !judged.cluster.warnings.contains(warning));
+    warnings
+}
+
+/// Does it have warnings of what is no longer so?
+pub(super) fn any_stale(judged: &Judged) -> bool {
+    let told = &judged.cluster.warnings;
+    if told.is_empty() || !judged.stays() {
+        return false;
+    }
+    let standing = standing(judged);
+    told.iter().any(|warning| !standing.iter().any(|s| s.code == warning.code))
+}
+
+/// Takes away what no longer stands.
+pub(super) fn retain(cluster: &mut Cluster, standing: &[Reason]) {
+    cluster.warnings.retain(|w| !CODES.contains(&w.code) || standing.iter().any(|s| s.code == w.code));
+}
+
+/// Writes down what its clients were told.
+pub(super) fn told(cluster: &mut Cluster, warning: &Reason) {
+    if !cluster.warnings.contains(warning) {
+        cluster.warnings.retain(|w| w.code != warning.code);
+        cluster.warnings.push(warning.clone());
+    }
+}
+
+fn lowered(shrink: &Shrink) -> Reason {
+    let then = match shrink.end {
+        true => format!("it is stopped soon after {}", utc(shrink.since)),
+        false => format!("the others are retired, and stopped if that takes too long after {}", utc(shrink.since)),
+    };
+    let message = format!("{}; {then}", shrink.reason.message);
+    Reason { code: ReasonCode::LimitLowered, message, numbers: shrink.reason.numbers.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lowered_limit_is_said_with_what_follows() {
+        let reason = Reason::new(
+            ReasonCode::LimitLowered,
+            "the limit `workers` = 4 of user:alice leaves 4 of this cluster's 10 workers",
+        );
+        let shrink = |end| Shrink { keep: 4, end, since: 1_795_273_200_000, reason: reason.clone() };
+        insta::assert_snapshot!(lowered(&shrink(false)).message, @"the limit `workers` = 4 of user:alice leaves 4 of this cluster's 10 workers; the others are retired, and stopped if that takes too long after 2026-11-21 15:00:00 UTC");
+        insta::assert_snapshot!(lowered(&shrink(true)).message, @"the limit `workers` = 4 of user:alice leaves 4 of this cluster's 10 workers; it is stopped soon after 2026-11-21 15:00:00 UTC");
+    }
+}

@@ -1,0 +1,145 @@
+//! Idle clusters, and those without clients: when to ask, and what the answer means.
+
+use super::seconds;
+use crate::model::{Cluster, Effective, Ms, Policy, Reason, ReasonCode, Scope};
+use crate::ports::{Answer, Idleness, SchedulerError};
+
+/// A timeout of a cluster, and whose it is; none = its own configuration's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timeout {
+    /// How long.
+    pub ms: Ms,
+    /// The scope that sets it.
+    pub from: Option<Scope>,
+}
+
+/// What a scheduler is asked about by the idle question.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Timeouts {
+    /// With nothing to do for so long it ends.
+    pub idle: Option<Timeout>,
+    /// Without a client for so long it ends.
+    pub clientless: Option<Timeout>,
+}
+
+/// An answer to the idle question, and when it was asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Heard {
+    /// Just before the question.
+    pub at: Ms,
+    /// The answer.
+    pub said: Idleness,
+}
+
+impl Timeouts {
+    /// Those of a cluster: the shorter of its own idle timeout and the limit's.
+    pub fn of(cluster: &Cluster, limits: &Effective) -> Self {
+        let own = |seconds: f64| {
+            let ms = (seconds * 1000.0) as Ms;
+            (ms > 0).then_some(Timeout { ms, from: None })
+        };
+        let limit = limits.idle_timeout_ms.as_ref().filter(|l| l.value > 0);
+        let limit = limit.map(|l| Timeout { ms: l.value, from: Some(l.from.clone()) });
+        let idle = [own(cluster.config.idle_timeout), limit].into_iter().flatten().min_by_key(|t| t.ms);
+        Timeouts { idle, clientless: own(cluster.config.no_client_timeout) }
+    }
+
+    /// When the next question can matter: a cluster that was busy is not idle for long enough before a whole timeout has passed. None
+    /// when there is nothing to ask.
+    pub fn due(&self, running_at: Ms, heard: Option<&Heard>) -> Option<Ms> {
+        let due = |timeout: &Option<Timeout>, since: fn(&Idleness) -> Option<Ms>| {
+            let begun = heard.map_or(running_at, |h| h.at - since(&h.said).unwrap_or(0));
+            timeout.as_ref().map(|t| begun.saturating_add(t.ms))
+        };
+        [due(&self.idle, |said| said.idle_ms), due(&self.clientless, |said| said.clientless_ms)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Judges the answer. Idle is what distributed's scheduler says; no answer is never "idle".
+    pub fn judge(&self, answer: &Result<Answer, SchedulerError>, policy: &Policy) -> Option<Reason> {
+        let said = match answer {
+            Ok(Answer::Idle(said)) => *said,
+            Ok(Answer::Ok) | Err(_) if policy.rules.no_answer_is_not_idle => return None,
+            Ok(Answer::Ok) | Err(_) => Idleness { idle_ms: self.idle.as_ref().map(|t| t.ms), ..Idleness::default() },
+        };
+        let over =
+            |timeout: &Option<Timeout>, ms: Option<Ms>| Some((timeout.clone()?, ms?)).filter(|(t, ms)| *ms >= t.ms);
+        let whose =
+            |field: &str, from: Option<Scope>| from.map_or(String::new(), |from| format!(" (`{field}` of {from})"));
+        if let Some((timeout, ms)) = over(&self.idle, said.idle_ms) {
+            let (idle, most, whose) = (ms / 1000, seconds(timeout.ms), whose("idle_timeout", timeout.from));
+            let message = format!("idle for {idle} s; its idle timeout is {most} s{whose}");
+            return Some(Reason::new(ReasonCode::IdleTimeout, message).with("idle_ms", ms));
+        }
+        let (timeout, ms) = over(&self.clientless, said.clientless_ms)?;
+        let (alone, most) = (ms / 1000, seconds(timeout.ms));
+        let message = format!(
+            "no client was connected for {alone} s; its timeout without clients is {most} s (`no_client_timeout`)"
+        );
+        Some(Reason::new(ReasonCode::NoClient, message).with("clientless_ms", ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::LimitValue;
+
+    const S: Ms = 1000;
+
+    fn timeouts(idle_s: Ms, clientless_s: Ms) -> Timeouts {
+        let own = |s: Ms| (s > 0).then_some(Timeout { ms: s * S, from: None });
+        Timeouts { idle: own(idle_s), clientless: own(clientless_s) }
+    }
+
+    fn said(idle_ms: Option<Ms>, clientless_ms: Option<Ms>) -> Idleness {
+        Idleness { idle_ms, clients: 0, clientless_ms, workers: 0 }
+    }
+
+    #[test]
+    fn nobody_is_asked_before_the_answer_can_matter() {
+        let heard = |idle_ms, clientless_ms| Heard { at: 100 * S, said: said(idle_ms, clientless_ms) };
+        assert_eq!(timeouts(0, 0).due(5 * S, None), None);
+        assert_eq!(timeouts(60, 0).due(5 * S, None), Some(65 * S), "never asked: idle since it runs, perhaps");
+        assert_eq!(timeouts(60, 0).due(5 * S, Some(&heard(None, None))), Some(160 * S), "busy then");
+        assert_eq!(
+            timeouts(60, 0).due(5 * S, Some(&heard(Some(40 * S), None))),
+            Some(120 * S),
+            "idle for a while then"
+        );
+        assert_eq!(timeouts(60, 30).due(5 * S, Some(&heard(None, Some(10 * S)))), Some(120 * S), "the earlier of both");
+    }
+
+    #[test]
+    fn idle_is_what_the_scheduler_says_and_no_answer_is_never_idle() {
+        let policy = Policy::default();
+        let judge =
+            |timeouts: &Timeouts, said| timeouts.judge(&Ok(Answer::Idle(said)), &policy).map(|r| (r.code, r.message));
+        assert_eq!(judge(&timeouts(60, 0), said(None, Some(900 * S))), None);
+        assert_eq!(judge(&timeouts(60, 0), said(Some(60 * S - 1), None)), None);
+        insta::assert_compact_debug_snapshot!(judge(&timeouts(60, 0), said(Some(61 * S), None)).unwrap(), @r#"(IdleTimeout, "idle for 61 s; its idle timeout is 60 s")"#);
+        insta::assert_compact_debug_snapshot!(judge(&timeouts(60, 30), said(None, Some(31 * S))).unwrap(), @r#"(NoClient, "no client was connected for 31 s; its timeout without clients is 30 s (`no_client_timeout`)")"#);
+        for error in [
+            SchedulerError::Unanswered("".into()),
+            SchedulerError::Nonsense("".into()),
+            SchedulerError::Relay("".into()),
+        ] {
+            assert_eq!(timeouts(1, 1).judge(&Err(error), &policy), None);
+        }
+    }
+
+    #[test]
+    fn the_shorter_idle_timeout_counts_and_its_owner_is_named() {
+        let mut cluster = super::super::tests::cluster();
+        cluster.config.idle_timeout = 3600.0;
+        let limit = LimitValue { value: 60 * S, from: Scope::Group("a".into()) };
+        let limits = Effective { idle_timeout_ms: Some(limit), ..Effective::default() };
+        let judged =
+            Timeouts::of(&cluster, &limits).judge(&Ok(Answer::Idle(said(Some(60 * S), None))), &Policy::default());
+        insta::assert_snapshot!(judged.unwrap().message, @"idle for 60 s; its idle timeout is 60 s (`idle_timeout` of group:a)");
+        cluster.config.idle_timeout = 5.0;
+        assert_eq!(Timeouts::of(&cluster, &limits).idle, Some(Timeout { ms: 5 * S, from: None }));
+    }
+}
