@@ -1,18 +1,21 @@
 //! What the promises about calls come to, over the real adapters, an emulator of AWS and a fake ECS with AWS's rates. Prints; asserts
 //! nothing about speed.
 //!
-//! `aws-bench [workers] [heartbeats] [creates]`: all three by default.
+//! `aws-bench [workers] [heartbeats] [creates] [passes]`: all four by default.
 #![allow(clippy::unwrap_used)]
 
 mod calls;
 mod creates;
 mod heartbeats;
+mod passes;
 mod workers;
 
 use fake_ecs::Rates;
 use faregate_aws_tests::inside::{Inside, Options};
 use faregate_aws_tests::ministack::Ministack;
 
+/// What is measured.
+const PARTS: [&str; 4] = ["workers", "heartbeats", "creates", "passes"];
 /// `ReconcileConcurrency` of the template: so many batches of wakes are taken at once.
 const RECONCILERS: usize = 4;
 /// So many wakes are in one. The template has 5: a turn's calls of anything but RunTask take AWS a tenth of a second, and the
@@ -27,8 +30,8 @@ const PENDING_MS: u64 = 15_000;
 #[tokio::main]
 async fn main() {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = chosen.iter().find(|name| !["workers", "heartbeats", "creates"].contains(&name.as_str())) {
-        eprintln!("`{unknown}` is none of `workers`, `heartbeats`, `creates`");
+    if let Some(unknown) = chosen.iter().find(|name| !PARTS.contains(&name.as_str())) {
+        eprintln!("`{unknown}` is none of `{}`", PARTS.join("`, `"));
         std::process::exit(2);
     }
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
@@ -40,6 +43,9 @@ async fn main() {
     }
     if wanted("creates") {
         creates::run().await;
+    }
+    if wanted("passes") {
+        passes::run().await;
     }
 }
 

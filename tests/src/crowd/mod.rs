@@ -1,0 +1,78 @@
+//! A gateway's records while many clusters run, written straight into a store, and what a pass over them costs: for the bench of the pass
+//! and for the tests of what it reads and writes.
+
+mod clock;
+mod counting;
+mod records;
+mod stand_ins;
+
+pub use clock::LaterClock;
+pub use counting::{Count, CountingSchedulers, CountingStore, Counts, Questions};
+pub use records::{Crowd, IDLE_TIMEOUT_MS, WORKERS, fill};
+pub use stand_ins::{STAND_INS, StandIns};
+
+use crate::api::{QuietLauncher, QuietRoutes, QuietWakes};
+use crate::samples::ring;
+use faregate::dask::{HttpSchedulers, Listen};
+use faregate::gateway::{Gateway, GatewayConfig};
+use faregate::model::{ClusterConfig, Ms, Policy, Prices, Rates};
+use faregate::options::Options;
+use faregate::ports::{Ports, Store};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between the beginnings of two passes, in milliseconds: as EventBridge begins them.
+pub const PERIOD_MS: Ms = 60_000;
+/// A question to a scheduler is given up after this time, as on one machine.
+const QUESTION: Duration = Duration::from_secs(5);
+
+/// A gateway over a store that counts, which starts nothing.
+pub struct Counted {
+    /// The gateway.
+    pub gateway: Gateway,
+    /// What it reads and writes.
+    pub store: Arc<CountingStore>,
+    /// What it asks.
+    pub schedulers: Arc<CountingSchedulers>,
+    /// What it sends.
+    pub wakes: Arc<QuietWakes>,
+    /// Its clock.
+    pub clock: Arc<LaterClock>,
+}
+
+impl Counted {
+    /// One that works with Fargate's times, at made-up prices.
+    pub fn new(store: Arc<dyn Store>) -> Counted {
+        let store = Arc::new(CountingStore::new(store));
+        let schedulers = Arc::new(CountingSchedulers::new(Arc::new(HttpSchedulers::new(QUESTION))));
+        let wakes = Arc::new(QuietWakes::default());
+        let clock = Arc::new(LaterClock::default());
+        let gateway = Gateway::new(GatewayConfig {
+            ports: Ports {
+                store: store.clone(),
+                wakes: wakes.clone(),
+                launcher: Arc::new(QuietLauncher::default()),
+                schedulers: schedulers.clone(),
+                routes: Arc::new(QuietRoutes),
+                host: clock.clone(),
+            },
+            ring: ring(),
+            policy: policy(),
+            options: Options::default(),
+            base: ClusterConfig::default(),
+            api_url: "http://127.0.0.1:9/api".into(),
+            listen: Listen::own_address(),
+        });
+        Counted { gateway, store, schedulers, wakes, clock }
+    }
+
+    /// Puts its clock forward to a pass in which every scheduler that has answered is to be asked again.
+    pub fn pass_until_all_are_due(&self) {
+        self.clock.pass(IDLE_TIMEOUT_MS + PERIOD_MS);
+    }
+}
+
+fn policy() -> Policy {
+    let rates = Rates { vcpu_hour: 0.04, gib_hour: 0.004, spot_vcpu_hour: 0.01, spot_gib_hour: 0.001 };
+    Policy { prices: Prices { default: rates, arm64: rates, x86_64: rates }, ..Policy::fargate() }
+}
