@@ -20,7 +20,7 @@ use faregate_local::store::SqliteStore;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
@@ -37,8 +37,10 @@ pub struct Setup {
     pub options: Options,
     /// What a cluster is made of.
     pub base: ClusterConfig,
-    /// Durations.
+    /// Durations, and prices.
     pub policy: Policy,
+    /// Groups, and who is in them.
+    pub groups: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A gateway that is served, and the hands that its story needs on it.
@@ -98,6 +100,7 @@ impl Api {
         }));
         let basic = Basic { password: setup.password };
         let auth = Auth::new(&ring, vec![Box::new(basic)], ["root".to_owned()].into()).expect("a whole ring");
+        let auth = auth.with_groups(setup.groups);
         let router = router(App {
             gateway: gateway.clone(),
             auth,
@@ -169,6 +172,27 @@ impl Api {
     /// Lets the reconciler look at a cluster once.
     pub async fn turn(&self, name: &ClusterName) {
         self.gateway.turn(&Wake::Cluster(name.clone())).await.expect("a turn");
+    }
+
+    /// The scheduler of a RUNNING cluster asks for so many workers, and they are launched as far as there is room.
+    pub async fn want(&self, name: &ClusterName, workers: u32) {
+        let mut body = heartbeat();
+        body["count"] = json!(workers);
+        assert_eq!(self.heartbeat(name, body).await.status, 200);
+        // one launch a turn
+        for _ in 0..=workers.div_ceil(self.gateway.policy().tasks_per_launch) {
+            self.turn(name).await;
+        }
+    }
+
+    /// Ends a cluster by its owner, and lets it come to rest.
+    pub async fn end(&self, user: &str, name: &ClusterName) {
+        let answer = self.delete(&format!("/api/v1/clusters/{name}")).basic(user).send().await;
+        assert_eq!(answer.status, 204, "{answer:?}");
+        while self.report(user, name).await["status"] == "STOPPING" {
+            self.turn(name).await;
+            self.host.pass(self.gateway.policy().check_ms);
+        }
     }
 
     /// Sends a heartbeat as the cluster's scheduler.

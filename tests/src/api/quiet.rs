@@ -20,6 +20,8 @@ pub struct QuietLauncher {
     tasks: Mutex<BTreeMap<TaskId, TaskFacts>>,
     /// When set, every launch is refused with this sentence.
     pub refuses: Mutex<Option<String>>,
+    /// A task that is told to stop has run for so long.
+    pub lives_ms: Mutex<Ms>,
 }
 
 #[async_trait]
@@ -63,7 +65,7 @@ impl Launcher for QuietLauncher {
     async fn stop(&self, task: &TaskId) -> Result<(), LauncherError> {
         if let Some(facts) = lock(&self.tasks).get_mut(task) {
             facts.state = TaskState::Stopped;
-            facts.stopped_at = facts.started_at;
+            facts.stopped_at = facts.started_at.map(|at| at + *lock(&self.lives_ms));
             facts.version += 1;
         }
         Ok(())
