@@ -46,7 +46,7 @@ fn a_limit_by_default_or_of_a_group_says_whose_it_is_and_who_uses_it() {
 fn a_groups_total_counts_what_its_others_use() {
     let lab = Scope::Group("lab".into());
     let totals = Totals { workers: Some(5), ..Totals::default() };
-    let story = in_a_group(4, |limits| drop(limits.totals.insert(lab, totals)));
+    let story = in_a_group(4, |limits| limits.totals = BTreeMap::from([(lab, totals)]));
     insta::assert_snapshot!(story.waiting(), @"1 of 10 workers are running or on the way; 9 wait for room: the limit `total_workers` = 5 of group:lab is reached (5 in use)");
 }
 

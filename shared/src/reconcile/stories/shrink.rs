@@ -95,7 +95,7 @@ fn a_cluster_too_many_ends_with_that_reason() {
     let why = story.cluster().reason.as_ref().unwrap();
     assert_eq!(why.code, ReasonCode::LimitLowered);
     insta::assert_snapshot!(why.message, @"the limit `workers` = 0 of user:alice was lowered; 1 are in use");
-    assert_eq!(stopped(&story), ["s", "a"]);
+    assert_eq!(stopped(&story), ["a", "s"]);
 }
 
 #[test]
