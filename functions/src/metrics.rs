@@ -4,24 +4,31 @@
 use faregate::model::Ms;
 use serde_json::{Map, Value, json};
 
-/// Numbers of one moment, under the namespace `Faregate` and the dimension `Stack`. Every metric is a count.
+/// Numbers of one moment, under the namespace `Faregate` and the dimension `Stack`.
 #[derive(Default)]
 pub struct Metrics {
-    numbers: Vec<(&'static str, f64)>,
+    numbers: Vec<(&'static str, &'static str, f64)>,
 }
 
 impl Metrics {
-    /// The same with one more.
-    pub fn with(mut self, name: &'static str, value: f64) -> Self {
-        self.numbers.push((name, value));
+    /// The same with one more count.
+    pub fn with(mut self, name: &'static str, count: usize) -> Self {
+        self.numbers.push((name, "Count", count as f64));
+        self
+    }
+
+    /// The same with one more duration.
+    pub fn with_ms(mut self, name: &'static str, ms: Ms) -> Self {
+        self.numbers.push((name, "Milliseconds", ms as f64));
         self
     }
 
     /// The line.
     pub fn line(&self, stack: &str, now: Ms) -> Value {
-        let names: Vec<Value> = self.numbers.iter().map(|(name, _)| json!({"Name": name, "Unit": "Count"})).collect();
+        let names: Vec<Value> =
+            self.numbers.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
         let mut line: Map<String, Value> =
-            self.numbers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+            self.numbers.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value))).collect();
         line.insert("Stack".into(), json!(stack));
         let directive = json!([{"Namespace": "Faregate", "Dimensions": [["Stack"]], "Metrics": names}]);
         line.insert("_aws".into(), json!({"Timestamp": now, "CloudWatchMetrics": directive}));
@@ -40,12 +47,12 @@ mod tests {
 
     #[test]
     fn a_line_is_what_cloudwatch_expects() {
-        let line = Metrics::default().with("ActiveClusters", 3.0).line("dask", 7);
+        let line = Metrics::default().with("ActiveClusters", 3).with_ms("IdleDelay", 250).line("dask", 7);
         let expected = json!({
             "_aws": {"Timestamp": 7, "CloudWatchMetrics": [{
                 "Namespace": "Faregate", "Dimensions": [["Stack"]],
-                "Metrics": [{"Name": "ActiveClusters", "Unit": "Count"}]}]},
-            "Stack": "dask", "ActiveClusters": 3.0});
+                "Metrics": [{"Name": "ActiveClusters", "Unit": "Count"}, {"Name": "IdleDelay", "Unit": "Milliseconds"}]}]},
+            "Stack": "dask", "ActiveClusters": 3.0, "IdleDelay": 250.0});
         assert_eq!(line, expected);
     }
 }
