@@ -10,7 +10,8 @@ impl Shrink {
 }
 
 impl Draft<'_> {
-    /// Stops what is too much once the scheduler has had its time, and forgets the matter once the cluster is within the limit.
+    /// Stops what is too much once the scheduler has had its time, and forgets the matter once what counts for the cluster is within the
+    /// limit: what was told to stop counts until it is gone.
     pub fn shrink(&mut self) {
         let Some(shrink) = self.cluster.shrink.clone() else { return };
         let stop_at = shrink.since + self.policy.retire_ms;
@@ -18,11 +19,10 @@ impl Draft<'_> {
             self.wait_until(stop_at);
         } else if shrink.end {
             self.cluster.end(Status::Stopped, shrink.why(), self.now);
-        } else {
+        } else if self.policy.rules.shrink_newest {
             self.stop_the_newest(i64::from(shrink.keep), &shrink.reason.message);
         }
-        let staying = self.staying_workers() as i64 + self.worker_slots_on_the_way();
-        if !shrink.end && staying <= i64::from(shrink.keep) {
+        if !shrink.end && self.charged().workers <= i64::from(shrink.keep) {
             self.cluster.shrink = None;
             self.cluster.waiting.take_if(|why| why.code == ReasonCode::LimitLowered);
         }
@@ -53,10 +53,6 @@ impl Draft<'_> {
         if !self.cluster.waiting.as_ref().is_some_and(|why| other(why.code)) {
             self.cluster.waiting = Some(shrink.why());
         }
-    }
-
-    fn staying_workers(&self) -> usize {
-        self.may_run(TaskRole::Worker).filter(|t| t.stopping.is_none()).count()
     }
 
     /// Those that the scheduler is retiring first, then the youngest.

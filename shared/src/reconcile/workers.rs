@@ -159,7 +159,7 @@ impl Draft<'_> {
     }
 
     /// Workers that a launch which is still wanted may bring.
-    pub fn worker_slots_on_the_way(&self) -> i64 {
+    fn worker_slots_on_the_way(&self) -> i64 {
         self.open_worker_slots(|state| state != LaunchState::Cancelled)
     }
 

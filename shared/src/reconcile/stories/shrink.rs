@@ -39,8 +39,11 @@ fn the_scheduler_has_a_while_to_retire_workers_then_the_newest_are_stopped() {
         (why.code, why.message),
         (ReasonCode::LimitLowered, "the limit `workers` = 2 of user:alice was lowered; 4 are in use".into())
     );
-    assert_eq!(story.cluster().shrink, None, "within the limit, once these are gone");
-    insta::assert_snapshot!(story.waiting(), @"2 of 4 workers are running or on the way; 2 wait for room: the limit `workers` = 2 of user:alice is reached (4 in use)");
+    story.ends("c", 143);
+    assert!(story.cluster().shrink.is_some(), "what stops counts until it is gone");
+    story.ends("d", 143);
+    assert_eq!(story.cluster().shrink, None);
+    insta::assert_snapshot!(story.waiting(), @"2 of 4 workers are running or on the way; 2 wait for room: the limit `workers` = 2 of user:alice is reached (2 in use)");
 }
 
 #[test]
