@@ -66,7 +66,9 @@ fn schedule(period_s: f64) {
         [format!("tls://{}", at(&comm)), format!("http://{}", at(&dashboard)), format!("http://{}", at(&api))];
     let token = std::fs::read_to_string(std::env::var("DASK_GATEWAY_API_TOKEN").unwrap()).unwrap();
     let scheduler = Arc::new(Scheduler { state: Mutex::default(), changed: Condvar::new(), token });
-    for (listener, serve) in [(comm, Scheduler::take_worker as fn(&Scheduler, TcpStream)), (api, Scheduler::answer)] {
+    let serve: [(_, fn(&Scheduler, TcpStream)); 3] =
+        [(comm, Scheduler::take_worker), (api, Scheduler::answer), (dashboard, Scheduler::answer)];
+    for (listener, serve) in serve {
         let scheduler = scheduler.clone();
         spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -104,25 +106,47 @@ impl Scheduler {
         self.changed.notify_all();
     }
 
-    /// The API: health, and scaling for those who know the token.
+    /// API and dashboard: health; for those who know the token scaling, idleness (it is always busy, with one client), letting
+    /// workers go, and warnings.
     fn answer(&self, mut stream: TcpStream) {
         let Ok((first, authorization, body)) = read(&stream) else { return };
+        let field = |name: &str| serde_json::from_str::<serde_json::Value>(&body).unwrap()[name].clone();
+        let number = |name: &str| usize::try_from(field(name).as_u64().unwrap()).unwrap();
+        let mut said = String::new();
         let status = match first.split(' ').collect::<Vec<_>>()[..] {
             ["GET", "/api/health", _] => "200 OK",
-            ["POST", "/api/comm", _] if authorization != format!("token {}", self.token) => "403 Forbidden",
+            _ if authorization != format!("token {}", self.token) => "403 Forbidden",
             ["POST", "/api/comm", _] => {
-                let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-                assert_eq!(body["op"], "scale");
-                let count = usize::try_from(body["count"].as_u64().unwrap()).unwrap();
+                assert_eq!(field("op"), "scale");
+                let count = number("count");
                 let mut state = self.state.lock().unwrap();
                 state.hurry |= state.count != count;
                 state.count = count;
                 self.changed.notify_all();
                 "200 OK"
             }
+            ["GET", "/faregate/idle", _] => {
+                let workers = self.state.lock().unwrap().workers.len();
+                said = json!({"idle_ms": null, "clients": 1, "clientless_ms": null, "workers": workers}).to_string();
+                "200 OK"
+            }
+            ["POST", "/faregate/retire", _] => {
+                let state = self.state.lock().unwrap();
+                for (_, worker) in state.workers.values().skip(number("keep")) {
+                    let _ = writeln!(&*worker, "close");
+                }
+                "200 OK"
+            }
+            ["POST", "/faregate/warn", _] => {
+                // where the test looks
+                let _ = std::fs::write("warning.txt", field("message").as_str().unwrap());
+                "200 OK"
+            }
             _ => "404 Not Found",
         };
-        let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let length = said.len();
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+        let _ = stream.write_all(format!("{head}{said}").as_bytes());
     }
 
     fn beat(&self, [scheduler, dashboard, api]: &[String; 3], period: Duration) {

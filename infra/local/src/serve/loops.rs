@@ -119,12 +119,14 @@ async fn foreign_change(store: &SqliteStore) {
 async fn sweep(world: World) {
     let mut ticks = interval(SWEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut recounts = None;
     loop {
         ticks.tick().await;
         // the local queue takes everything
         let _ = world.wakes.wake(Wake::Sweep { cursor: None }, 0).await;
-        if let Err(error) = world.gateway.recount_active().await {
-            tracing::error!(%error, "counters were not recounted");
+        match world.gateway.recount_step(recounts.take()).await {
+            Ok((_, rest)) => recounts = rest,
+            Err(error) => tracing::error!(%error, "counters were not recounted"),
         }
     }
 }
