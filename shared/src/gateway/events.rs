@@ -1,15 +1,15 @@
 //! What the launcher tells by itself: a task changed.
 
 use super::{Gateway, Refusal};
-use crate::model::{ClusterName, Record, Task, TaskFacts, TaskState};
+use crate::model::{Cluster, ClusterName, Record, Task, TaskFacts, TaskState};
 use crate::ports::{Expect, TransactError, Wake, Write};
 
 /// Tries when others write the same task.
 const TRIES: u32 = 6;
 
 impl Gateway {
-    /// Takes an event in: at least once, in any order; the facts' version decides. Writes the task's item only, and wakes its
-    /// cluster, also when nothing was new: the last time may have been lost between the two.
+    /// Takes an event in: at least once, in any order; the facts' version decides. Writes the task's item only (that
+    /// of a settled task makes its cluster due), and wakes its cluster, also when nothing was new: the last time may have been lost between the two.
     pub async fn task_event(&self, facts: &TaskFacts) -> Result<(), Refusal> {
         let name = facts.launch.cluster().map_err(|e| Refusal::Invalid(format!("launch `{}`: {e}", facts.launch)))?;
         for _ in 0..TRIES {
@@ -36,7 +36,12 @@ impl Gateway {
             if facts.state == TaskState::Stopped {
                 tracing::info!(cluster = %name, task = %facts.id, exit_code = facts.exit_code, "a task ended");
             }
-            match self.ports().store.transact(vec![Write::Put { record: Record::Task(task), expect }]).await {
+            let mut writes = Vec::new();
+            if task.settled && self.policy().rules.corrections_are_due {
+                writes.extend(self.make_due(&name).await?);
+            }
+            writes.push(Write::Put { record: Record::Task(task), expect });
+            match self.ports().store.transact(writes).await {
                 Ok(()) => return self.wake_for_event(&name).await,
                 Err(TransactError::Conflicts(_) | TransactError::Contention) => self.jitter(50).await,
                 Err(TransactError::Failed(error)) => return Err(error.into()),
@@ -45,7 +50,16 @@ impl Gateway {
         Err(Refusal::Conflict(format!("task `{}` is being worked on; the event is to come again", facts.id)))
     }
 
-    /// An event sets no `due_at`, so no pass finds what a wake that was not sent leaves undone: the event is to come again.
+    /// What is learned of a task that is settled changes its bill, and nobody looks at such a task by himself, least of all when its
+    /// cluster has ended: somebody must look at it.
+    async fn make_due(&self, name: &ClusterName) -> Result<Option<Write>, Refusal> {
+        let Some(cluster) = self.ports().store.cluster(name).await? else { return Ok(None) };
+        let due = Cluster { active: true, due_at: Some(self.now()), ..cluster.value };
+        let expect = Expect::Version(cluster.version);
+        Ok(Some(Write::Put { record: Record::Cluster(Box::new(due)), expect }))
+    }
+
+    /// Other events set no `due_at`, so no pass finds what a wake that was not sent leaves undone: the event is to come again.
     async fn wake_for_event(&self, name: &ClusterName) -> Result<(), Refusal> {
         self.ports().host.announce(name);
         let sent = self.ports().wakes.wake(Wake::Cluster(name.clone()), 0).await;

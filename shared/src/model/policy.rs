@@ -193,6 +193,12 @@ pub struct Rules {
     pub recount_on_version: bool,
     /// Idle is what the scheduler says; no answer is never idle.
     pub no_answer_is_not_idle: bool,
+    /// What is learned of a task that was billed already is billed as a difference.
+    pub bill_differences: bool,
+    /// An event of a task that was billed already makes its cluster due.
+    pub corrections_are_due: bool,
+    /// What is beyond a lowered limit is stopped, should the scheduler not let it go.
+    pub shrink_newest: bool,
 }
 
 impl Default for Rules {
@@ -220,5 +226,8 @@ impl Rules {
         charge_conditionally: true,
         recount_on_version: true,
         no_answer_is_not_idle: true,
+        bill_differences: true,
+        corrections_are_due: true,
+        shrink_newest: true,
     };
 }

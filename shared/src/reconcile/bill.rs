@@ -83,7 +83,8 @@ impl Draft<'_> {
                 continue;
             }
             let billed = self.tasks[i].now.billed.entry(month).or_default();
-            *self.bills.entry(month).or_default() += used - *billed;
+            let before = if self.policy.rules.bill_differences { *billed } else { Amount::default() };
+            *self.bills.entry(month).or_default() += used - before;
             *billed = used;
             if used.is_zero() {
                 self.tasks[i].now.billed.remove(&month);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub type Rule = (&'static str, fn(&mut Rules));
 
 /// Every safety rule.
-pub const RULES: [Rule; 16] = [
+pub const RULES: [Rule; 19] = [
     ("sole_call", |r| r.sole_call = false),
     ("wait_for_late_calls", |r| r.wait_for_late_calls = false),
     ("active_until_rest", |r| r.active_until_rest = false),
@@ -27,6 +27,9 @@ pub const RULES: [Rule; 16] = [
     ("charge_conditionally", |r| r.charge_conditionally = false),
     ("recount_on_version", |r| r.recount_on_version = false),
     ("no_answer_is_not_idle", |r| r.no_answer_is_not_idle = false),
+    ("bill_differences", |r| r.bill_differences = false),
+    ("corrections_are_due", |r| r.corrections_are_due = false),
+    ("shrink_newest", |r| r.shrink_newest = false),
 ];
 
 /// Lives the worlds of `seeds` on every processor, until `enough` have broken a promise. Those that did, by seed.

@@ -94,7 +94,9 @@ impl State {
                 let since = now - self.staleness() - policy.retire_ms - 600 * S;
                 let known = self.accounts.limits_since(since, &cluster.user, &cluster.groups);
                 let held = |scope: &Scope| self.records.usage.get(scope).map_or(0, |u| u.value.counts.clusters);
-                let over = |limits: &Effective, scope: &Scope| held(scope) > limits.ceiling(scope).clusters;
+                // one that was at rest at once is not counted any more
+                let ended = i64::from(cluster.status.is_ended());
+                let over = |limits: &Effective, scope: &Scope| held(scope) + ended > limits.ceiling(scope).clusters;
                 known.iter().any(|limits| cluster.charged.keys.iter().any(|scope| over(limits, scope)))
             }
             _ => false,

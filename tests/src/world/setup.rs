@@ -208,6 +208,8 @@ fn policy(rules: Rules, priced: bool, d: &mut Dice) -> Policy {
         prices: if priced { draw::prices() } else { Default::default() },
         max_lifetime_ms: d.percent(8).then(|| d.between(900 * S, 3_000 * S)),
         lifetime_warning_ms: 120 * S,
+        // starts here are as slow as on AWS, or slower
+        cluster_start_timeout_ms: 120 * S,
         ..Policy::default()
     };
     if d.percent(25) {

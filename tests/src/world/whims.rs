@@ -6,7 +6,7 @@ use super::scheduler::Schedule;
 use super::setup::{END, FAULT_END, S};
 use super::state::{Event, State, Whim};
 use super::work::Work;
-use faregate::model::{Identity, Ms, TaskRole};
+use faregate::model::{Identity, Ms, Scope, TaskRole};
 
 impl State {
     /// Fills the future.
@@ -28,9 +28,14 @@ impl State {
             let at = self.dice.between(60 * S, FAULT_END);
             let other = self.in_other_groups(who);
             self.after(at, Event::Start(Work::Create(other)));
+        }
+        let users = setup.users.iter().map(|who| Scope::User(who.name.clone()));
+        let groups = draw::GROUPS.iter().map(|group| Scope::Group((*group).to_owned()));
+        let groups = groups.filter(|_| setup.users.iter().any(|who| !who.groups.is_empty()));
+        for scope in users.chain(groups) {
             let mut at = self.dice.between(60 * S, 200 * S);
             while at < END {
-                self.after(at, Event::Start(Work::Recount(who.name.clone())));
+                self.after(at, Event::Start(Work::Recount(scope.clone())));
                 at += if at < FAULT_END { setup.recount_ms } else { 300 * S } + self.dice.below(5 * S);
             }
         }

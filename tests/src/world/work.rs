@@ -26,8 +26,8 @@ pub enum Work {
     Pass,
     /// A sweep is asked for.
     Sweep,
-    /// A user's counters are recounted.
-    Recount(String),
+    /// Counters are recounted.
+    Recount(Scope),
     /// A task has changed.
     Happened {
         /// How it is now.
@@ -91,9 +91,13 @@ impl World {
                 lock(&self.state).say(|| format!("pass: {result:?}"));
             }
             Work::Sweep => drop(self.wake(Wake::Sweep { cursor: None }, 0).await),
-            Work::Recount(user) => {
-                let repaired = gateway.recount(&user).await;
-                lock(&self.state).say(|| format!("recount of {user}: {repaired:?}"));
+            Work::Recount(scope) => {
+                let repaired = match &scope {
+                    Scope::Group(group) => gateway.recount_group(group).await,
+                    Scope::User(user) => gateway.recount(user).await,
+                    Scope::Default => Ok(false),
+                };
+                lock(&self.state).say(|| format!("recount of {scope}: {repaired:?}"));
             }
             Work::Happened { facts, tries } => {
                 // the event comes again unless it was taken in
@@ -159,7 +163,12 @@ impl World {
                 let result = gateway.admin().change_limits(&by_admin(), &scope, &change).await;
                 lock(&self.state).say(|| format!("an admin sets limits of {scope}: {result:?}"));
             }
-            Work::Extend(..) => {}
+            Work::Extend(who, seconds) => {
+                if let Some(name) = self.choose(gateway, &who, Status::Running).await {
+                    let result = gateway.extend(&who, &name, seconds * S).await;
+                    lock(&self.state).say(|| format!("{} extends {name} by {seconds} s: {result:?}", who.name));
+                }
+            }
             Work::Exit(name) => {
                 let result = gateway.stop(&Caller::Cluster(name.clone()), &name).await;
                 lock(&self.state).say(|| format!("{name} asks for its end: {result:?}"));
