@@ -24,7 +24,8 @@ impl Default for People {
         let group = |n: usize| format!("group-{}", n % GROUPS);
         let user = |n: usize| {
             let second = (n % 4 == 0).then(|| group(n + 2));
-            (format!("user-{n:02}"), [group(n)].into_iter().chain(second).collect())
+            let groups: BTreeSet<String> = [group(n)].into_iter().chain(second).collect();
+            (format!("user-{n:02}"), groups.into_iter().collect())
         };
         let none = Limits::default;
         let default = Limits {

@@ -6,14 +6,14 @@ use crate::api::{Answer, Call};
 use crate::world::Dice;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A visitor who wants to scale waits for a running cluster, but not for longer than this.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_millis(1_200);
 /// Between two looks at it.
 const LOOK: Duration = Duration::from_millis(100);
+/// Whoever got what they wanted does something else for a while; at most for so many milliseconds.
+const WORK_MS: i64 = 500;
 
 /// How often each was answered.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,7 @@ impl Outcomes {
 
 /// Makes all of them.
 pub async fn all(host: &Host, people: &People, seed: u64) -> Outcomes {
-    let (left, names) = (Arc::new(AtomicUsize::new(REQUESTS)), people.users.keys().cloned().collect::<Vec<_>>());
+    let names: Vec<&String> = people.users.keys().collect();
     let visits = (0..AT_ONCE).map(|n| {
         let visitor = Visitor {
             host: host.clone(),
@@ -39,7 +39,7 @@ pub async fn all(host: &Host, people: &People, seed: u64) -> Outcomes {
             user: names[n % names.len()].clone(),
             dice: Dice::new(seed ^ (n as u64) << 32),
         };
-        tokio::spawn(visitor.visit(left.clone()))
+        tokio::spawn(visitor.visit())
     });
     let mut outcomes = Outcomes::default();
     for visit in visits.collect::<Vec<_>>() {
@@ -58,10 +58,15 @@ struct Visitor {
 }
 
 impl Visitor {
-    async fn visit(mut self, left: Arc<AtomicUsize>) -> Vec<Got> {
+    /// Each asks equally often: else those who are refused at once would ask for nearly everything.
+    async fn visit(mut self) -> Vec<Got> {
         let mut got = Vec::new();
-        while left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
-            got.push(self.ask().await);
+        for _ in 0..REQUESTS / AT_ONCE {
+            let answered = self.ask().await;
+            got.push(answered);
+            if matches!(answered, Got::Created | Got::Scaled | Got::Clamped) {
+                tokio::time::sleep(Duration::from_millis(self.dice.below(WORK_MS) as u64)).await;
+            }
         }
         got
     }
@@ -69,8 +74,8 @@ impl Visitor {
     /// One of the thousand.
     async fn ask(&mut self) -> Got {
         let (asked, answer) = match self.dice.below(100) {
-            0..40 => self.create().await,
-            40..75 => match self.a_cluster(true).await {
+            0..35 => self.create().await,
+            35..85 => match self.a_cluster(true).await {
                 Some(name) => self.scale(&name).await,
                 None => self.create().await,
             },
@@ -88,7 +93,7 @@ impl Visitor {
     }
 
     async fn scale(&mut self, name: &str) -> (Asked, Answer) {
-        let count = self.dice.pick(&[0, 1, 1, 2, 2, 3, 10]);
+        let count = self.dice.pick(&[0, 1, 2, 2, 3, 3, 10]);
         (Asked::Scale, self.call("POST", &format!("{name}/scale")).json(&json!({"count": count})).send().await)
     }
 
@@ -99,15 +104,16 @@ impl Visitor {
             let answer = self.call("GET", "").send().await;
             assert_eq!(answer.status, 200, "{answer:?}");
             let Value::Object(all) = answer.json() else { panic!("no list: {answer:?}") };
-            let run = all.iter().filter(|(_, report)| report["status"] == "RUNNING").map(|(name, _)| name).cloned();
-            let run: Vec<String> = run.collect();
-            let any = || all.keys().cloned().collect::<Vec<_>>();
-            let late = all.is_empty() || Instant::now() > deadline;
-            let names = if to_run && !(run.is_empty() && late) { run } else { any() };
+            let late = !to_run || Instant::now() > deadline;
+            let names: Vec<String> = all
+                .into_iter()
+                .filter(|(_, report)| late || report["status"] == "RUNNING")
+                .map(|(name, _)| name)
+                .collect();
             if !names.is_empty() {
                 return Some(names[self.dice.below(names.len() as i64) as usize].clone());
             }
-            if !to_run || late {
+            if late {
                 return None;
             }
             tokio::time::sleep(LOOK).await;
