@@ -5,6 +5,8 @@ use faregate::model::{ClusterName, Limits, Policy, Prices, Rates};
 use faregate_tests::api::{Answer, Api, Setup};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const HOUR: i64 = 3_600_000;
 
@@ -117,7 +119,7 @@ async fn a_spent_budget_starts_nothing_new_and_lets_go_of_what_there_is() {
     // what the scheduler asks for by itself is not started, and says why
     api.want(&name, 3).await;
     let explained = explain(&api, &name).await;
-    assert_eq!((&explained["workers"]["wanted"], &explained["workers"]["starting"]), (&json!(3), &json!(1)));
+    assert_eq!((&explained["workers"]["wanted"], &explained["workers"]["running"]), (&json!(3), &json!(1)));
     assert_eq!(explained["waiting"]["code"], "budget");
     assert_eq!(explained["held_by"][0]["limit"], "budget");
     assert_eq!(explained["held_by"][0]["from"], "user:alice");
@@ -134,15 +136,44 @@ async fn a_new_month_and_a_larger_budget_each_start_what_waited() {
         let name = api.running("alice").await;
         api.host.pass(376 * HOUR);
         api.want(&name, 1).await;
-        assert_eq!(explain(&api, &name).await["workers"]["starting"], 0, "451.20 of 450 USD");
+        assert_eq!(explain(&api, &name).await["workers"]["running"], 0, "451.20 of 450 USD");
         if larger {
             budget(&api, 1000.0).await;
         } else {
             api.host.pass(30 * HOUR);
         }
         api.host.pass(api.gateway.policy().room_retry_ms + 1);
-        api.turn(&name).await;
-        assert_eq!(explain(&api, &name).await["workers"]["starting"], 1);
+        api.want(&name, 1).await;
+        assert_eq!(explain(&api, &name).await["workers"]["running"], 1);
         assert_eq!(post(&api, "/api/v1/clusters/", json!({})).await.status, 201);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_tasks_settle_their_cost_is_neither_lost_nor_counted_twice() {
+    let api = Arc::new(api().await);
+    let name = api.running("alice").await;
+    api.want(&name, 60).await;
+    api.host.pass(HOUR);
+    *api.launcher.lives_ms.lock().unwrap() = HOUR;
+    // an hour of 61 tasks; the few seconds that pass below cost far less than one task's hour
+    let whole = 61.0 * 1.2;
+    let (done, watched) = (Arc::new(AtomicBool::new(false)), api.clone());
+    let watcher = tokio::spawn({
+        let done = done.clone();
+        async move {
+            let mut looks = 0;
+            while !done.load(Ordering::SeqCst) || looks == 0 {
+                let usd = usage(&watched, "").await.json()["total"]["usd"].as_f64().unwrap();
+                assert!((usd - whole).abs() < 0.6, "{usd} USD instead of {whole}");
+                looks += 1;
+            }
+            looks
+        }
+    });
+    api.end("alice", &name).await;
+    done.store(true, Ordering::SeqCst);
+    assert!(watcher.await.unwrap() > 0);
+    let usd = usage(&api, "").await.json()["total"]["usd"].as_f64().unwrap();
+    assert!((usd - whole).abs() < 0.001, "{usd} USD instead of {whole}");
 }

@@ -91,6 +91,7 @@ impl Dice {
             "maximum",
             "active",
             "cluster_options",
+            "seconds",
             "scheduler_address",
             "api_address",
             "active_workers",
@@ -120,7 +121,7 @@ fn good(dice: &mut Dice, api: &Api, names: &[ClusterName]) -> Draft {
     let token = format!("token {}", api.token(&dice.pick(names)));
     let own = format!("token {}", api.token(&name));
     let user = dice.pick(&["Basic YWxpY2U6eA==", "Basic Ym9iOng=", "basic cm9vdDp4"]).to_owned();
-    let (method, path, authorization, body) = match dice.below(14) {
+    let (method, path, authorization, body) = match dice.below(19) {
         0 => ("GET", "/api/health".into(), user, Value::Null),
         1 => ("GET", "/api/version".into(), user, Value::Null),
         2 => ("GET", "/api/v1/options".into(), user, Value::Null),
@@ -132,6 +133,10 @@ fn good(dice: &mut Dice, api: &Api, names: &[ClusterName]) -> Draft {
         8 => ("POST", format!("{path}/scale"), user, json!({"count": 2})),
         9 => ("POST", format!("{path}/adapt"), user, json!({"minimum": 0, "maximum": 2, "active": true})),
         10 => ("GET", format!("/clusters/{name}/status?a=b"), user, Value::Null),
+        11 => ("GET", "/api/v1/limits".into(), user, Value::Null),
+        12 => ("GET", "/api/v1/usage?month=2027-01".into(), user, Value::Null),
+        13 => ("POST", format!("{path}/extend"), user, json!({"seconds": 90.5})),
+        14 => ("GET", format!("{path}/explain"), user, Value::Null),
         _ => ("POST", format!("{path}/heartbeat"), dice.pick(&[own.clone(), own, token]), heartbeat()),
     };
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
@@ -150,8 +155,19 @@ fn draw(dice: &mut Dice, api: &Api, names: &[ClusterName]) -> (Call, String) {
             path = String::from_utf8_lossy(&bytes).into_owned();
         }
         3 => {
-            let piece =
-                dice.pick(&["%0A", "%00", "%ff", "%2F", "..", "//", "?status=%ff", "?wait=&wait", "?status", "%"]);
+            let piece = dice.pick(&[
+                "%0A",
+                "%00",
+                "%ff",
+                "%2F",
+                "..",
+                "//",
+                "?status=%ff",
+                "?wait=&wait",
+                "?status",
+                "?month=%00",
+                "%",
+            ]);
             let at = dice.below(path.len() + 1);
             path.insert_str(at, piece);
         }

@@ -133,7 +133,7 @@ async fn an_explanation_tells_of_a_clusters_life_and_of_its_end() {
     );
     api.run(&name).await;
     api.want(&name, 2).await;
-    assert_eq!(explain(&api, "alice", &name).await.json()["workers"]["starting"], 2);
+    assert_eq!(explain(&api, "alice", &name).await.json()["workers"]["running"], 2);
     api.end("alice", &name).await;
     let ended = explain(&api, "alice", &name).await.json();
     assert_eq!(

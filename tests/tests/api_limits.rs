@@ -103,7 +103,7 @@ async fn what_has_no_room_at_the_moment_is_no_warning_and_waits() {
     api.want(&second, 4).await;
     let explained = api.get(&format!("/api/v1/clusters/{second}/explain")).basic("alice").send().await.json();
     let workers = json!({
-        "wanted": 4, "running": 0, "starting": 1, "stopping": 0, "most": 4, "most_by": "`workers` = 4 of user:alice",
+        "wanted": 4, "running": 1, "starting": 0, "stopping": 0, "most": 4, "most_by": "`workers` = 4 of user:alice",
     });
     assert_eq!(explained["workers"], workers);
     assert_eq!(explained["waiting"]["code"], "waiting-for-room");
@@ -228,5 +228,5 @@ async fn a_clusters_own_configuration_is_a_limit_too() {
     let base = ClusterConfig { cluster_max_memory: Some(9 * GIB), ..ClusterConfig::default() };
     let api = Api::with(Setup { base, ..Setup::default() }).await;
     let name = api.running("alice").await;
-    assert_snapshot!(scale(&api, &name, 5).await.json()["msg"].as_str().unwrap(), @"Scale request of 5 workers exceeds the limit `cluster_max_memory` = 9 GiB of its own options. Scaling to 3 instead.");
+    assert_snapshot!(scale(&api, &name, 5).await.json()["msg"].as_str().unwrap(), @"Scale request of 5 workers exceeds the limit `cluster_max_memory` = 9 GiB of its options. Scaling to 3 instead.");
 }

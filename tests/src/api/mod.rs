@@ -174,13 +174,14 @@ impl Api {
         self.gateway.turn(&Wake::Cluster(name.clone())).await.expect("a turn");
     }
 
-    /// The scheduler of a RUNNING cluster asks for so many workers, and they are launched as far as there is room.
+    /// The scheduler of a RUNNING cluster asks for so many workers: they are launched as far as there is room, and connect.
     pub async fn want(&self, name: &ClusterName, workers: u32) {
-        let mut body = heartbeat();
-        body["count"] = json!(workers);
-        assert_eq!(self.heartbeat(name, body).await.status, 200);
         // one launch a turn
         for _ in 0..=workers.div_ceil(self.gateway.policy().tasks_per_launch) {
+            let body = json!({"count": workers, "active_workers": self.launcher.workers(name)});
+            let mut whole = heartbeat();
+            whole.as_object_mut().expect("an object").extend(body.as_object().expect("an object").clone());
+            assert_eq!(self.heartbeat(name, whole).await.status, 200);
             self.turn(name).await;
         }
     }

@@ -2,10 +2,10 @@
 //! and schedulers really behave, other tests do.
 
 use async_trait::async_trait;
-use faregate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId, TaskState};
+use faregate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId, TaskRole, TaskState};
 use faregate::ports::{
-    Answer, Ask, Credentials, LaunchError, Launched, Launcher, LauncherError, Question, Route, Routes, RoutesError,
-    SchedulerError, Schedulers, TaskPage, Wake, Wakes, WakesError,
+    Answer, Ask, Credentials, Idleness, LaunchError, Launched, Launcher, LauncherError, Question, Route, Routes,
+    RoutesError, SchedulerError, Schedulers, TaskPage, Wake, Wakes, WakesError,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,6 +22,16 @@ pub struct QuietLauncher {
     pub refuses: Mutex<Option<String>>,
     /// A task that is told to stop has run for so long.
     pub lives_ms: Mutex<Ms>,
+}
+
+impl QuietLauncher {
+    /// The names of a cluster's workers that run.
+    pub fn workers(&self, cluster: &ClusterName) -> Vec<String> {
+        let tasks = lock(&self.tasks);
+        let of = |facts: &&TaskFacts| facts.launch.cluster().is_ok_and(|name| name == *cluster);
+        let running = |facts: &&TaskFacts| facts.role == TaskRole::Worker && facts.state != TaskState::Stopped;
+        tasks.values().filter(of).filter(running).map(|facts| facts.id.worker_name()).collect()
+    }
 }
 
 #[async_trait]
@@ -90,6 +100,8 @@ impl Launcher for QuietLauncher {
 #[derive(Default)]
 pub struct QuietSchedulers {
     asked: Mutex<Vec<Ask>>,
+    /// What all of them answer to the idle question; none = they do not answer it.
+    pub idleness: Mutex<Option<Idleness>>,
 }
 
 impl QuietSchedulers {
@@ -102,7 +114,10 @@ impl QuietSchedulers {
 #[async_trait]
 impl Schedulers for QuietSchedulers {
     async fn ask(&self, asks: Vec<Ask>) -> Vec<Result<Answer, SchedulerError>> {
-        let answers = asks.iter().map(|_| Ok(Answer::Ok)).collect();
+        let idle =
+            || lock(&self.idleness).ok_or_else(|| SchedulerError::Unanswered("it is busy".into())).map(Answer::Idle);
+        let answer = |ask: &Ask| if ask.question == Question::Idle { idle() } else { Ok(Answer::Ok) };
+        let answers = asks.iter().map(answer).collect();
         lock(&self.asked).extend(asks);
         answers
     }
