@@ -24,14 +24,15 @@ impl State {
             });
         }
         let idle_timeout_ms = (self.setup.base.idle_timeout * 1000.0) as i64;
-        let port = if ask.question == Question::Idle { 8787 } else { 8788 };
+        let port = if ask.question.is_for_dashboard() { 8787 } else { 8788 };
         let listens = |ip| ask.address.ip() == ip && ask.address.port() == port;
         let found = self.dask.values_mut().find(|dask| listens(dask.address) && !dask.hung);
         let Some(dask) = found.filter(|dask| dask.cluster == ask.cluster) else {
             return Err(SchedulerError::Unanswered("connection refused".into()));
         };
         match &ask.question {
-            Question::Health => {}
+            Question::Health | Question::Warn { .. } => {}
+            Question::Retire { keep } => dask.count = dask.count.min(*keep),
             Question::Scale { count } => dask.count = *count,
             Question::Adapt { minimum, maximum, .. } => {
                 dask.count = dask.count.clamp(minimum.unwrap_or(0), maximum.unwrap_or(u32::MAX));
@@ -42,7 +43,7 @@ impl State {
                 if idle_ms.is_some_and(|ms| ms >= idle_timeout_ms) {
                     self.saga(&ask.cluster).told_idle = true;
                 }
-                return Ok(Answer::Idle(Idleness { idle_ms, clients: 1, workers }));
+                return Ok(Answer::Idle(Idleness { idle_ms, clients: 1, clientless_ms: None, workers }));
             }
         }
         Ok(Answer::Ok)
