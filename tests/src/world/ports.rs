@@ -58,6 +58,16 @@ impl State {
                 _ => None,
             })
             .collect();
+        let told_to_shrink: Vec<Cluster> = clusters
+            .iter()
+            .map(|(cluster, _)| cluster)
+            .filter(|c| {
+                let before = self.records.clusters.get(&c.name).and_then(|held| held.value.shrink.as_ref());
+                let key = |s: &faregate::model::Shrink| (s.keep, s.end);
+                c.shrink.is_some() && c.shrink.as_ref().map(key) != before.map(key)
+            })
+            .cloned()
+            .collect();
         let ended: Vec<TaskId> = writes
             .iter()
             .filter_map(|w| match w {
@@ -83,6 +93,9 @@ impl State {
         }
         for (cluster, held) in clusters {
             self.see(&cluster, held);
+        }
+        for cluster in told_to_shrink {
+            self.check_shrink(&cluster);
         }
         if let Some(booking) = booking {
             self.check_booking(booking);
@@ -229,9 +242,9 @@ impl Store for World {
     async fn active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError> {
         let cursor = cursor.map(str::to_owned);
         let page = move |state: &mut State| {
-            let (now, faulty) = (state.now, state.faulty());
+            let (now, faulty, visibility) = (state.now, state.faulty(), state.setup.policy.visibility_ms);
             let dice = &mut state.dice;
-            let lag = || if faulty { dice.below(INDEX_LAG_MS) } else { 0 };
+            let lag = || if faulty { dice.below(INDEX_LAG_MS.min(visibility)) } else { 0 };
             state.records.active(cursor.as_deref(), limit, now, lag)
         };
         self.call("store.active", page).await?

@@ -1,5 +1,6 @@
 //! What truly happened to each cluster, as only the world can know, to judge the gateway's verdicts by.
 
+use super::fleet::cap;
 use super::setup::S;
 use super::state::{State, short};
 use faregate::model::{Cluster, ClusterName, Effective, Ms, Reason, ReasonCode, Scope, Status, TaskRole};
@@ -21,6 +22,8 @@ pub struct Saga {
     pub hung: bool,
     /// Workers that truly failed to start.
     pub failed_workers: u32,
+    /// There were more clusters than a limit allows when it was told to make room.
+    pub one_too_many: bool,
     /// It has reached RUNNING.
     pub ran: bool,
     /// The last time that its user or fate changed anything about it.
@@ -73,7 +76,7 @@ impl State {
     /// Is it true of any limits that whoever ends the cluster may know?
     fn is_due_by_limits(&self, name: &ClusterName, code: ReasonCode) -> bool {
         let Some(cluster) = self.records.clusters.get(name).map(|c| c.value.clone()) else { return false };
-        let (now, policy) = (self.now, &self.setup.policy);
+        let now = self.now;
         let known = self.accounts.limits_since(now - self.staleness(), &cluster.user, &cluster.groups);
         match code {
             ReasonCode::Frozen => known.iter().any(|limits| limits.frozen.is_some()),
@@ -90,16 +93,35 @@ impl State {
                 own.into_iter().any(|(_, dask)| dask.clientless_since.is_some() || now - dask.client_since < 200 * S)
             }
             ReasonCode::Budget => self.was_over_budget(&cluster),
-            ReasonCode::LimitLowered => {
-                let since = now - self.staleness() - policy.retire_ms - 600 * S;
-                let known = self.accounts.limits_since(since, &cluster.user, &cluster.groups);
-                let held = |scope: &Scope| self.records.usage.get(scope).map_or(0, |u| u.value.counts.clusters);
-                // one that was at rest at once is not counted any more
-                let ended = i64::from(cluster.status.is_ended());
-                let over = |limits: &Effective, scope: &Scope| held(scope) + ended > limits.ceiling(scope).clusters;
-                known.iter().any(|limits| cluster.charged.keys.iter().any(|scope| over(limits, scope)))
-            }
+            ReasonCode::LimitLowered => self.sagas.get(name).is_some_and(|saga| saga.one_too_many),
             _ => false,
+        }
+    }
+
+    /// A cluster is told to become smaller, or to end: is it too large, or one too many?
+    pub fn check_shrink(&mut self, cluster: &Cluster) {
+        let Some(shrink) = &cluster.shrink else { return };
+        let known = self.accounts.limits_since(self.now - self.staleness(), &cluster.user, &cluster.groups);
+        let held = |scope: &Scope| self.records.usage.get(scope).map(|u| u.value.counts).unwrap_or_default();
+        let is_over = |limits: &Effective| {
+            cluster.charged.keys.iter().any(|scope| {
+                let (held, ceiling) = (held(scope), limits.ceiling(scope));
+                match shrink.end {
+                    true => held.clusters > ceiling.clusters,
+                    false => {
+                        held.workers > ceiling.workers
+                            || held.millicores > ceiling.millicores
+                            || held.memory_bytes > ceiling.memory_bytes
+                    }
+                }
+            }) || !shrink.end && cluster.charged.counts.workers > cap(cluster, limits)
+        };
+        let is_true = known.iter().any(is_over);
+        if shrink.end {
+            self.saga(&cluster.name).one_too_many |= is_true;
+        }
+        if !is_true {
+            self.breach("told to shrink for nothing", format!("{}: {}", short(&cluster.name), shrink.reason.message));
         }
     }
 
