@@ -189,7 +189,7 @@ fn a_data_directory_that_is_not_there_is_not_made() {
 fn a_broken_item_is_listed_and_replaced_only_by_setting_something() {
     let mut server = Server::start("");
     server.stop();
-    let data = &server.data_dir;
+    let data = &server.data_dir.clone();
     done(data, &["limits", "set", "user:alice", "clusters=2"]);
     server.restart();
     // the gateway keeps what it has seen in force; then somebody's slip of the hand

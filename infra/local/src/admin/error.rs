@@ -24,7 +24,7 @@ pub enum AdminError {
     NoData(PathBuf),
     #[error(
         "this `faregate` was built without DynamoDB, which `--table` needs: \
-         build it with `cargo build --release -p faregate-local --features dynamodb`"
+         build it with `cargo install --path infra/local --features dynamodb`"
     )]
     NoDynamo,
     #[error(transparent)]

@@ -68,3 +68,16 @@ impl Place {
         Ok((admin, read_key_ring(&path)?))
     }
 }
+
+#[cfg(all(test, not(feature = "dynamodb")))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_dynamodb_the_flag_says_how_to_build_with_it() {
+        let place = Place { data_dir: None, config: None, table: Some("clusters".into()) };
+        let Err(error) = place.open().await else { panic!("no table can be opened") };
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("--features dynamodb"), "{error}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::table::{Align, plain, table};
 use Align::{Left, Right};
+use faregate::gateway::Used;
 use faregate::gateway::admin::{
     AuditList, ClusterList, ClusterRow, Explained, LimitsChanged, LimitsList, Stopped, UsageOfAll, UsageRow,
 };
@@ -79,7 +80,10 @@ pub(super) fn usage(usage: &UsageOfAll) -> String {
         let hours = |hours: f64| format!("{hours:.3}");
         [user.to_owned(), cluster, hours(cpu), hours(memory), hours(spot_cpu), hours(spot_memory), format!("{usd:.4}")]
     };
-    let amounts = |row: &UsageRow| [row.vcpu_hours, row.gib_hours, row.spot_vcpu_hours, row.spot_gib_hours, row.usd];
+    let amounts = |row: &UsageRow| {
+        let Used { vcpu_hours, gib_hours, spot_vcpu_hours, spot_gib_hours, usd } = row.used;
+        [vcpu_hours, gib_hours, spot_vcpu_hours, spot_gib_hours, usd]
+    };
     let mut rows: Vec<_> =
         usage.usage.iter().map(|row| cells(&row.user, row.cluster.to_string(), amounts(row))).collect();
     if !rows.is_empty() {

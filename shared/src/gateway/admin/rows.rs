@@ -1,6 +1,7 @@
 //! What admins are shown, a line each.
 
-use crate::model::{Amount, Cluster, ClusterName, Month, Ms, Reason};
+use super::super::Used;
+use crate::model::{Cluster, ClusterName, Month, Ms, Reason};
 use serde::Serialize;
 
 /// One cluster, of whomever.
@@ -64,34 +65,9 @@ pub struct UsageRow {
     pub user: String,
     /// Which cluster.
     pub cluster: ClusterName,
-    /// vCPU-hours on demand.
-    pub vcpu_hours: f64,
-    /// GiB-hours of memory on demand.
-    pub gib_hours: f64,
-    /// vCPU-hours on Spot.
-    pub spot_vcpu_hours: f64,
-    /// GiB-hours of memory on Spot.
-    pub spot_gib_hours: f64,
-    /// What it cost, in US dollars.
-    pub usd: f64,
+    /// What it used.
+    #[serde(flatten)]
+    pub used: Used,
     /// It is not at rest, so it may use more.
     pub running: bool,
-}
-
-impl UsageRow {
-    pub(super) fn new(user: String, cluster: ClusterName, month: Month, amount: Amount, running: bool) -> Self {
-        let vcpu = |millicore_ms: i64| millicore_ms as f64 / 3.6e9;
-        let gib = |mib_ms: i64| mib_ms as f64 / (1024.0 * 3.6e6);
-        UsageRow {
-            month,
-            user,
-            cluster,
-            vcpu_hours: vcpu(amount.millicore_ms),
-            gib_hours: gib(amount.mib_ms),
-            spot_vcpu_hours: vcpu(amount.spot_millicore_ms),
-            spot_gib_hours: gib(amount.spot_mib_ms),
-            usd: amount.usd(),
-            running,
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! What everybody used in a month.
 
-use super::super::Refusal;
 use super::super::spend::spent;
+use super::super::{Refusal, Used};
 use super::{Admin, UsageRow};
 use crate::model::{Amount, ClusterName, Month};
 use serde::Serialize;
@@ -41,7 +41,7 @@ impl Admin {
         }
         let used = amounts.into_iter().filter(|(_, (amount, _))| !amount.is_zero());
         let usage = used
-            .map(|((user, cluster), (amount, running))| UsageRow::new(user, cluster, month, amount, running))
+            .map(|((user, cluster), (amount, running))| UsageRow { month, user, cluster, used: amount.into(), running })
             .collect();
         Ok(UsageOfAll { month, usage })
     }
@@ -53,9 +53,8 @@ impl UsageOfAll {
         let mut csv =
             "month,user,cluster,vcpu_hours,gib_hours,spot_vcpu_hours,spot_gib_hours,usd,running\r\n".to_owned();
         for row in &self.usage {
-            let UsageRow {
-                month, cluster, vcpu_hours, gib_hours, spot_vcpu_hours, spot_gib_hours, usd, running, ..
-            } = row;
+            let UsageRow { month, cluster, used, running, .. } = row;
+            let Used { vcpu_hours, gib_hours, spot_vcpu_hours, spot_gib_hours, usd } = used;
             let user = quoted(&row.user);
             // writing to a text cannot fail
             let _ = write!(
@@ -86,7 +85,13 @@ mod tests {
         let cluster = ClusterName::mint(&KeyRing::from_random(&[7; 64]).user_key("x"), 1, 2);
         let amount =
             Amount { millicore_ms: 9_000_000_000, mib_ms: 1_024 * 3_600_000, nanousd: 12_000_000, ..Amount::default() };
-        let row = |user: &str| UsageRow::new(user.into(), cluster.clone(), month, amount, true);
+        let row = |user: &str| UsageRow {
+            month,
+            user: user.into(),
+            cluster: cluster.clone(),
+            used: amount.into(),
+            running: true,
+        };
         let all = UsageOfAll { month, usage: vec![row("alice"), row("a, \"b\"")] };
         let lines =
             ["alice", "\"a, \"\"b\"\"\""].map(|user| format!("2026-11,{user},{cluster},2.5,1,0,0,0.012,true\r\n"));
