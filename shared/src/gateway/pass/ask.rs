@@ -69,7 +69,7 @@ impl Gateway {
         if let Some(shrink) = shrink.as_ref().filter(|s| !s.end) {
             add(Purpose::Retire, Question::Retire { keep: shrink.keep }, shrink.since, silent);
         }
-        for warning in warnings::untold(judged) {
+        for warning in warnings::untold(judged, self.policy()) {
             let message = warning.message.clone();
             add(Purpose::Warn(warning), Question::Warn { message }, now, silent);
         }

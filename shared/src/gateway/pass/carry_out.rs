@@ -2,13 +2,13 @@
 
 use super::{AT_ONCE, Judged, PassReport, all, warnings};
 use crate::gateway::{Gateway, Refusal};
-use crate::model::{Cluster, ClusterName, Record, Shrink};
+use crate::model::{Cluster, ClusterName, Policy, ReasonCode, Record, Shrink};
 use crate::ports::{Expect, StoreError, TransactError, Write};
-use crate::reconcile::enforce::heard;
+use crate::reconcile::enforce::{deadline, heard};
 
 impl Gateway {
     pub(super) async fn carry_out(&self, judged: &[Judged]) -> Result<PassReport, Refusal> {
-        let concerned = judged.iter().filter(|j| is_concerned(j));
+        let concerned = judged.iter().filter(|j| is_concerned(j, self.policy()));
         all(concerned.map(|j| self.carry_out_one(j)).collect(), AT_ONCE).await
     }
 
@@ -16,6 +16,9 @@ impl Gateway {
         let Judged { cluster, verdict, shrink, .. } = judged;
         let mut report = PassReport::default();
         if let Some((target, reason)) = &verdict.end {
+            if reason.code == ReasonCode::MaxLifetime && self.was_extended(judged).await? {
+                return Ok(report);
+            }
             self.end(&cluster.name, None, *target, reason.clone()).await?;
             report.ended += 1;
             return Ok(report);
@@ -43,9 +46,9 @@ impl Gateway {
                 tracing::info!(cluster = %cluster.name, keep = shrink.keep, reason = shrink.reason.message, "a limit was lowered");
             }
         }
-        let told = if has_no_dashboard(cluster) { warnings::untold(judged) } else { Vec::new() };
-        if !told.is_empty() || warnings::any_stale(judged) {
-            let standing = warnings::standing(judged);
+        let told = if has_no_dashboard(cluster) { warnings::untold(judged, self.policy()) } else { Vec::new() };
+        if !told.is_empty() || warnings::any_stale(judged, self.policy()) {
+            let standing = warnings::standing(judged, self.policy());
             let changed = self.change_record(&cluster.name, false, |cluster| {
                 warnings::retain(cluster, &standing);
                 told.iter().for_each(|warning| warnings::told(cluster, warning));
@@ -54,6 +57,13 @@ impl Gateway {
         }
         report.over_limits += usize::from(shrink.is_some());
         Ok(report)
+    }
+
+    /// The index may lag behind an extension that its owner was granted.
+    async fn was_extended(&self, judged: &Judged) -> Result<bool, StoreError> {
+        let Some(stored) = self.ports().store.cluster(&judged.cluster.name).await? else { return Ok(false) };
+        let deadline = deadline(&stored.value, &judged.limits, self.policy());
+        Ok(deadline.is_none_or(|deadline| deadline.at > self.now()))
     }
 
     /// Notes how many health questions are unanswered; above none, has the reconciler ask the launcher too.
@@ -107,12 +117,12 @@ fn has_no_dashboard(cluster: &Cluster) -> bool {
     cluster.addresses.is_some_and(|a| a.dashboard.is_none())
 }
 
-fn is_concerned(judged: &Judged) -> bool {
+fn is_concerned(judged: &Judged, policy: &Policy) -> bool {
     let Judged { cluster, verdict, shrink, .. } = judged;
     verdict.end.is_some()
         || verdict.wake
         || heard(cluster, verdict)
         || shrink.is_some()
-        || cluster.wants_to_run() && (cluster.shrink.is_some() || warnings::any_stale(judged))
-        || has_no_dashboard(cluster) && !warnings::untold(judged).is_empty()
+        || cluster.wants_to_run() && (cluster.shrink.is_some() || warnings::any_stale(judged, policy))
+        || has_no_dashboard(cluster) && !warnings::untold(judged, policy).is_empty()
 }

@@ -59,7 +59,7 @@ impl Excess {
         let (limit, of) = (&self.ceiling, self.ceiling.measure);
         let have = cluster.charged.counts.workers;
         let older = match (&self.scope, self.older) {
-            (None, _) => String::new(),
+            (None, _) | (_, 0) => String::new(),
             (Some(_), older) => format!(" (older clusters have {})", of.text(older)),
         };
         let message = match self.end {
@@ -176,7 +176,7 @@ mod tests {
         let cores = Limits { cores: Some(2.5), ..Limits::default() };
         let total = Limits { total_memory: Some(6 << 30), ..Limits::default() };
         let each = Limits { cluster_workers: Some(1), ..Limits::default() };
-        insta::assert_snapshot!(lowered(&[4], &[("default", cores)])[0], @"the limit `cores` = 2.5 of default was lowered and leaves 2 of this cluster's 4 workers (older clusters have 0)");
+        insta::assert_snapshot!(lowered(&[4], &[("default", cores)])[0], @"the limit `cores` = 2.5 of default was lowered and leaves 2 of this cluster's 4 workers");
         insta::assert_snapshot!(lowered(&[2, 4], &[("group:a", total)])[1], @"the limit `total_memory` = 6 GiB of group:a was lowered and leaves 1 of this cluster's 4 workers (older clusters have 4 GiB)");
         insta::assert_snapshot!(lowered(&[4], &[("group:a", each)])[0], @"the limit `cluster_workers` = 1 of group:a was lowered and leaves 1 of this cluster's 4 workers");
     }
@@ -190,7 +190,7 @@ mod tests {
         the limit `clusters` = 2 of user:alice was lowered and leaves no room for this cluster (older clusters have 2)
         ");
         let total = Limits { total_clusters: Some(0), ..Limits::default() };
-        insta::assert_snapshot!(lowered(&[0], &[("group:a", total)])[0], @"the limit `total_clusters` = 0 of group:a was lowered and leaves no room for this cluster (older clusters have 0)");
+        insta::assert_snapshot!(lowered(&[0], &[("group:a", total)])[0], @"the limit `total_clusters` = 0 of group:a was lowered and leaves no room for this cluster");
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! What users are warned of: one warning of each code, in the record once their clients were told.
 
 use super::{Judged, budgets::Warned};
-use crate::model::{Cluster, Reason, ReasonCode, Shrink};
+use crate::model::{Cluster, Policy, Reason, ReasonCode, Shrink};
 use crate::reconcile::enforce::utc;
 
 /// The codes that warnings have.
 const CODES: [ReasonCode; 3] = [ReasonCode::MaxLifetime, ReasonCode::Budget, ReasonCode::LimitLowered];
 
 /// What its users are to know at the moment.
-pub(super) fn standing(judged: &Judged) -> Vec<Reason> {
+pub(super) fn standing(judged: &Judged, policy: &Policy) -> Vec<Reason> {
     if !judged.stays() {
         return Vec::new();
     }
@@ -17,26 +17,26 @@ pub(super) fn standing(judged: &Judged) -> Vec<Reason> {
         Warned::Already => judged.cluster.warnings.iter().find(|w| w.code == ReasonCode::Budget).cloned(),
         Warned::Now(reason) => Some(reason.clone()),
     };
-    [judged.verdict.lifetime_warning.clone(), budget, judged.shrink.as_ref().map(lowered)]
+    [judged.verdict.lifetime_warning.clone(), budget, judged.shrink.as_ref().map(|shrink| lowered(shrink, policy))]
         .into_iter()
         .flatten()
         .collect()
 }
 
 /// Of that, what they were not told yet.
-pub(super) fn untold(judged: &Judged) -> Vec<Reason> {
-    let mut warnings = standing(judged);
+pub(super) fn untold(judged: &Judged, policy: &Policy) -> Vec<Reason> {
+    let mut warnings = standing(judged, policy);
     warnings.retain(|warning| !judged.cluster.warnings.contains(warning));
     warnings
 }
 
 /// Does it have warnings of what is no longer so?
-pub(super) fn any_stale(judged: &Judged) -> bool {
+pub(super) fn any_stale(judged: &Judged, policy: &Policy) -> bool {
     let told = &judged.cluster.warnings;
     if told.is_empty() || !judged.stays() {
         return false;
     }
-    let standing = standing(judged);
+    let standing = standing(judged, policy);
     told.iter().any(|warning| !standing.iter().any(|s| s.code == warning.code))
 }
 
@@ -53,10 +53,11 @@ pub(super) fn told(cluster: &mut Cluster, warning: &Reason) {
     }
 }
 
-fn lowered(shrink: &Shrink) -> Reason {
+fn lowered(shrink: &Shrink, policy: &Policy) -> Reason {
+    let stop_at = utc(shrink.since.saturating_add(policy.retire_ms));
     let then = match shrink.end {
-        true => format!("it is stopped soon after {}", utc(shrink.since)),
-        false => format!("the others are retired, and stopped if that takes too long after {}", utc(shrink.since)),
+        true => format!("it is stopped at {stop_at}"),
+        false => format!("the others are retired, and those that are left at {stop_at} are stopped"),
     };
     let message = format!("{}; {then}", shrink.reason.message);
     Reason { code: ReasonCode::LimitLowered, message, numbers: shrink.reason.numbers.clone() }
@@ -73,7 +74,7 @@ mod tests {
             "the limit `workers` = 4 of user:alice leaves 4 of this cluster's 10 workers",
         );
         let shrink = |end| Shrink { keep: 4, end, since: 1_795_273_200_000, reason: reason.clone() };
-        insta::assert_snapshot!(lowered(&shrink(false)).message, @"the limit `workers` = 4 of user:alice leaves 4 of this cluster's 10 workers; the others are retired, and stopped if that takes too long after 2026-11-21 15:00:00 UTC");
-        insta::assert_snapshot!(lowered(&shrink(true)).message, @"the limit `workers` = 4 of user:alice leaves 4 of this cluster's 10 workers; it is stopped soon after 2026-11-21 15:00:00 UTC");
+        insta::assert_snapshot!(lowered(&shrink(false), &Policy::default()).message, @"the limit `workers` = 4 of user:alice leaves 4 of this cluster's 10 workers; the others are retired, and those that are left at 2026-11-21 15:00:30 UTC are stopped");
+        insta::assert_snapshot!(lowered(&shrink(true), &Policy::default()).message, @"the limit `workers` = 4 of user:alice leaves 4 of this cluster's 10 workers; it is stopped at 2026-11-21 15:00:30 UTC");
     }
 }
