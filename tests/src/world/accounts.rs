@@ -5,7 +5,8 @@ use super::fleet::SimTask;
 use super::setup::S;
 use super::state::{State, short};
 use faregate::model::{
-    Amount, ClusterName, Counts, Effective, Limits, Month, Ms, Record, Scope, TaskFacts, TaskId, TaskRole, effective,
+    Amount, ClusterName, Counts, Effective, Limits, Month, Ms, ReasonCode, Record, Scope, TaskFacts, TaskId, TaskRole,
+    effective,
 };
 use faregate::ports::Write;
 use std::collections::BTreeMap;
@@ -30,8 +31,10 @@ pub struct Accounts {
     history: Vec<(Ms, BTreeMap<Scope, Limits>)>,
     /// Tasks that have ever been on record.
     pub tasks: BTreeMap<TaskId, Noted>,
-    /// Users who have spent more than budget and margin, since when.
-    pub over_budget: BTreeMap<String, Ms>,
+    /// Clusters whose user has spent more than budget and margin, since when.
+    pub over_budget: BTreeMap<ClusterName, Ms>,
+    /// Clusters of which something is to be said to those who use them, since when.
+    pub untold: BTreeMap<(ClusterName, ReasonCode), Ms>,
 }
 
 impl Accounts {

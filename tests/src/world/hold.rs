@@ -4,7 +4,7 @@ use super::accounts::STOP_MS;
 use super::fleet::cap;
 use super::setup::{FAULT_END, S};
 use super::state::{State, short};
-use faregate::model::{Cluster, Counts, Effective, Ms, Scope, effective};
+use faregate::model::{Cluster, Counts, Effective, Month, Ms, ReasonCode, Scope, Status, TaskRole, effective};
 use std::collections::BTreeMap;
 
 /// After the last fault, before anything is taken for granted.
@@ -41,6 +41,7 @@ impl State {
         for cluster in &clusters {
             let limits = self.limits_of(cluster);
             self.check_times(cluster, &limits);
+            self.check_warnings(cluster, &limits);
             self.check_budget(cluster, &limits);
         }
         let edited_at = self.accounts.edited_at();
@@ -63,7 +64,7 @@ impl State {
         for cluster in clusters {
             let limits = self.limits_of(cluster);
             let most = cap(cluster, &limits);
-            let own = self.fleet.live(faregate::model::TaskRole::Worker).filter(|t| t.cluster == cluster.name).count();
+            let own = self.fleet.live(TaskRole::Worker).filter(|t| t.cluster == cluster.name).count();
             if own as i64 > most {
                 self.breach("a cluster larger than its limit", format!("{} has {own} of {most}", short(&cluster.name)));
             }
@@ -128,17 +129,38 @@ impl State {
         }
     }
 
+    /// What ends soon, and what is nearly spent, is said to those who use it.
+    fn check_warnings(&mut self, cluster: &Cluster, limits: &Effective) {
+        let (now, policy) = (self.now, &self.setup.policy);
+        let share = f64::from(policy.budget_warning_percent) / 100.0;
+        let spent = self.spent(&cluster.user, Month::of(now), now);
+        let ends_soon = self.deadline(cluster, limits).is_some_and(|at| now > at - policy.lifetime_warning_ms);
+        let nearly_spent = limits.budget.as_ref().is_some_and(|budget| spent > budget.value * share);
+        for (due, code) in [(ends_soon, ReasonCode::MaxLifetime), (nearly_spent, ReasonCode::Budget)] {
+            let key = (cluster.name.clone(), code);
+            let told = cluster.warnings.iter().any(|warning| warning.code == code);
+            if !due || told || cluster.status != Status::Running {
+                self.accounts.untold.remove(&key);
+                continue;
+            }
+            let since = *self.accounts.untold.entry(key).or_insert(now);
+            if now - since > PASS_MS + 60 * S {
+                self.breach("nobody was warned", format!("{} of {code:?}", short(&cluster.name)));
+            }
+        }
+    }
+
     /// A spent budget ends clusters.
     fn check_budget(&mut self, cluster: &Cluster, limits: &Effective) {
         let now = self.now;
-        let key = cluster.name.to_string();
+        let key = cluster.name.clone();
         if !self.is_over_budget(&cluster.user, limits, now) {
             self.accounts.over_budget.remove(&key);
             return;
         }
         let since = *self.accounts.over_budget.entry(key).or_insert(now);
         if now - since > PASS_MS + 60 * S {
-            let spent = self.spent(&cluster.user, faregate::model::Month::of(now), now);
+            let spent = self.spent(&cluster.user, Month::of(now), now);
             let how = format!("{} spent {spent:.4} of {:?}", cluster.user, limits.budget);
             self.breach("over the budget for too long", how);
         }

@@ -198,7 +198,13 @@ impl Store for World {
 
     async fn keep_limits(&self, items: &LimitItems) -> Result<usize, StoreError> {
         let items = items.clone();
-        Ok(self.call("store.keep_limits", move |state| state.records.limits.keep(&items)).await?)
+        let keep = move |state: &mut State| {
+            let kept = state.records.limits.keep(&items);
+            // what is spoilt has a last good value now
+            state.note_limits();
+            kept
+        };
+        Ok(self.call("store.keep_limits", keep).await?)
     }
 
     async fn put_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError> {

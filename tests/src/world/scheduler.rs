@@ -35,6 +35,8 @@ pub struct Dask {
     closed: BTreeSet<usize>,
     /// Told to leave by us, and on the way.
     leaving: BTreeSet<usize>,
+    /// It lets nobody go, whatever it says: the workers' tasks never end.
+    stubborn: bool,
     /// Nobody is connected, since; none = somebody is.
     pub clientless_since: Option<Ms>,
     /// When a client connected last.
@@ -75,7 +77,7 @@ pub enum Schedule {
 impl State {
     /// A scheduler's process begins.
     pub fn open_scheduler(&mut self, index: usize) {
-        let busy = self.dice.percent(60);
+        let (busy, stubborn) = (self.dice.percent(60), self.dice.percent(20));
         let dask = Dask {
             count: 0,
             adapts: None,
@@ -83,6 +85,7 @@ impl State {
             closing: BTreeSet::new(),
             closed: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            stubborn,
             clientless_since: Some(self.now),
             client_since: self.now,
             warned: Vec::new(),
@@ -328,6 +331,7 @@ impl State {
                 dask.warned.push(message.clone());
                 return Ok(Answer::Ok);
             }
+            Question::Retire { .. } if dask.stubborn => return Ok(Answer::Ok),
             Question::Retire { keep } => {
                 let staying = dask.connected.len() - dask.leaving.len();
                 let excess = staying.saturating_sub(*keep as usize);
