@@ -42,6 +42,18 @@ async fn a_life_is_extended_and_never_shortened() {
 }
 
 #[tokio::test]
+async fn a_pass_ends_what_is_too_old_and_leaves_what_was_extended() {
+    let api = lives_for(3600.0).await;
+    let (first, second) = (api.running("alice").await, api.running("alice").await);
+    extend(&api, "alice", &second, json!({"seconds": 7200})).await;
+    api.host.pass(3_600_000);
+    api.gateway.pass(api.gateway.now()).await.unwrap();
+    assert_eq!(api.report("alice", &first).await["status"], "STOPPING");
+    assert_snapshot!(explain(&api, "alice", &first).await.json()["reason"]["message"].as_str().unwrap(), @"its lifetime of 3600 s is over");
+    assert_eq!(api.report("alice", &second).await["status"], "RUNNING");
+}
+
+#[tokio::test]
 async fn a_life_without_an_end_has_none_afterwards() {
     let api = Api::new().await;
     let name = api.create("alice").await;

@@ -5,11 +5,14 @@ use crate::model::{Amount, Cluster, ClusterConfig, ClusterName, Month, Ms, Polic
 use crate::ports::{Children, Host, Store, StoreError};
 use crate::reconcile::bill;
 use async_trait::async_trait;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Clusters read at once.
 const PAGE: usize = 500;
+/// Clusters whose tasks are read at once.
+const AT_ONCE: usize = 16;
 /// Tries to read a cluster's tasks while its ledger stands still.
 const TRIES: u32 = 8;
 
@@ -106,8 +109,9 @@ async fn add_up(books: &impl Books, active: Vec<ClusterName>) -> Result<Spent, S
     spent.clusters.extend(ended);
     let mut open = active;
     for attempt in 1..=TRIES {
-        for name in &open {
-            let running = books.unsettled(name).await?;
+        let reads: Vec<_> = open.iter().map(|name| books.unsettled(name)).collect();
+        let running: Vec<Amount> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+        for (name, running) in open.iter().zip(running) {
             spent.clusters.insert(name.clone(), ClusterSpent { ended: of(&before, name), running, active: true });
         }
         if open.is_empty() {
