@@ -31,10 +31,10 @@ impl Gateway {
             None => self.whose_clusters_are_active().await?,
         };
         let mut repaired = 0;
-        if left.users.is_empty() {
-            if let Some(group) = left.groups.pop() {
-                repaired += usize::from(self.recount_group(&group).await?);
-            }
+        if left.users.is_empty()
+            && let Some(group) = left.groups.pop()
+        {
+            repaired += usize::from(self.recount_group(&group).await?);
         }
         for _ in 0..USERS {
             let Some(user) = left.users.pop() else { break };
