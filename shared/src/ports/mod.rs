@@ -15,7 +15,8 @@ pub use limit_items::LimitItems;
 pub use routes::{Route, Routes, RoutesError};
 pub use schedulers::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
 pub use store::{
-    ActiveRow, Children, Conflict, ENTRIES_A_PAGE, Expect, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
+    ActiveRow, Children, Conflict, ENTRIES_A_PAGE, Expect, Page, StopRequest, Store, StoreError, Touch, TransactError,
+    Write,
 };
 pub use wakes::{Wake, Wakes, WakesError};
 
