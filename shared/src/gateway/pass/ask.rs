@@ -24,7 +24,8 @@ enum Purpose {
 struct Due<'a> {
     judged: &'a Judged,
     purpose: Purpose,
-    at: Ms,
+    /// Since when it waits; among those that wait alike, since when its answer can matter.
+    at: (Ms, Ms),
     /// Whoever did not answer last time is asked in calls of their own: nobody else then waits for them.
     hangs: bool,
     ask: Ask,
@@ -56,7 +57,7 @@ impl Gateway {
     /// What to ask one scheduler now.
     fn questions<'a>(&self, judged: &'a Judged, now: Ms, due: &mut Vec<Due<'a>>) {
         let Judged { cluster, verdict, shrink, .. } = judged;
-        let mut add = |purpose: Purpose, question: Question, at: Ms, hangs: bool| {
+        let mut add = |purpose: Purpose, question: Question, at: (Ms, Ms), hangs: bool| {
             if let Some(ask) = self.question(cluster, question) {
                 due.push(Due { judged, purpose, at, hangs, ask });
             }
@@ -64,17 +65,17 @@ impl Gateway {
         let silent = verdict.silent_ms.is_some();
         if let Some(silent_ms) = verdict.silent_ms {
             let at = now - silent_ms + self.policy().heartbeat_timeout_ms;
-            add(Purpose::Health { silent_ms }, Question::Health, at, true);
+            add(Purpose::Health { silent_ms }, Question::Health, (at, at), true);
         }
         if let Some(shrink) = shrink.as_ref().filter(|s| !s.end) {
-            add(Purpose::Retire, Question::Retire { keep: shrink.keep }, shrink.since, silent);
+            add(Purpose::Retire, Question::Retire { keep: shrink.keep }, (shrink.since, shrink.since), silent);
         }
         for warning in warnings::untold(judged, self.policy()) {
             let message = warning.message.clone();
-            add(Purpose::Warn(warning), Question::Warn { message }, now, silent);
+            add(Purpose::Warn(warning), Question::Warn { message }, (now, now), silent);
         }
         if let Some(Turn { due, delay_from, hangs }) = self.memory().turn(judged, now).filter(|turn| turn.due <= now) {
-            add(Purpose::Idle { delay_from }, Question::Idle, due, hangs || silent);
+            add(Purpose::Idle { delay_from }, Question::Idle, (delay_from, due), hangs || silent);
         }
     }
 

@@ -14,7 +14,7 @@ pub(in super::super) struct Memory {
 
 #[derive(Clone, Copy)]
 struct Known {
-    /// A delay counts from here at the earliest: before, nobody could have asked.
+    /// When it was last asked, or first seen: a delay counts from here at the earliest.
     since: Ms,
     heard: Option<Heard>,
     /// The last question was not answered.
@@ -26,7 +26,7 @@ struct Known {
 pub(super) struct Turn {
     /// Its answer can matter from this moment on.
     pub due: Ms,
-    /// A delay is reckoned from here.
+    /// A delay is reckoned from here: it was not asked since, though its answer could have mattered.
     pub delay_from: Ms,
     /// The last question was not answered.
     pub hangs: bool,
@@ -48,6 +48,7 @@ impl Memory {
     /// Notes an answer to a question that was asked at `at`. No answer: it stays due.
     pub fn note(&mut self, name: &ClusterName, at: Ms, answer: &Result<Answer, SchedulerError>) {
         if let Some(known) = self.known.get_mut(name) {
+            known.since = at;
             known.hangs = matches!(answer, Err(SchedulerError::Unanswered(_)));
             if let Ok(Answer::Idle(said)) = answer {
                 known.heard = Some(Heard { at, said: *said });
