@@ -57,6 +57,7 @@ async fn storm(conflict_percent: u64) {
         ring: inside.ring.clone(),
         running: Arc::new(move || living(&ecs.ecs).into_iter().map(|task| (task.cluster, task.role)).collect()),
         failures,
+        pace: Duration::from_millis(1_500),
     };
     let dask = tokio::spawn(live(inside.clone(), wanted, routers));
     blow(&host, &people, 7).await;

@@ -52,6 +52,8 @@ pub struct Host {
     pub running: Running,
     /// Answers of 500 and above, of any request.
     pub failures: Failures,
+    /// In about this time a cluster starts; the storm blows as fast as leaves clusters time to start.
+    pub pace: Duration,
 }
 
 /// Answers that must not be.
@@ -96,7 +98,8 @@ pub struct Told {
 /// Lets it blow, deletes everything, and panics at whatever was not as it must be.
 pub async fn blow(host: &Host, people: &People, seed: u64) -> Told {
     for (scope, limits) in &people.limits {
-        host.store.put_limits(scope, Some(limits)).await.unwrap();
+        // which may meet others too
+        while host.store.put_limits(scope, Some(limits)).await.is_err() {}
     }
     let begun = Instant::now();
     let watch = watch::Watch::begin(host.clone(), people.clone(), seed);

@@ -8,12 +8,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// A visitor who wants to scale waits for a running cluster, but not for longer than this.
-const PATIENCE: Duration = Duration::from_millis(1_200);
-/// Between two looks at it.
+/// Between two looks at what a user has.
 const LOOK: Duration = Duration::from_millis(100);
-/// Whoever got what they wanted does something else for a while; at most for so many milliseconds.
-const WORK_MS: i64 = 500;
 
 /// How often each was answered.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +61,9 @@ impl Visitor {
             let answered = self.ask().await;
             got.push(answered);
             if matches!(answered, Got::Created | Got::Scaled | Got::Clamped) {
-                tokio::time::sleep(Duration::from_millis(self.dice.below(WORK_MS) as u64)).await;
+                // who got what they wanted does something else for a while
+                let most = self.host.pace.as_millis() as i64;
+                tokio::time::sleep(Duration::from_millis(self.dice.below(most) as u64)).await;
             }
         }
         got
@@ -99,7 +97,7 @@ impl Visitor {
 
     /// One of the user's clusters; if it is to run, one that does, or else any after a while.
     async fn a_cluster(&mut self, to_run: bool) -> Option<String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.host.pace * 5 / 2;
         loop {
             let answer = self.call("GET", "").send().await;
             assert_eq!(answer.status, 200, "{answer:?}");
