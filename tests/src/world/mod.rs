@@ -5,6 +5,7 @@
 //! up to a minute later. Faults end at [`FAULT_END`]; at [`END`] every promise must be kept.
 
 mod accounts;
+mod answers;
 mod bills;
 mod books;
 mod calls;
@@ -19,6 +20,7 @@ mod many;
 mod ports;
 mod records;
 mod saga;
+mod saves;
 mod scheduler;
 mod setup;
 mod state;

@@ -81,12 +81,8 @@ impl State {
         match code {
             ReasonCode::Frozen => known.iter().any(|limits| limits.frozen.is_some()),
             ReasonCode::MaxLifetime => {
-                // it may have been extended in the moment between
-                let asked = Cluster { extended_until: None, ..cluster.clone() };
-                let ends = |cluster: &Cluster| {
-                    known.iter().any(|limits| self.deadline(cluster, limits).is_some_and(|at| at <= now))
-                };
-                ends(&cluster) || self.faulty() && ends(&asked)
+                let is_over = |limits: &Effective| self.deadline(&cluster, limits).is_some_and(|at| at <= now);
+                known.iter().any(is_over)
             }
             ReasonCode::NoClient => {
                 let own = self.dask.iter().filter(|(i, _)| self.fleet.tasks[**i].cluster == *name);

@@ -1,12 +1,11 @@
 //! Dask schedulers with the official preload: one heartbeat after another, silence while workers retire, haste when the wanted
-//! count changes; and what they answer when they are asked.
+//! count changes.
 
 use super::fleet::{Change, ports};
 use super::setup::S;
 use super::state::{Event, State, short};
 use super::work::Work;
 use faregate::model::{Content, Ms, TaskRole};
-use faregate::ports::{Answer, Ask, Idleness, Question, SchedulerError};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
@@ -26,7 +25,7 @@ pub struct Dask {
     /// Wanted workers.
     pub count: u32,
     /// Adapting between these.
-    adapts: Option<(u32, u32)>,
+    pub adapts: Option<(u32, u32)>,
     /// Connected workers, by task.
     pub connected: BTreeSet<usize>,
     /// Being retired.
@@ -34,9 +33,9 @@ pub struct Dask {
     /// Gone, or restarting.
     closed: BTreeSet<usize>,
     /// Told to leave by us, and on the way.
-    leaving: BTreeSet<usize>,
+    pub leaving: BTreeSet<usize>,
     /// It lets nobody go, whatever it says: the workers' tasks never end.
-    stubborn: bool,
+    pub stubborn: bool,
     /// Nobody is connected, since; none = somebody is.
     pub clientless_since: Option<Ms>,
     /// When a client connected last.
@@ -296,75 +295,6 @@ impl State {
         dask.count = wish.clamp(least, most.max(least));
         self.after(0, Event::Dask(index, Schedule::Interrupt));
         self.after(pause, Event::Dask(index, Schedule::Adapt));
-    }
-
-    /// What one question to a scheduler comes to.
-    pub fn answer(&mut self, ask: &Ask) -> Result<Answer, SchedulerError> {
-        if self.fault(40) {
-            return Err(SchedulerError::Relay("our own way to it failed".into()));
-        }
-        let shared = self.setup.shared_address;
-        let listens = |i: &usize| {
-            let facts = &self.fleet.tasks[*i].facts;
-            facts.address == Some(ask.address.ip()) && ports(*i, shared)[1..].contains(&ask.address.port())
-        };
-        let found = self.dask.keys().copied().find(|i| self.fleet.tasks[*i].runs() && listens(i));
-        let cut_off = self.is_within(self.setup.cut_off);
-        let Some(index) = found.filter(|i| self.is_healthy(*i) && !cut_off) else {
-            return Err(SchedulerError::Unanswered("connection refused or timed out".into()));
-        };
-        if self.fleet.tasks[index].cluster != ask.cluster {
-            self.breach("a question went to another's scheduler", short(&ask.cluster).into());
-        }
-        if self.fault(60) {
-            return Err(if self.dice.percent(50) {
-                SchedulerError::Nonsense("HTTP 500".into())
-            } else {
-                SchedulerError::Unanswered("too busy".into())
-            });
-        }
-        let now = self.now;
-        let Some(dask) = self.dask.get_mut(&index) else { return Ok(Answer::Ok) };
-        match &ask.question {
-            Question::Health => {}
-            Question::Warn { message } => {
-                dask.warned.push(message.clone());
-                return Ok(Answer::Ok);
-            }
-            Question::Retire { .. } if dask.stubborn => return Ok(Answer::Ok),
-            Question::Retire { keep } => {
-                let staying = dask.connected.len() - dask.leaving.len();
-                let excess = staying.saturating_sub(*keep as usize);
-                let newest = dask.connected.iter().rev().filter(|worker| !dask.leaving.contains(worker));
-                let told: Vec<usize> = newest.take(excess).copied().collect();
-                dask.leaving.extend(&told);
-                let longest = if self.faulty() { self.setup.retire_ms } else { 5 * S };
-                for worker in told {
-                    let time = self.dice.between(S, longest);
-                    self.after(time, Event::Dask(index, Schedule::Left(worker)));
-                }
-                return Ok(Answer::Ok);
-            }
-            Question::Idle => {
-                let idle_ms = dask.busy_since.is_none().then_some(now - dask.idle_since);
-                let clientless_ms = dask.clientless_since.map(|since| now - since);
-                let clients = u32::from(clientless_ms.is_none());
-                let workers = dask.connected.len() as u32;
-                return Ok(Answer::Idle(Idleness { idle_ms, clients, clientless_ms, workers }));
-            }
-            Question::Scale { count } => {
-                dask.adapts = None;
-                dask.count = *count;
-                self.after(0, Event::Dask(index, Schedule::Interrupt));
-            }
-            Question::Adapt { minimum, maximum, active } => {
-                dask.adapts = active.then_some((minimum.unwrap_or(0), maximum.unwrap_or(u32::MAX)));
-                self.after(0, Event::Dask(index, Schedule::Adapt));
-            }
-        }
-        let touched = self.now;
-        self.saga(&ask.cluster).touched_at = touched;
-        Ok(Answer::Ok)
     }
 
     /// Running tasks of a role.
