@@ -26,7 +26,7 @@ pub fn run(arguments: AdminArgs) -> Result<(), AdminError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AdminError::Runtime)?;
     let outcome = runtime.block_on(async {
         let (admin, ring) = place.open().await?;
-        Ok::<_, AdminError>(execute(&admin, ring.as_ref(), &who(), action).await?)
+        execute(&admin, ring.as_ref(), &who(), action).await
     })?;
     let text = outcome.print(output)?;
     match io::stdout().write_all(text.as_bytes()) {
