@@ -28,6 +28,7 @@ pub fn settings() -> Value {
             "young_ms": 10_000,
             "start_backoff_ms": 1_000,
             "room_retry_ms": 2_000,
+            "limits_cache_ms": 1_000,
         },
         "admins": ["root"],
     })

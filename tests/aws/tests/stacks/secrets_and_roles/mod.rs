@@ -63,6 +63,7 @@ async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
     other.ends_well();
     sweep(&stack).await;
     assert_eq!(told(&stack).leaks(&secrets), [""; 0], "after kills");
+    limits_come_and_go(&stack).await;
     user.go_on();
     user.ends_well();
     eventually("nothing is left", async || stack.left().await.is_empty()).await;
@@ -101,6 +102,17 @@ fn every_place_is_looked_at(told: &Told, cluster: &str) {
         assert!(told.places[place].contains(STACK), "{place}");
     }
     assert!(told.places[&format!("log /faregate/{STACK}/tasks")].contains("distributed.scheduler"), "what tasks say");
+}
+
+/// An admin sets limits and takes them away again; the pass keeps what was in force, and forgets it.
+async fn limits_come_and_go(stack: &Stack) {
+    let mut admin = stack.script("tests/stacks/secrets_and_roles", "admin", &[]);
+    for step in ["set", "taken away"] {
+        admin.hears(step);
+        stack.pass().await;
+        admin.go_on();
+    }
+    admin.ends_well();
 }
 
 /// The password and the seed. The key ring that is made of the seed.
