@@ -9,7 +9,7 @@ use faregate::model::{ClusterName, KeyRing, LaunchId, Policy, TaskId, TaskRole, 
 use faregate::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
 use faregate_aws_tests::inside::{Inside, Options};
 use faregate_aws_tests::ministack::Ministack;
-use faregate_aws_tests::wire::Faults;
+use faregate_aws_tests::wire::{Faults, counted};
 use faregate_tests::api::Call;
 use faregate_tests::storm::{Failures, Host, People, blow, choices};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ async fn storm(conflict_percent: u64) {
             choices: choices(),
             schedulers: Arc::new(wanted.clone()),
             reconcilers: 3,
-            pass_ms: 1_000,
+            pass_ms: 2_000,
             ..Options::default()
         },
     )
@@ -62,6 +62,7 @@ async fn storm(conflict_percent: u64) {
     let dask = tokio::spawn(live(inside.clone(), wanted, routers));
     blow(&host, &people, 7).await;
     dask.abort();
+    println!("{} turns, {:?}", inside.turns.load(Ordering::SeqCst), counted(&inside.aws.calls()));
     assert_eq!(inside.repaired.load(Ordering::SeqCst), 0, "no counter ever drifted");
 }
 
@@ -69,12 +70,12 @@ async fn storm(conflict_percent: u64) {
 fn policy() -> Policy {
     Policy {
         heartbeat_period_ms: 500,
-        check_ms: 1_000,
+        check_ms: 3_000,
         launch_retry_ms: 1_000,
         launch_call_ms: 5_000,
         launch_list_ms: 2_000,
         start_backoff_ms: 500,
-        room_retry_ms: 500,
+        room_retry_ms: 2_500,
         launch_window_ms: 30_000,
         caller_life_ms: 10_000,
         visibility_ms: 2_000,

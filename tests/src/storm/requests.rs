@@ -8,9 +8,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Between two looks at what a user has.
-const LOOK: Duration = Duration::from_millis(100);
-
 /// How often each was answered.
 #[derive(Clone, Debug, Default)]
 pub struct Outcomes(BTreeMap<Got, usize>);
@@ -114,7 +111,7 @@ impl Visitor {
             if late {
                 return None;
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(self.host.pace / 4).await;
         }
     }
 

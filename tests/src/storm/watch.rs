@@ -90,7 +90,8 @@ struct Watcher {
 impl Watcher {
     /// Waits for a random moment; false when the storm is over.
     async fn goes_on(&mut self) -> bool {
-        tokio::time::sleep(Duration::from_millis(self.dice.below(50) as u64)).await;
+        let most = self.host.pace.as_millis() as i64 / 10;
+        tokio::time::sleep(Duration::from_millis(self.dice.below(most) as u64)).await;
         !self.stop.load(Ordering::SeqCst)
     }
 
