@@ -162,7 +162,11 @@ async fn a_stop_and_a_heartbeat_under_endless_contention_are_asked_to_try_again(
     let (stop, beat) = tokio::join!(stop, beat);
     for answer in [stop, beat] {
         let body = String::from_utf8_lossy(&answer.body).into_owned();
-        assert_eq!((answer.status, body.contains("is being worked on; try again")), (409.into(), true), "{body}");
+        assert_eq!(
+            (answer.status, body.contains("is being worked on; try again")),
+            (http::StatusCode::CONFLICT, true),
+            "{body}"
+        );
     }
     inside.aws.set(Faults::default());
     let stop = served.call("DELETE", name.as_str()).basic("alice").send().await;
