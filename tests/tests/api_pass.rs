@@ -42,12 +42,11 @@ async fn ended(api: &Api, name: &ClusterName) -> (ReasonCode, String) {
 }
 
 fn warnings_among(questions: &[Question]) -> Vec<&str> {
-    let warned = |q: &'_ Question| matches!(q, &Question::Warn { .. });
-    let message = |q| match q {
-        &Question::Warn { ref message } => message.as_str(),
-        _ => "",
-    };
-    questions.iter().filter(|q| warned(q)).map(message).collect()
+    let messages = questions.iter().filter_map(|question| match question {
+        Question::Warn { message } => Some(message.as_str()),
+        _ => None,
+    });
+    messages.collect()
 }
 
 #[tokio::test]

@@ -338,7 +338,7 @@ impl Process {
         writeln!(log, "{:?}", command.as_std()).unwrap();
         let mut child = command.process_group(0).stderr(log).spawn().unwrap();
         let group = rustix::process::Pid::from_raw(child.id().unwrap() as i32).unwrap();
-        Process { group, output: child.stdout.take().map(BufReader::new), child: child }
+        Process { group, output: child.stdout.take().map(BufReader::new), child }
     }
 
     /// Sends it an empty line.

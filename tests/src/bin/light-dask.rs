@@ -66,9 +66,10 @@ fn schedule(period_s: f64) {
         [format!("tls://{}", at(&comm)), format!("http://{}", at(&dashboard)), format!("http://{}", at(&api))];
     let token = std::fs::read_to_string(std::env::var("DASK_GATEWAY_API_TOKEN").unwrap()).unwrap();
     let scheduler = Arc::new(Scheduler { state: Mutex::default(), changed: Condvar::new(), token });
-    let serve: [(_, fn(&Scheduler, TcpStream)); 3] =
-        [(comm, Scheduler::take_worker), (api, Scheduler::answer), (dashboard, Scheduler::answer)];
-    for (listener, serve) in serve {
+    type Serve = fn(&Scheduler, TcpStream);
+    for (listener, serve) in
+        [(comm, Scheduler::take_worker as Serve), (api, Scheduler::answer), (dashboard, Scheduler::answer)]
+    {
         let scheduler = scheduler.clone();
         spawn(move || {
             for stream in listener.incoming().flatten() {
