@@ -23,7 +23,7 @@ impl Default for People {
     fn default() -> Self {
         let group = |n: usize| format!("group-{}", n % GROUPS);
         let user = |n: usize| {
-            let second = (n % 4 == 0).then(|| group(n + 2));
+            let second = n.is_multiple_of(4).then(|| group(n + 2));
             let groups: BTreeSet<String> = [group(n)].into_iter().chain(second).collect();
             (format!("user-{n:02}"), groups.into_iter().collect())
         };

@@ -5,36 +5,32 @@ use super::{Host, People, history};
 use crate::api::Call;
 use crate::server::PATIENCE;
 use faregate::model::{Counts, Scope, Status, TaskState};
+use futures::future::join_all;
 use serde_json::Value;
-use std::time::{Duration, Instant};
-
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(100);
+use std::time::Instant;
 
 /// Every user deletes all they have, and waits until it is gone.
 pub async fn delete_everything(host: &Host, people: &People) {
+    join_all(people.users.keys().map(|user| delete_all(host, user))).await;
+}
+
+async fn delete_all(host: &Host, user: &str) {
     let deadline = Instant::now() + PATIENCE;
-    let mut pending: Vec<String> = people.users.keys().cloned().collect();
-    while !pending.is_empty() {
-        let mut left = Vec::new();
-        for user in pending {
-            let call = |method: &str, rest: &str| {
-                Call::new(host.routers[0].clone(), method, &format!("/api/v1/clusters/{rest}")).basic(&user)
-            };
-            let Value::Object(list) = call("GET", "?status=pending,running,stopping").send().await.json() else {
-                panic!()
-            };
-            for (name, _) in list.iter().filter(|(_, report)| report["status"] != "STOPPING") {
-                let status = call("DELETE", name).send().await.status;
-                assert!(status == 204 || status == 409, "{status}");
-            }
-            if !list.is_empty() {
-                assert!(Instant::now() < deadline, "{user} still has {list:?}");
-                left.push(user);
-            }
+    let call = |method: &str, rest: &str| {
+        Call::new(host.routers[0].clone(), method, &format!("/api/v1/clusters/{rest}")).basic(user)
+    };
+    loop {
+        let answer = call("GET", "?status=pending,running,stopping").send().await;
+        let Value::Object(left) = answer.json() else { panic!("no list: {answer:?}") };
+        if left.is_empty() {
+            return;
         }
-        pending = left;
-        tokio::time::sleep(LOOK).await;
+        assert!(Instant::now() < deadline, "{user} still has {left:?}");
+        for (name, _) in left.iter().filter(|(_, report)| report["status"] != "STOPPING") {
+            let status = call("DELETE", name).send().await.status;
+            assert!(status == 204 || status == 409, "{status}");
+        }
+        tokio::time::sleep(host.pace / 2).await;
     }
 }
 

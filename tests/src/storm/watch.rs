@@ -88,16 +88,16 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// Waits for a random moment; false when the storm is over.
-    async fn goes_on(&mut self) -> bool {
-        let most = self.host.pace.as_millis() as i64 / 10;
+    /// Waits for a random moment within a fraction of the pace; false when the storm is over.
+    async fn goes_on(&mut self, of_pace: u32) -> bool {
+        let most = (self.host.pace / of_pace).as_millis() as i64;
         tokio::time::sleep(Duration::from_millis(self.dice.below(most) as u64)).await;
         !self.stop.load(Ordering::SeqCst)
     }
 
     async fn watch_counters(mut self) -> Seen {
         let scopes: Vec<Scope> = self.ceilings.keys().cloned().collect();
-        while self.goes_on().await {
+        while self.goes_on(10).await {
             self.seen.counters += 1;
             let usage = self.host.store.usage(&scopes).await.unwrap().into_iter().map(|usage| usage.value);
             let used: BTreeMap<Scope, Counts> = usage.map(|usage| (usage.scope, usage.counts)).collect();
@@ -117,7 +117,7 @@ impl Watcher {
 
     async fn watch_what_runs(mut self) -> Seen {
         let mut known = Workers::default();
-        while self.goes_on().await {
+        while self.goes_on(10).await {
             self.seen.running += 1;
             let running = self.host.running.clone();
             let running = tokio::task::spawn_blocking(move || running()).await.unwrap();
@@ -142,7 +142,7 @@ impl Watcher {
 
     async fn watch_books(mut self) -> Seen {
         let scopes: Vec<Scope> = self.ceilings.keys().cloned().collect();
-        while self.goes_on().await {
+        while self.goes_on(5).await {
             let scope = &scopes[self.dice.below(scopes.len() as i64) as usize];
             match books::compare(&self.host, &self.people, scope).await {
                 Some(Ok(())) => self.seen.books += 1,
