@@ -24,7 +24,7 @@ const READS: u32 = 3;
 /// … and of one that changes something.
 const WRITES: u32 = 8;
 /// Calls that only read.
-const READING: [&str; 11] = [
+const READING: [&str; 13] = [
     "store.cluster",
     "store.clusters",
     "store.children",
@@ -32,6 +32,8 @@ const READING: [&str; 11] = [
     "store.heartbeats",
     "store.usage",
     "store.limits",
+    "store.ledger",
+    "store.audits",
     "store.active",
     "launcher.describe",
     "launcher.list_launch",

@@ -1,9 +1,10 @@
 //! What must hold when a cluster has lived, whoever was killed meanwhile.
 
 use super::gateway::Gateway;
-use faregate::model::{ClusterName, Counts, Scope, TaskRole, TaskState};
+use faregate::model::{Amount, ClusterName, Counts, Month, Scope, TaskRole, TaskState};
 use faregate::ports::Store;
 use faregate_local::store::SqliteStore;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tokio::runtime::Runtime;
 
@@ -30,8 +31,18 @@ async fn records(data_dir: &Path, name: &ClusterName) {
     for launch in children.launches {
         assert!(!launch.value.state.is_open(), "{:?}", launch.value);
     }
+    let mut billed: BTreeMap<Month, Amount> = BTreeMap::new();
     for task in children.tasks {
         assert!(task.value.settled && task.value.facts.state == TaskState::Stopped, "{:?}", task.value);
+        for (month, amount) in task.value.billed {
+            *billed.entry(month).or_default() += amount;
+        }
+    }
+    assert!(billed.values().any(|amount| amount.mib_ms > 0), "something was used");
+    for (month, amount) in billed {
+        let ledger = store.ledger(month, Some(&name.user_key()), None).await.unwrap().items;
+        let entries: Vec<Amount> = ledger.into_iter().map(|entry| entry.amount).collect();
+        assert_eq!(entries, [amount], "each task is in the ledger once");
     }
     let usage = store.usage(&[Scope::User("kim".into())]).await.unwrap();
     assert_eq!(usage[0].value.counts, Counts::default());

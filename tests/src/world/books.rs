@@ -5,9 +5,6 @@ use faregate::ports::{LimitItems, Page, StoreError};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Entries of a page; few, so that pages are turned.
-const PAGE: usize = 5;
-
 /// Limit items: what stands there, what was kept of it, and what follows.
 #[derive(Clone, Debug, Default)]
 pub struct LimitTable {
@@ -79,12 +76,13 @@ impl Ledger {
         self.0.entry((month, cluster)).or_insert((user, Amount::default())).1 += amount;
     }
 
-    /// See [`faregate::ports::Store::ledger`].
+    /// See [`faregate::ports::Store::ledger`]; up to `most` entries.
     pub fn page(
         &self,
         month: Month,
         user: Option<&UserKey>,
         cursor: Option<&str>,
+        most: usize,
     ) -> Result<Page<LedgerEntry>, StoreError> {
         super::records::check_cursor(cursor)?;
         let of_month = self.0.iter().filter(|((m, _), _)| *m == month);
@@ -96,7 +94,7 @@ impl Ledger {
             cluster: cluster.clone(),
             amount: *amount,
         };
-        let items: Vec<LedgerEntry> = left.by_ref().take(PAGE).map(entry).collect();
+        let items: Vec<LedgerEntry> = left.by_ref().take(most).map(entry).collect();
         let cursor = left.next().and(items.last()).map(|last| last.cluster.to_string());
         Ok(Page { items, cursor })
     }
@@ -116,8 +114,8 @@ impl Audits {
         Ok(())
     }
 
-    /// See [`faregate::ports::Store::audits`].
-    pub fn page(&self, month: Month, cursor: Option<&str>) -> Result<Page<Audit>, StoreError> {
+    /// See [`faregate::ports::Store::audits`]; up to `most` records.
+    pub fn page(&self, month: Month, cursor: Option<&str>, most: usize) -> Result<Page<Audit>, StoreError> {
         let from = match cursor {
             None => None,
             Some(cursor) => {
@@ -127,7 +125,7 @@ impl Audits {
         };
         let of_month = self.0.iter().filter(|((at, _), _)| (month.start()..month.end()).contains(at));
         let mut left = of_month.filter(|(key, _)| from.as_ref().is_none_or(|from| *key > from));
-        let items: Vec<Audit> = left.by_ref().take(PAGE).map(|(_, audit)| audit.clone()).collect();
+        let items: Vec<Audit> = left.by_ref().take(most).map(|(_, audit)| audit.clone()).collect();
         let cursor = left.next().and(items.last()).map(|last| format!("{} {}", last.at, last.id));
         Ok(Page { items, cursor })
     }

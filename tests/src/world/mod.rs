@@ -38,7 +38,7 @@ use faregate::dask::Listen;
 use faregate::gateway::{Gateway, GatewayConfig};
 use faregate::model::{KeyRing, Rules};
 use faregate::options::Options;
-use faregate::ports::Ports;
+use faregate::ports::{ENTRIES_A_PAGE, Ports};
 use setup::S;
 use state::{Event, State};
 use std::sync::{Arc, Mutex};
@@ -107,6 +107,7 @@ impl World {
         let setup = Setup { item_limit, ..Setup::new(0, Rules::SAFE) };
         let mut state = State::new(setup, false);
         state.still = true;
+        state.records.entries_a_page = ENTRIES_A_PAGE;
         World { state: Mutex::new(state) }
     }
 

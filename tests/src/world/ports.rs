@@ -158,7 +158,8 @@ impl Store for World {
         cursor: Option<&str>,
     ) -> Result<Page<LedgerEntry>, StoreError> {
         let (user, cursor) = (user.cloned(), cursor.map(str::to_owned));
-        self.read("store.ledger", move |r| r.ledger.page(month, user.as_ref(), cursor.as_deref())).await?
+        self.read("store.ledger", move |r| r.ledger.page(month, user.as_ref(), cursor.as_deref(), r.entries_a_page))
+            .await?
     }
 
     async fn audit(&self, audit: &Audit) -> Result<(), StoreError> {
@@ -168,7 +169,7 @@ impl Store for World {
 
     async fn audits(&self, month: Month, cursor: Option<&str>) -> Result<Page<Audit>, StoreError> {
         let cursor = cursor.map(str::to_owned);
-        self.read("store.audits", move |r| r.audits.page(month, cursor.as_deref())).await?
+        self.read("store.audits", move |r| r.audits.page(month, cursor.as_deref(), r.entries_a_page)).await?
     }
 
     fn item_limit(&self) -> usize {

@@ -45,6 +45,8 @@ pub struct Records {
     index: BTreeMap<ClusterName, Vec<(Ms, Row)>>,
     /// The largest item.
     pub item_limit: usize,
+    /// Entries of a page of ledger or audits.
+    pub entries_a_page: usize,
     /// Items written and when, touches of heartbeats left out.
     pub written: Vec<(Ms, Key)>,
 }
@@ -76,6 +78,8 @@ impl Records {
             audits: Audits::default(),
             index: BTreeMap::new(),
             item_limit,
+            // few, so that pages are turned
+            entries_a_page: 5,
             written: Vec::new(),
         }
     }
