@@ -35,13 +35,10 @@ wait_for_go()  # alice may have one worker
 eventually("one worker", lambda: len(workers()) == 1)
 assert client.gather(futures) == blobs
 warned("fewer workers", of="UserWarning")
-say("what was warned of:", *eventually("a note of it", lambda: [w["code"] for w in explained()["warnings"]]))
 say("one left")
-wait_for_go()  # as many as before
-client.wait_for_workers(2, timeout=100)
-say("two again")
-wait_for_go()  # alice's clusters may live for five minutes
+wait_for_go()  # as many as before, and a life of five minutes
 warned("a short life", of="UserWarning", about="max_lifetime")
+say("what was warned of:", *eventually("a note of it", lambda: [w["code"] for w in explained()["warnings"]]))
 extend = f"clusters/{cluster.name}/extend"
 refused("too long a life", api, alice, "POST", extend, {"seconds": 1000})
 say("short")
@@ -55,6 +52,7 @@ eventually("nobody cares", lambda: status(bob, lonely) == "STOPPED")
 say("lonely:", reason(bob, lonely))
 eventually("no heartbeat", lambda: status(carol, hung) == "FAILED")
 say("hung:", reason(carol, hung))
+client.wait_for_workers(2, timeout=100)
 client.close()
 cluster.shutdown()
 done()

@@ -168,8 +168,8 @@ impl Store for CountingStore {
 pub struct Questions {
     /// Calls of the port.
     pub calls: usize,
-    /// Whose idleness was asked for.
-    pub idle: BTreeSet<ClusterName>,
+    /// Whose idleness was asked for, and when.
+    pub idle: BTreeMap<ClusterName, Instant>,
     /// Who of these left the question unanswered.
     pub unanswered: BTreeSet<ClusterName>,
     /// Other questions.
@@ -220,6 +220,7 @@ impl Schedulers for CountingSchedulers {
         if asked.is_empty() {
             return Vec::new();
         }
+        let asked_at = Instant::now();
         lock(&self.questions).begin();
         let answers = self.inner.ask(asks).await;
         let mut questions = lock(&self.questions);
@@ -232,7 +233,7 @@ impl Schedulers for CountingSchedulers {
             if answer.is_err() {
                 questions.unanswered.insert(cluster.clone());
             }
-            questions.idle.insert(cluster);
+            questions.idle.insert(cluster, asked_at);
         }
         answers
     }

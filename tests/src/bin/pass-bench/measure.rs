@@ -2,11 +2,13 @@
 
 use crate::process::{cpu_seconds, forget_peak, peak, resident};
 use faregate::machine::now;
-use faregate::model::Ms;
+use faregate::model::{ClusterName, Ms};
 use faregate_local::store::SqliteStore;
-use faregate_tests::crowd::{Counted, Counts, Crowd, PERIOD_MS, fill};
+use faregate_tests::crowd::{Counted, Counts, Crowd, IDLE_TIMEOUT_MS, PERIOD_MS, fill};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -35,7 +37,7 @@ pub struct Pass {
     pub waited: f64,
     /// CPU seconds.
     pub cpu: f64,
-    /// Peak of resident memory beyond what was resident at its beginning, in bytes.
+    /// Peak of resident memory beyond what was resident before the first pass, in bytes.
     pub memory: u64,
     /// What it read and wrote.
     pub counts: Counts,
@@ -47,48 +49,78 @@ pub struct Pass {
     pub unanswered: usize,
     /// Questions that it left to the next pass.
     pub left: usize,
-    /// The longest that a scheduler's idle question was overdue, in seconds.
+    /// The longest that the question to a scheduler which then answered was overdue, in seconds, since a pass first could have asked it.
     pub delay: f64,
 }
 
-/// Writes the records of so many clusters, and lets passes go over them.
-pub async fn measure(clusters: usize, schedulers: &[SocketAddr]) -> Measured {
-    let dir = tempfile::Builder::new().prefix("faregate-pass-bench-").tempdir().unwrap();
-    let store = Arc::new(SqliteStore::open(&dir.path().join("store.sqlite")).unwrap());
-    let begun = now();
-    fill(&*store, &Crowd { clusters, schedulers: schedulers.to_vec(), now: begun }).await;
-    let gateway = Counted::new(store);
-    let since = begun - PERIOD_MS;
-    let mut first = vec![one(&gateway, since).await];
+/// Writes the records of so many clusters into a store.
+pub async fn write(clusters: usize, store: &Path, schedulers: &[SocketAddr]) {
+    let store = SqliteStore::open(store).unwrap();
+    fill(&store, &Crowd { clusters, schedulers: schedulers.to_vec(), now: now() }).await;
+}
+
+/// Lets passes go over them.
+pub async fn measure(clusters: usize, store: &Path) -> Measured {
+    let since = now() - PERIOD_MS;
+    let mut passes = Passes {
+        gateway: Counted::new(Arc::new(SqliteStore::open(store).unwrap())),
+        since,
+        first: now(),
+        due: BTreeMap::new(),
+        resident: resident(),
+    };
+    let mut first = vec![passes.one().await];
     while first.last().is_some_and(|pass| pass.left > 0) && first.len() < MOST_PASSES {
-        first.push(one(&gateway, since).await);
+        first.push(passes.one().await);
     }
-    gateway.pass_until_all_are_due();
-    let all_due = one(&gateway, since).await;
-    let next = one(&gateway, since).await;
+    passes.gateway.pass_until_all_are_due();
+    // earlier, there were no passes
+    let now = passes.gateway.gateway.now();
+    passes.due.values_mut().for_each(|due| *due = now);
+    let all_due = passes.one().await;
+    let next = passes.one().await;
     Measured { clusters, first, all_due, next }
 }
 
-/// One pass, and its minute.
-async fn one(gateway: &Counted, since: Ms) -> Pass {
-    let wakes = gateway.wakes.sent();
-    let (begins, cpu, before) = (Instant::now(), cpu_seconds(), resident());
-    forget_peak();
-    let report = gateway.gateway.pass(since).await.unwrap();
-    let took = begins.elapsed();
-    let (memory, cpu) = (peak().saturating_sub(before), cpu_seconds() - cpu);
-    gateway.clock.pass((PERIOD_MS - took.as_millis() as Ms).max(0));
-    let questions = gateway.schedulers.take();
-    Pass {
-        seconds: took.as_secs_f64(),
-        waited: questions.waited.as_secs_f64(),
-        cpu,
-        memory,
-        counts: gateway.store.take(),
-        wakes: gateway.wakes.sent() - wakes,
-        asked: questions.idle.len(),
-        unanswered: questions.unanswered.len(),
-        left: report.unasked,
-        delay: report.idle_delay_ms as f64 / 1000.0,
+struct Passes {
+    gateway: Counted,
+    since: Ms,
+    first: Ms,
+    /// When an answer can matter again, of each scheduler that answered.
+    due: BTreeMap<ClusterName, Ms>,
+    /// Resident memory before the first of them.
+    resident: u64,
+}
+
+impl Passes {
+    /// One pass, and its minute.
+    async fn one(&mut self) -> Pass {
+        let gateway = &self.gateway;
+        let wakes = gateway.wakes.sent();
+        let (begins, at, cpu) = (Instant::now(), gateway.gateway.now(), cpu_seconds());
+        forget_peak();
+        let report = gateway.gateway.pass(self.since).await.unwrap();
+        let took = begins.elapsed();
+        let (memory, cpu) = (peak().saturating_sub(self.resident), cpu_seconds() - cpu);
+        gateway.clock.pass((PERIOD_MS - took.as_millis() as Ms).max(0));
+        let questions = gateway.schedulers.take();
+        let mut delay = 0;
+        for (cluster, asked) in questions.idle.iter().filter(|(cluster, _)| !questions.unanswered.contains(cluster)) {
+            let asked = at + asked.duration_since(begins).as_millis() as Ms;
+            let due = self.due.insert(cluster.clone(), asked + IDLE_TIMEOUT_MS).unwrap_or(self.first);
+            delay = delay.max(asked - due);
+        }
+        Pass {
+            seconds: took.as_secs_f64(),
+            waited: questions.waited.as_secs_f64(),
+            cpu,
+            memory,
+            counts: gateway.store.take(),
+            wakes: gateway.wakes.sent() - wakes,
+            asked: questions.idle.len(),
+            unanswered: questions.unanswered.len(),
+            left: report.unasked,
+            delay: delay as f64 / 1000.0,
+        }
     }
 }

@@ -10,14 +10,14 @@ const LINES: [Line; 11] = [
     ("seconds", |p| format!("{:.2}", p.seconds)),
     ("  of these, waiting for schedulers", |p| format!("{:.2}", p.waited)),
     ("CPU seconds", |p| format!("{:.2}", p.cpu)),
-    ("peak of memory beyond the start, MiB", |p| format!("{:.1}", p.memory as f64 / f64::from(1 << 20))),
+    ("peak of memory beyond that at rest, MiB", |p| format!("{:.1}", p.memory as f64 / f64::from(1 << 20))),
     ("items read", |p| read(p).to_string()),
     ("items written", |p| written(p).to_string()),
     ("wakes sent", |p| p.wakes.to_string()),
     ("schedulers asked whether they are idle", |p| p.asked.to_string()),
     ("  unanswered", |p| p.unanswered.to_string()),
     ("  left for the next pass", |p| p.left.to_string()),
-    ("longest that a question was overdue, s", |p| format!("{:.1}", p.delay)),
+    ("longest that an answer was overdue, s", |p| format!("{:.1}", p.delay)),
 ];
 
 /// Prints all sizes side by side, and how what they cost grows.
