@@ -85,6 +85,11 @@ impl Ledger {
         most: usize,
     ) -> Result<Page<LedgerEntry>, StoreError> {
         super::records::check_cursor(cursor)?;
+        if let (Some(key), Some(cursor)) = (user, cursor)
+            && !cursor.starts_with(key.as_str())
+        {
+            return Err(StoreError(format!("`{cursor}` is no cursor of this user")));
+        }
         let of_month = self.0.iter().filter(|((m, _), _)| *m == month);
         let asked = of_month.filter(|((_, name), _)| user.is_none_or(|key| name.user_key() == *key));
         let mut left = asked.filter(|((_, name), _)| cursor.is_none_or(|c| name.as_str() > c));
