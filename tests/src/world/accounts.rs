@@ -29,6 +29,8 @@ pub struct Noted {
 pub struct Accounts {
     /// The limits in force, since when.
     history: Vec<(Ms, BTreeMap<Scope, Limits>)>,
+    /// What was counted, since when.
+    counted: BTreeMap<Scope, Vec<(Ms, Counts)>>,
     /// Tasks that have ever been on record.
     pub tasks: BTreeMap<TaskId, Noted>,
     /// Clusters whose user has spent more than budget and margin, since when.
@@ -49,6 +51,18 @@ impl Accounts {
     pub fn limits_since(&self, from: Ms, user: &str, groups: &[String]) -> Vec<Effective> {
         let first = self.history.iter().rposition(|(at, _)| *at <= from).unwrap_or(0);
         self.history[first..].iter().map(|(_, limits)| effective(user, groups, limits)).collect()
+    }
+
+    /// A counter stands at so much from now on.
+    fn note_counted(&mut self, now: Ms, scope: &Scope, counts: Counts) {
+        self.counted.entry(scope.clone()).or_default().push((now, counts));
+    }
+
+    /// The most of each that was counted at any time since `from`.
+    pub fn most_counted_since(&self, from: Ms, scope: &Scope) -> Counts {
+        let counted = self.counted.get(scope).map_or(&[][..], Vec::as_slice);
+        let first = counted.iter().rposition(|(at, _)| *at <= from).unwrap_or(0);
+        counted[first..].iter().fold(Counts::default(), |most, (_, counts)| larger(most, *counts))
     }
 
     /// When the limits last changed.
@@ -72,6 +86,16 @@ struct Charge {
     keys: Vec<Scope>,
     was: (Vec<Scope>, Counts),
     is: Counts,
+}
+
+/// The larger of each.
+pub fn larger(a: Counts, b: Counts) -> Counts {
+    Counts {
+        clusters: a.clusters.max(b.clusters),
+        workers: a.workers.max(b.workers),
+        millicores: a.millicores.max(b.millicores),
+        memory_bytes: a.memory_bytes.max(b.memory_bytes),
+    }
 }
 
 fn fields(counts: &Counts) -> [(&'static str, i64); 4] {
@@ -139,6 +163,8 @@ impl State {
             self.breach("charged is not what is counted", how);
         }
         for (scope, delta) in booking.counts {
+            let counts = self.records.usage.get(&scope).map(|usage| usage.value.counts).unwrap_or_default();
+            self.accounts.note_counted(self.now, &scope, counts);
             self.check_ceiling(&charge, &scope, delta);
             if fields(&delta).iter().any(|(_, n)| *n < 0) {
                 self.check_covered(&scope);

@@ -1,6 +1,6 @@
 //! What must hold for what runs, once nothing goes wrong any more and those who enforce it had their time.
 
-use super::accounts::STOP_MS;
+use super::accounts::{STOP_MS, larger};
 use super::fleet::cap;
 use super::setup::{FAULT_END, S};
 use super::state::{State, short};
@@ -72,13 +72,7 @@ impl State {
                 let ceiling = limits.ceiling(scope);
                 let held = ceilings.entry(scope.clone()).or_insert((ceiling, 0));
                 // of clusters that were created as a member of different groups the most generous counts
-                let larger = |a: i64, b: i64| a.max(b);
-                held.0 = Counts {
-                    clusters: larger(held.0.clusters, ceiling.clusters),
-                    workers: larger(held.0.workers, ceiling.workers),
-                    millicores: larger(held.0.millicores, ceiling.millicores),
-                    memory_bytes: larger(held.0.memory_bytes, ceiling.memory_bytes),
-                };
+                held.0 = larger(held.0, ceiling);
                 held.1 += 1;
             }
         }

@@ -9,8 +9,8 @@ use faregate::ports::Wake;
 
 /// A message comes again after so long, unless it was finished.
 const REDELIVERY_MS: Ms = 90 * S;
-/// And so many times.
-const RECEIVES: u32 = 4;
+/// And so many times, as the queue's redrive policy says.
+const RECEIVES: u32 = 5;
 
 /// Messages that are not finished.
 #[derive(Default)]

@@ -60,7 +60,9 @@ impl State {
             ReasonCode::SchedulerStartFailed | ReasonCode::SchedulerStartTimeout => {
                 saga.schedulers_died > 0 || was_away
             }
-            ReasonCode::HeartbeatTimeout => saga.hung || saga.schedulers_died > 0 || self.is_cut_off_alone(),
+            ReasonCode::HeartbeatTimeout => {
+                saga.hung || saga.exited || saga.schedulers_died > 0 || self.is_cut_off_alone()
+            }
             ReasonCode::WorkerStartFailed => saga.failed_workers + late_workers >= limit || saga.hung,
             ReasonCode::IdleTimeout => self.was_idle(name),
             ReasonCode::AdminStopped => saga.stop_asked,
@@ -98,7 +100,9 @@ impl State {
     pub fn check_shrink(&mut self, cluster: &Cluster) {
         let Some(shrink) = &cluster.shrink else { return };
         let known = self.accounts.limits_since(self.now - self.staleness(), &cluster.user, &cluster.groups);
-        let held = |scope: &Scope| self.records.usage.get(scope).map(|u| u.value.counts).unwrap_or_default();
+        // whoever says so read the counters a little ago
+        let read_at = self.now - 2 * self.setup.policy.caller_life_ms;
+        let held = |scope: &Scope| self.accounts.most_counted_since(read_at, scope);
         let is_over = |limits: &Effective| {
             cluster.charged.keys.iter().any(|scope| {
                 let (held, ceiling) = (held(scope), limits.ceiling(scope));

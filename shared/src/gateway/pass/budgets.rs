@@ -6,7 +6,7 @@ use crate::model::{Amount, LimitValue, Month, Ms, Reason, ReasonCode, Status};
 use crate::ports::StoreError;
 use crate::reconcile::enforce::{Spending, is_warning_of, judge_budget};
 use futures::stream::{self, StreamExt};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a cluster's users are warned of about its budget.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,7 +24,7 @@ impl Gateway {
     /// Warns and stops those who have spent too much. Of a user without a budget nothing is read.
     pub(super) async fn judge_budgets(&self, judged: &mut [Judged], now: Ms) -> Result<(), StoreError> {
         let month = Month::of(now);
-        let mut users: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut users: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (at, j) in judged.iter().enumerate().filter(|(_, j)| j.limits.budget.is_some() && j.stays()) {
             users.entry(j.cluster.user.clone()).or_default().push(at);
         }
