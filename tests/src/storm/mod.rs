@@ -5,6 +5,7 @@
 //! It blows over the real router, in one process, so that every host runs the same storm: see [`local`] for one machine.
 
 mod answers;
+mod board;
 mod books;
 mod burst;
 mod contended;

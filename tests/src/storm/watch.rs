@@ -34,8 +34,8 @@ impl Seen {
     /// There was something to see, and nothing that must not be.
     pub fn assert_that_it_was_watched(&self) {
         assert!(self.broken.is_empty(), "{}", self.broken.join("\n"));
-        let looks = self.counters >= 50 && self.running >= 50 && self.books >= 20;
-        assert!(looks && self.workers >= 5 && self.full.len() >= 5, "{self:?}");
+        let looks = self.counters >= 20 && self.running >= 20 && self.books >= 5;
+        assert!(looks && self.workers > 0 && self.full.len() >= 5, "{self:?}");
     }
 }
 
