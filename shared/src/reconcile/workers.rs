@@ -149,11 +149,11 @@ impl Draft<'_> {
         } else if let Some(cap) = cap.filter(|_| asked > have && have >= cap_workers) {
             let message = format!("{short}: the limit {} allows it {} ({may_exist} in use)", cap.limit, cap.workers);
             self.wait_for_room(message, asked - have, cap.by_admin);
-            self.drop_excess(have - wanted);
+            self.drop_excess(have - wanted, have - asked);
         } else {
             self.cluster.waiting = None;
             self.cluster.next_try = None;
-            self.drop_excess(have - wanted);
+            self.drop_excess(have - wanted, have - asked);
         }
         self.say_that_a_limit_is_lowered();
     }
@@ -214,15 +214,16 @@ impl Draft<'_> {
         self.write_launch(spec, unit);
     }
 
-    /// Launches that were not called yet, then workers that never connected, youngest first. The others are the scheduler's to
-    /// retire.
-    fn drop_excess(&mut self, mut excess: i64) {
+    /// Launches that were not called yet, beyond what may be; then workers that never connected, youngest first, beyond what the
+    /// scheduler asks for: under a limit it counts on those that no heartbeat has named yet. The others are the scheduler's to retire.
+    fn drop_excess(&mut self, mut excess: i64, mut unasked: i64) {
         for i in (0..self.launches.len()).rev() {
             let launch = &self.launches[i].now;
             let uncalled = launch.state == LaunchState::Pending && launch.calls == 0;
             let count = i64::from(launch.spec.count);
             if uncalled && launch.spec.role == TaskRole::Worker && count <= excess {
                 excess -= count;
+                unasked -= count;
                 let id = launch.id.clone();
                 self.release(&id, LaunchState::NotAccepted);
             }
@@ -233,7 +234,7 @@ impl Draft<'_> {
             .map(|t| (t.facts.accepted_at, t.facts.id.clone()))
             .collect();
         unconnected.sort();
-        let most = (excess.max(0) as usize).min(self.room());
+        let most = (unasked.max(0) as usize).min(self.room());
         for (_, id) in unconnected.into_iter().rev().take(most) {
             self.stop(&id, ReasonCode::WorkerExcess, "fewer workers are wanted");
         }
