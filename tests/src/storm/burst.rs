@@ -31,7 +31,8 @@ pub async fn create_all(host: &Host, people: &People) {
 
 async fn create(host: Host, people: People, user: String) -> i64 {
     let mut created = 0;
-    loop {
+    let most = people.ceilings()[&Scope::User(user.clone())].clusters;
+    while created <= most {
         let call = Call::new(host.routers[created as usize % host.routers.len()].clone(), "POST", "/api/v1/clusters/");
         let answer = call.basic(&user).json(&json!({"cluster_options": {}})).send().await;
         match read(&people, &user, Asked::Create, &answer) {
@@ -40,4 +41,5 @@ async fn create(host: Host, people: People, user: String) -> i64 {
             _ => {}
         }
     }
+    panic!("{user} got more than {most} clusters");
 }
