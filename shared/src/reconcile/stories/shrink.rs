@@ -64,6 +64,16 @@ fn once_the_scheduler_has_retired_enough_nobody_is_stopped() {
 }
 
 #[test]
+fn a_worker_that_no_heartbeat_has_named_yet_may_hold_data_and_has_its_while_too() {
+    let mut story = lowered(1, false, &["a", "b"]);
+    story.view.tasks.last_mut().unwrap().value.registered_at = None;
+    story.round();
+    assert!(stopped(&story).is_empty());
+    story.after(Policy::default().retire_ms).round();
+    assert_eq!(stopped(&story), ["b"]);
+}
+
+#[test]
 fn while_a_limit_is_lowered_what_dies_is_replaced_only_up_to_what_may_stay() {
     let mut story = lowered(2, false, &["a", "b", "c"]);
     story.ends("c", 137);
