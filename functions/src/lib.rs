@@ -12,7 +12,6 @@ mod gateway;
 mod http;
 mod logs;
 mod metrics;
-mod prices;
 mod relay;
 mod secrets;
 mod settings;

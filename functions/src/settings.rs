@@ -1,7 +1,6 @@
 //! What the template tells the functions, in their environment.
 
-use crate::prices::list_prices;
-use faregate::model::{ClusterConfig, Policy};
+use faregate::model::{ClusterConfig, Policy, Prices};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +14,9 @@ pub struct SettingsError {
     /// What is wrong with it.
     pub problem: String,
 }
+
+/// A region whose prices are not listed has the prices of this one.
+const OTHERWISE: &str = "us-east-1";
 
 /// What every function that works with the core is told.
 #[derive(Clone, Debug)]
@@ -148,7 +150,13 @@ fn policy(set: Map<String, Value>, env: &Environment<'_>) -> Result<Policy, Sett
     let wrong = |e: serde_json::Error| fail("FAREGATE_CONFIG", format!("has a `policy` that cannot be read: {e}"));
     let region = env.required("AWS_REGION")?;
     let architecture = env.optional("FAREGATE_CPU_ARCHITECTURE").unwrap_or_default();
-    let prices = list_prices(&region, &architecture).map_err(wrong)?;
+    let prices = match Prices::listed(&region, &architecture).map_err(wrong)? {
+        Some(prices) => prices,
+        None => {
+            tracing::warn!(region, "no list prices of this region are known: those of {OTHERWISE} are taken");
+            Prices::listed(OTHERWISE, &architecture).map_err(wrong)?.unwrap_or_default()
+        }
+    };
     let mut fields = serde_json::to_value(Policy { prices, ..Policy::fargate() }).map_err(wrong)?;
     if let Value::Object(fields) = &mut fields {
         fields.extend(set);

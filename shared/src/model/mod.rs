@@ -15,6 +15,7 @@ mod limits;
 mod month;
 mod name;
 mod policy;
+mod price_list;
 mod prices;
 mod reason;
 mod record;

@@ -1,13 +1,10 @@
 //! What Fargate costs in each region: `infra/prices/fargate.json`, whose date and source it names.
 
-use faregate::model::{Prices, Rates};
+use super::{Prices, Rates};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-const LIST: &str = include_str!("../../infra/prices/fargate.json");
-
-/// A region that is not in the list has the prices of this one.
-const OTHERWISE: &str = "us-east-1";
+const LIST: &str = include_str!("../../../infra/prices/fargate.json");
 
 #[derive(Deserialize)]
 struct List {
@@ -20,15 +17,16 @@ struct Region {
     arm64: Rates,
 }
 
-/// List prices of a region, for tasks that are `ARM64` or `X86_64` unless they say otherwise.
-pub(crate) fn list_prices(region: &str, cpu_architecture: &str) -> Result<Prices, serde_json::Error> {
-    let list: List = serde_json::from_str(LIST)?;
-    let found = list.regions.get(region).or_else(|| {
-        tracing::warn!(region, "no list prices of this region are known: those of {OTHERWISE} are taken");
-        list.regions.get(OTHERWISE)
-    });
-    let Some(Region { x86_64, arm64 }) = found.copied() else { return Ok(Prices::default()) };
-    Ok(Prices { default: if cpu_architecture == "ARM64" { arm64 } else { x86_64 }, x86_64, arm64 })
+impl Prices {
+    /// List prices of an AWS region, for tasks that are `ARM64` or `X86_64` unless they say otherwise; none = the region is not listed.
+    /// An error says that the list itself cannot be read.
+    pub fn listed(region: &str, cpu_architecture: &str) -> Result<Option<Self>, serde_json::Error> {
+        let list: List = serde_json::from_str(LIST)?;
+        Ok(list.regions.get(region).map(|Region { x86_64, arm64 }| {
+            let default = if cpu_architecture == "ARM64" { arm64 } else { x86_64 };
+            Prices { default: *default, x86_64: *x86_64, arm64: *arm64 }
+        }))
+    }
 }
 
 #[cfg(test)]
@@ -51,8 +49,8 @@ mod tests {
 
     #[test]
     fn the_deployments_architecture_is_the_default() {
-        let arm = list_prices("us-east-1", "ARM64").unwrap();
+        let arm = Prices::listed("us-east-1", "ARM64").unwrap().unwrap();
         assert_eq!((arm.default.vcpu_hour, arm.x86_64.vcpu_hour), (0.03238, 0.04048));
-        assert_eq!(list_prices("mars-north-1", "X86_64").unwrap(), list_prices("us-east-1", "X86_64").unwrap());
+        assert_eq!(Prices::listed("mars-north-1", "X86_64").unwrap(), None);
     }
 }
