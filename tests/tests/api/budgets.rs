@@ -1,5 +1,4 @@
 //! Money: what users see of their spending, and what a spent budget refuses.
-#![allow(clippy::unwrap_used)]
 
 use faregate::model::{ClusterName, Limits, Policy, Prices, Rates};
 use faregate_tests::api::{Answer, Api, Setup};

@@ -1,5 +1,4 @@
 //! The wire contract's table, continued: waiting for a cluster, scaling it, and what it says of itself.
-#![allow(clippy::unwrap_used)]
 
 use faregate::model::{ClusterConfig, Policy};
 use faregate::ports::Question;

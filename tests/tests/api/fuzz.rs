@@ -1,7 +1,6 @@
 //! A thousand requests that nobody would send: good ones with something wrong about them, and garbage.
 //!
-//! `API_FUZZ_SEED=7 cargo test -p faregate-tests --test api_fuzz` draws others.
-#![allow(clippy::unwrap_used)]
+//! `API_FUZZ_SEED=7 cargo test -p faregate-tests --test api fuzz` draws others.
 
 use faregate::api::Dashboards;
 use faregate::model::ClusterName;

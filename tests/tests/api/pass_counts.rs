@@ -1,5 +1,4 @@
 //! What a pass over many clusters reads and writes.
-#![allow(clippy::unwrap_used)]
 
 use faregate::machine::now;
 use faregate_local::store::SqliteStore;

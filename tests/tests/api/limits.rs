@@ -1,5 +1,4 @@
 //! Every limit as its user meets it: refused, clamped, frozen, allowed; and the sentences that say so.
-#![allow(clippy::unwrap_used)]
 
 use faregate::model::{ClusterConfig, ClusterName, Limits};
 use faregate::ports::Question;

@@ -1,5 +1,4 @@
 //! What admins may do through the API, and nobody else.
-#![allow(clippy::unwrap_used)]
 
 use faregate::model::{ClusterName, Policy, Prices, Rates};
 use faregate_tests::api::{Answer, Api, Setup};

@@ -1,5 +1,4 @@
 //! Signing in: Basic, the session cookie, and sign-in to dashboards.
-#![allow(clippy::unwrap_used)]
 
 use faregate::api::Dashboards;
 use faregate_tests::api::{Api, Setup};

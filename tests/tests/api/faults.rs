@@ -1,5 +1,4 @@
 //! What the official server does badly at its API, one story each, with the right answer.
-#![allow(clippy::unwrap_used)]
 
 use faregate::api::Dashboards;
 use faregate::model::{ClusterName, Limits};

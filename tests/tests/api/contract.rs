@@ -1,5 +1,4 @@
 //! The wire contract's table: every call, as the official client makes it.
-#![allow(clippy::unwrap_used)]
 
 use faregate::model::Limits;
 use faregate_tests::api::{Api, Setup, heartbeat, options};

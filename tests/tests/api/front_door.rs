@@ -1,5 +1,4 @@
 //! Paths that a front door has decoded, and links to dashboards that are elsewhere.
-#![allow(clippy::unwrap_used)]
 
 use faregate::api::Dashboards;
 use faregate::model::Use;

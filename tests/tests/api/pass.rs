@@ -1,5 +1,4 @@
 //! The pass over a gateway that is otherwise at rest: what it asks, what it writes, what its users read.
-#![allow(clippy::unwrap_used)]
 
 use faregate::gateway::PassReport;
 use faregate::model::{

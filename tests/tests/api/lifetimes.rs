@@ -1,5 +1,4 @@
 //! How long clusters live, as their owners see and change it; and why they are as they are.
-#![allow(clippy::unwrap_used)]
 
 use faregate::model::{ClusterConfig, ClusterName, Limits, Policy, Reason, ReasonCode, Record};
 use faregate::ports::{Expect, Store, Write};

@@ -1,0 +1,15 @@
+//! Stories through the real router, a module for each side of it: one program, as each of them would take long to link.
+#![allow(clippy::unwrap_used)]
+
+mod admin;
+mod budgets;
+mod contract;
+mod faults;
+mod front_door;
+mod fuzz;
+mod lifetimes;
+mod limits;
+mod pass;
+mod pass_counts;
+mod scaling;
+mod sign_in;
