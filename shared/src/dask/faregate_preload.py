@@ -1,9 +1,6 @@
 def dask_setup(scheduler):
     """What the gateway asks of a scheduler: for how long it is idle or without clients; to let workers go; to warn."""
-    import asyncio
-    import json
-    import os
-    import pickle
+    import asyncio, json, os, pickle
     from hmac import compare_digest
 
     from distributed.core import Status
@@ -30,25 +27,23 @@ def dask_setup(scheduler):
                 self.left_at = monotonic()
 
     clients = Clients()
-    retirements = set()
+    tasks = set()
 
     class Handler(RequestHandler):
         def prepare(self):
-            sent = self.request.headers.get("Authorization", "")
-            if not compare_digest(sent.encode(), expected):
+            if not compare_digest(self.request.headers.get("Authorization", "").encode(), expected):
                 self.set_status(403)
                 self.finish()
 
     class Idle(Handler):
         def get(self):
             since = scheduler.check_idle()
-            connected = sum(map(is_user, scheduler.clients))
-            clientless = None if connected else monotonic() - clients.left_at
+            users = sum(map(is_user, scheduler.clients))
             self.write(
                 {
                     "idle_ms": None if since is None else max(0, int((time() - since) * 1000)),
-                    "clients": connected,
-                    "clientless_ms": None if clientless is None else int(clientless * 1000),
+                    "clients": users,
+                    "clientless_ms": None if users else int((monotonic() - clients.left_at) * 1000),
                     "workers": len(scheduler.workers),
                 }
             )
@@ -62,21 +57,20 @@ def dask_setup(scheduler):
             if excess > 0:
                 # those that leave already may be among the best candidates
                 best = scheduler.workers_to_close(n=len(leaving) + excess)
-                chosen = [address for address in best if address not in leaving][:excess]
-                retire = scheduler.retire_workers(workers=chosen, close_workers=True, remove=True)
-                retirement = asyncio.ensure_future(retire)
-                retirements.add(retirement)
-                retirement.add_done_callback(retirements.discard)
+                chosen = [a for a in best if a not in leaving][:excess]
+                task = asyncio.ensure_future(scheduler.retire_workers(chosen, close_workers=True, remove=True))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
 
     class Warn(Handler):
         def post(self):
             # as `distributed.worker.warn` does it: each client shows it as a warning of Python's
-            message, category = json.loads(self.request.body)["message"], UserWarning
-            event = {"message": pickle.dumps(message), "category": pickle.dumps(category)}
+            message = json.loads(self.request.body)["message"]
+            event = {"message": pickle.dumps(message), "category": pickle.dumps(UserWarning)}
             scheduler.log_event("warn", event)
 
     # idleness begins when the scheduler notices it: not only when it is asked
     PeriodicCallback(scheduler.check_idle, 1000).start()
     scheduler.add_plugin(clients, name="faregate")
-    routes = [("/faregate/idle", Idle), ("/faregate/retire", Retire), ("/faregate/warn", Warn)]
+    routes = [("/faregate/" + handler.__name__.lower(), handler) for handler in (Idle, Retire, Warn)]
     scheduler.http_application.add_handlers(".*", routes)
