@@ -3,8 +3,8 @@
 //! started again, and whatever it was doing comes to its right end: no orphan process, no stuck record, nothing started twice.
 //!
 //! First an undisturbed life is recorded; then its calls are cut off in turn, each in a gateway of its own, several at a time: in
-//! each phase the first eight of each call that changes something, and the first three of each that only reads (to be killed
-//! before and after those is the same for the world outside).
+//! each phase the first four of each call that changes something, and the first of each that only reads (to be killed before and
+//! after those is the same for the world outside). With `KILLS_DEEP=1` it is eight and three, which takes twice as long.
 //!
 //! The schedulers and workers are light ones, so that a life takes seconds: the real dask is covered in `client.rs`.
 //! `KILLS_ONLY=scale:launcher.launch:1:after` runs one point alone (several are separated by commas).
@@ -19,10 +19,6 @@ use std::time::Instant;
 
 /// Gateways at once.
 const AT_ONCE: usize = 6;
-/// How many of a call of each phase are cut off …
-const READS: u32 = 3;
-/// … and of one that changes something.
-const WRITES: u32 = 8;
 /// Calls that only read.
 const READING: [&str; 13] = [
     "store.cluster",
@@ -100,18 +96,30 @@ fn points(trace: &str) -> Vec<Point> {
     for call in trace.lines().filter_map(|line| line.split_once(' ')) {
         *counts.entry(call).or_default() += 1;
     }
-    let left_out: Vec<String> =
-        counts.iter().filter(|(_, n)| **n > WRITES).map(|((phase, call), n)| format!("{phase}:{call} {n}")).collect();
-    println!("a life makes {} calls; more than {WRITES} of a kind: {left_out:?}", counts.values().sum::<u32>());
+    let left_out: Vec<String> = counts
+        .iter()
+        .filter(|((_, call), n)| **n > most(call))
+        .map(|((phase, call), n)| format!("{phase}:{call} {n}"))
+        .collect();
+    println!("a life makes {} calls; not all are cut off of {left_out:?}", counts.values().sum::<u32>());
     let mut points = Vec::new();
     for ((phase, call), count) in counts {
-        let most = if READING.contains(&call) { READS } else { WRITES };
-        for nth in 1..=count.min(most) {
+        for nth in 1..=count.min(most(call)) {
             let point = |when| Point { phase: phase.to_owned(), call: call.to_owned(), nth, when };
             points.extend([When::Before, When::After].map(point));
         }
     }
     points
+}
+
+/// How many of a call of each phase are cut off.
+fn most(call: &str) -> u32 {
+    match (READING.contains(&call), std::env::var_os("KILLS_DEEP").is_some()) {
+        (true, false) => 1,
+        (true, true) => 3,
+        (false, false) => 4,
+        (false, true) => 8,
+    }
 }
 
 /// Whether a gateway came by the point; or what went wrong.
