@@ -1,7 +1,7 @@
 //! A new cluster: one transaction, one wake.
 
-use super::ceilings::{Measure, counted};
 use super::{Gateway, Refusal};
+use crate::model::ceiling::{Measure, counted};
 use crate::model::{Cluster, ClusterName, Counts, Effective, Heartbeat, Identity, Record};
 use crate::options::Options;
 use crate::ports::{Conflict, Expect, TransactError, Write};

@@ -1,7 +1,7 @@
 //! Why a cluster is as it is: what it waits for, which limits hold it, and how its tasks ended.
 
-use super::ceilings::{Measure, counted};
 use super::{Gateway, Refusal};
+use crate::model::ceiling::{Measure, counted};
 use crate::model::{
     Cluster, ClusterName, Counts, Effective, Identity, LaunchState, Ms, Reason, Status, Stored, Task, TaskRole, Usage,
 };

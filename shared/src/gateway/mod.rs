@@ -7,7 +7,6 @@ mod act;
 mod adapt;
 pub mod admin;
 mod budget;
-mod ceilings;
 mod create;
 mod events;
 mod explain;

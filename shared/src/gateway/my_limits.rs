@@ -1,7 +1,7 @@
 //! What a user may have, whose rule each limit is, what is in use and what is left.
 
-use super::ceilings::{Measure, counted};
 use super::{Gateway, Refusal};
+use crate::model::ceiling::{Measure, counted};
 use crate::model::{Counts, Effective, Identity, LimitValue, Month, Ms, Scope};
 use serde::Serialize;
 use serde_json::{Map, Value, json};

@@ -1,6 +1,7 @@
 //! The records, and the plain values they are made of. No I/O, no clock, no randomness.
 
 mod audit;
+pub mod ceiling;
 mod certificate;
 mod cluster;
 mod cluster_config;

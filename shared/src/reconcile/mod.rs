@@ -23,7 +23,7 @@ mod workers;
 pub use bill::{bill, metered};
 pub use charge::charge;
 pub use observe::observe;
-pub use room::{allowed_workers, worker_cap};
+pub use room::allowed_workers;
 
 use crate::dask::Listen;
 use crate::model::{

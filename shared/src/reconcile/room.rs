@@ -1,15 +1,8 @@
 //! How many workers there is room for, and which limit says so: its name, its value, whose it is, and what is in use.
 
 use super::draft::Draft;
-use crate::model::{
-    Cluster, ClusterConfig, Counts, Effective, LimitValue, Reason, ReasonCode, Scope, Usage, format_size,
-};
-use std::fmt::Display;
-
-/// The most workers a cluster may have, by its configuration and its user's limits for one cluster, with the limit that says so.
-pub fn worker_cap(cluster: &Cluster, limits: &Effective) -> Option<(u32, String)> {
-    cap(cluster, limits).map(|cap| (cap.workers, cap.name))
-}
+use crate::model::ceiling::{Ceiling, Measure, counted, of_a_cluster};
+use crate::model::{Cluster, ClusterConfig, Counts, Effective, Reason, ReasonCode, Scope, Usage, format_size};
 
 /// The most workers a cluster can ever have, by everything that limits it: its configuration, its user's limits for one cluster and for
 /// all of them together, the totals of their groups. With the limit that says so, as in "`cores` = 8 of user:alice".
@@ -21,11 +14,6 @@ pub fn allowed_workers(cluster: &Cluster, limits: &Effective) -> Option<(u32, St
     tightest.map(|(max, limit)| (max.clamp(0, i64::from(u32::MAX)) as u32, limit))
 }
 
-/// "`cores` = 8 of user:alice".
-fn phrase(field: &str, value: impl Display, whose: impl Display) -> String {
-    format!("`{field}` = {value} of {whose}")
-}
-
 /// A bound on the workers of one cluster.
 pub(super) struct Cap {
     /// The most workers it may have.
@@ -34,8 +22,6 @@ pub(super) struct Cap {
     pub limit: String,
     /// Can it change while the cluster runs?
     pub by_admin: bool,
-    /// "`cluster_cores` of user:alice".
-    name: String,
 }
 
 impl Cap {
@@ -45,28 +31,21 @@ impl Cap {
             "cluster_max_memory" => format_size(config.cluster_max_memory.unwrap_or_default()),
             _ => workers.to_string(),
         };
-        Cap { workers, limit: phrase(field, value, "its options"), by_admin: false, name: format!("`{field}`") }
+        Cap { workers, limit: format!("`{field}` = {value} of its options"), by_admin: false }
     }
 
-    fn by_limit<T>(limit: &LimitValue<T>, field: &str, value: impl Display, fits: f64) -> Self {
-        let workers = fits.clamp(0.0, f64::from(u32::MAX)) as u32;
-        let name = format!("`{field}` of {}", limit.from);
-        Cap { workers, limit: phrase(field, value, &limit.from), by_admin: true, name }
+    fn by_limit(ceiling: &Ceiling, unit: Counts) -> Self {
+        let fits = ceiling.value / ceiling.measure.of(&unit).max(1);
+        Cap { workers: fits.clamp(0, i64::from(u32::MAX)) as u32, limit: ceiling.to_string(), by_admin: true }
     }
 }
 
 pub(super) fn cap(cluster: &Cluster, limits: &Effective) -> Option<Cap> {
     let config = &cluster.config;
     let own = config.max_workers().map(|(max, field)| Cap::by_options(max, field, config));
-    let workers = limits.cluster_workers.as_ref();
-    let workers = workers.map(|l| Cap::by_limit(l, "cluster_workers", l.value, l.value as f64));
-    let cores = limits.cluster_cores.as_ref();
-    let cores = cores.map(|l| Cap::by_limit(l, "cluster_cores", l.value, (l.value / config.worker_cores).floor()));
-    let memory = limits.cluster_memory.as_ref().map(|l| {
-        let fits = l.value / config.worker_memory.max(1);
-        Cap::by_limit(l, "cluster_memory", format_size(l.value), fits as f64)
-    });
-    [own, workers, cores, memory].into_iter().flatten().min_by_key(|cap| cap.workers)
+    let limits = of_a_cluster(limits);
+    let by_limits = limits.iter().map(|ceiling| Cap::by_limit(ceiling, config.worker_unit()));
+    own.into_iter().chain(by_limits).min_by_key(|cap| cap.workers)
 }
 
 /// Room for workers under a limit on what all clusters of a user, or of a group, have together.
@@ -81,41 +60,22 @@ pub(super) struct Room {
 
 /// The room under each limit on what is counted under `scope`, of which `used` is in use.
 fn rooms(scope: &Scope, limits: &Effective, used: Counts, unit: Counts) -> Vec<Room> {
-    let (ceiling, none) = (limits.ceiling(scope), Counts::UNBOUNDED);
-    let is_group = matches!(scope, Scope::Group(_));
-    let from = |own: Option<&Scope>| own.filter(|_| !is_group).unwrap_or(scope).to_string();
-    let room = |field: &str, from: String, [ceiling, none, used, each]: [i64; 4], text: &dyn Fn(i64) -> String| {
-        if ceiling >= none || each <= 0 {
+    let room = |ceiling: Ceiling| {
+        let measure = ceiling.measure;
+        let (used, each) = (measure.of(&used), measure.of(&unit));
+        if each <= 0 {
             return None;
         }
-        let limit = phrase(&format!("{}{field}", if is_group { "total_" } else { "" }), text(ceiling), &from);
-        let full = match used >= ceiling {
+        let full = match used >= ceiling.value {
             true => "is reached".to_owned(),
-            false => format!("leaves no room for a worker of {}", text(each)),
+            false => format!("leaves no room for a worker of {}", measure.text(each)),
         };
-        let whose = if from == scope.to_string() { String::new() } else { format!(" by {scope}") };
-        let full = format!("{limit} {full} ({} in use{whose})", text(used));
-        Some(Room { workers: (ceiling - used).div_euclid(each), limit, full })
+        let whose = if ceiling.from == *scope { String::new() } else { format!(" by {scope}") };
+        let limit = ceiling.to_string();
+        let full = format!("{limit} {full} ({} in use{whose})", measure.text(used));
+        Some(Room { workers: (ceiling.value - used).div_euclid(each), limit, full })
     };
-    let workers = room(
-        "workers",
-        from(limits.workers.as_ref().map(|l| &l.from)),
-        [ceiling.workers, none.workers, used.workers, unit.workers],
-        &|n| n.to_string(),
-    );
-    let cores = room(
-        "cores",
-        from(limits.cores.as_ref().map(|l| &l.from)),
-        [ceiling.millicores, none.millicores, used.millicores, unit.millicores],
-        &|n| (n as f64 / 1000.0).to_string(),
-    );
-    let memory = room(
-        "memory",
-        from(limits.memory.as_ref().map(|l| &l.from)),
-        [ceiling.memory_bytes, none.memory_bytes, used.memory_bytes, unit.memory_bytes],
-        &|n| format_size(n.max(0) as u64),
-    );
-    [workers, cores, memory].into_iter().flatten().collect()
+    Measure::ALL.into_iter().filter_map(|measure| counted(limits, scope, measure)).filter_map(room).collect()
 }
 
 impl Draft<'_> {

@@ -2,7 +2,7 @@
 
 use super::Judged;
 use crate::gateway::Gateway;
-use crate::gateway::ceilings::{Ceiling, Measure, counted, of_a_cluster};
+use crate::model::ceiling::{Ceiling, Measure, counted, of_a_cluster};
 use crate::model::{Cluster, Counts, Effective, Ms, Reason, ReasonCode, Scope, Shrink};
 use crate::ports::StoreError;
 use std::collections::{BTreeSet, HashMap};

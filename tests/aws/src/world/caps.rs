@@ -5,7 +5,7 @@ use super::records::Records;
 use super::setup::policy;
 use super::stage::State;
 use faregate::model::{Cluster, Launch, Ms, TaskRole, effective};
-use faregate::reconcile::worker_cap;
+use faregate::reconcile::allowed_workers;
 use std::collections::BTreeMap;
 
 /// Every breach. At each start of a worker those that lived are counted, and held against the limits that were in force when its
@@ -39,7 +39,7 @@ pub fn exceeded(records: &Records, tasks: &[Seen], state: &State) -> Vec<String>
         };
         let items = state.limits_of(launch);
         let limits = effective(&cluster.user, &cluster.groups, &items);
-        let cap = worker_cap(cluster, &limits).map_or(i64::MAX, |(cap, _)| i64::from(cap));
+        let cap = allowed_workers(cluster, &limits).map_or(i64::MAX, |(cap, _)| i64::from(cap));
         let mut held = vec![("its cluster".to_owned(), of_cluster(TaskRole::Worker), cap)];
         for scope in &cluster.charged.keys {
             let living = lived(&|other| other.charged.keys.contains(scope), TaskRole::Worker);

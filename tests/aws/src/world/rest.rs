@@ -5,7 +5,7 @@ use super::records::Records;
 use super::stage::State;
 use faregate::model::{Cluster, Scope, Status, TaskRole, effective};
 use faregate::ports::Children;
-use faregate::reconcile::worker_cap;
+use faregate::reconcile::allowed_workers;
 
 /// Where a name differs from others, and what is not so.
 fn of(cluster: &Cluster, what: impl std::fmt::Display) -> String {
@@ -107,7 +107,7 @@ fn room(cluster: &Cluster, records: &Records, tasks: &[Seen], state: &State) -> 
         };
         tasks.iter().filter(of).count() as i64
     };
-    let mut room = worker_cap(cluster, &limits).map_or(i64::MAX, |(cap, _)| i64::from(cap))
+    let mut room = allowed_workers(cluster, &limits).map_or(i64::MAX, |(cap, _)| i64::from(cap))
         - live(&|other| other.name == cluster.name);
     for scope in &cluster.charged.keys {
         let ceiling = limits.ceiling(scope).workers;

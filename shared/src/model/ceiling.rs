@@ -1,12 +1,13 @@
 //! Limits as people read them: which field, its value, whose it is.
 
-use crate::model::{Counts, Effective, LimitValue, Scope, format_size};
+use super::{Counts, Effective, LimitValue, Scope, format_size};
 use serde_json::{Value, json};
 use std::fmt;
 
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Measure {
+#[allow(missing_docs)]
+pub enum Measure {
     Clusters,
     Workers,
     Cores,
@@ -16,6 +17,7 @@ pub(super) enum Measure {
 use Measure::{Clusters, Cores, Memory, Workers};
 
 impl Measure {
+    /// All of them.
     pub const ALL: [Measure; 4] = [Clusters, Workers, Cores, Memory];
 
     /// The field of a user's limits, and of a group's totals.
@@ -62,8 +64,10 @@ impl Measure {
 
 /// One limit.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Ceiling {
+pub struct Ceiling {
+    /// The limit's name.
     pub field: &'static str,
+    /// What it counts.
     pub measure: Measure,
     /// As [`Measure::of`] counts.
     pub value: i64,
@@ -79,7 +83,7 @@ impl fmt::Display for Ceiling {
 }
 
 /// The limit on what is counted under a key, if there is one.
-pub(super) fn counted(limits: &Effective, key: &Scope, measure: Measure) -> Option<Ceiling> {
+pub fn counted(limits: &Effective, key: &Scope, measure: Measure) -> Option<Ceiling> {
     let from = match (key, measure) {
         (Scope::Group(_), _) => Some(key),
         (_, Clusters) => limits.clusters.as_ref().map(|l| &l.from),
@@ -97,7 +101,7 @@ pub(super) fn counted(limits: &Effective, key: &Scope, measure: Measure) -> Opti
 }
 
 /// The limits on one cluster.
-pub(super) fn of_a_cluster(limits: &Effective) -> Vec<Ceiling> {
+pub fn of_a_cluster(limits: &Effective) -> Vec<Ceiling> {
     fn named<T: Copy>(
         field: &'static str,
         measure: Measure,
