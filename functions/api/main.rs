@@ -22,7 +22,7 @@ async fn app() -> Result<App, Error> {
         password(&secrets, secret).await.map(Some)
     };
     let (parts, password) = tokio::try_join!(gateway(&settings, &aws, None), password)?;
-    let basic = |password| Box::new(auth::Basic { password: Some(password) }) as Box<dyn auth::Method>;
+    let basic = |password| Box::new(auth::SharedPassword { password: Some(password) }) as Box<dyn auth::Method>;
     let methods = password.map(basic).into_iter().collect();
     Ok(App {
         gateway: parts.gateway,

@@ -12,4 +12,3 @@ pub mod server;
 pub mod store_suite;
 pub mod storm;
 pub mod wakes_suite;
-pub mod world;

@@ -67,6 +67,9 @@ pub(crate) fn encode(record: &Record, version: Version) -> Result<Item, StoreErr
             item.insert("changed_at".into(), number(usage.changed_at));
         }
         Record::Limits { limits, .. } => item.extend(limit_attributes(limits)?),
+        Record::Account(account) => drop(item.insert("record".into(), AttributeValue::M(fields(account)?))),
+        Record::MachineToken(token) => drop(item.insert("record".into(), AttributeValue::M(fields(token)?))),
+        Record::Used(used) => drop(item.insert("record".into(), AttributeValue::M(fields(used)?))),
     }
     Ok(item)
 }
@@ -124,7 +127,7 @@ fn parse<T: DeserializeOwned>(place: &str, fields: Item) -> Result<T, StoreError
     serde_dynamo::from_item(fields).map_err(|e| malformed(place, e))
 }
 
-fn stored<T: DeserializeOwned>(mut item: Item, aside: &[&str]) -> Result<Stored<T>, StoreError> {
+pub(crate) fn stored<T: DeserializeOwned>(mut item: Item, aside: &[&str]) -> Result<Stored<T>, StoreError> {
     let version = version(&item)?;
     let fields = record(&mut item, aside)?;
     Ok(Stored { value: parse(&place(&item), fields)?, version })
@@ -181,6 +184,12 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Record>, StoreError> {
     if let Some(scope) = partition.strip_prefix("usage#") {
         let scope = Scope::try_from(scope.to_owned()).map_err(|e| malformed(&partition, e))?;
         return Ok(of(usage(scope, item)?, Record::Usage));
+    }
+    match partition.as_str() {
+        "accounts" => return Ok(of(stored(item, &[])?, Record::Account)),
+        "tokens" => return Ok(of(stored(item, &[])?, Record::MachineToken)),
+        "used" => return Ok(of(stored(item, &[])?, Record::Used)),
+        _ => {}
     }
     Ok(match sort.split_once('#') {
         Some(("launch", _)) => of(launch(item)?, Record::Launch),

@@ -5,6 +5,7 @@
 //! twice by the SDK: a repeated one would fail on its own success. Transactions carry a token, so they may be.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod accounts;
 mod active;
 mod audits;
 mod counts;

@@ -16,7 +16,7 @@ const BATCH: usize = 100;
 const ROUNDS: u32 = 8;
 
 impl DynamoStore {
-    async fn get(&self, at: &Key) -> Result<Option<Item>, StoreError> {
+    pub(crate) async fn get(&self, at: &Key) -> Result<Option<Item>, StoreError> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key(at))).consistent_read(true);
         Ok(get.send().await.map_err(|e| failed("GetItem", e))?.item)
     }
@@ -65,7 +65,7 @@ impl DynamoStore {
     }
 
     /// A page of one partition, and the sort key of its last item if there may be more.
-    async fn query(
+    pub(crate) async fn query(
         &self,
         partition: &str,
         start: Option<Item>,

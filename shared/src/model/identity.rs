@@ -1,6 +1,9 @@
 //! Who calls.
 
+use super::TokenScope;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// What a caller may do beyond their own clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +17,7 @@ pub enum Role {
 /// An authenticated user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The name: see [`valid_user`].
+    /// The name: see [`user_name`].
     pub name: String,
     /// At most 20.
     #[serde(default)]
@@ -23,6 +26,18 @@ pub struct Identity {
     pub role: Role,
     /// The method that authenticated them (`basic`, …).
     pub method: String,
+    /// The machine token they came with, and what it lets them do; none = a person, who may do everything a user may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenUse>,
+}
+
+/// A machine token in use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenUse {
+    /// The token's id.
+    pub id: String,
+    /// What it is good for.
+    pub scopes: BTreeSet<TokenScope>,
 }
 
 /// The text cannot be a user's name.
@@ -34,4 +49,37 @@ pub struct InvalidUser;
 pub fn valid_user(name: &str) -> Result<(), InvalidUser> {
     let length = name.chars().take(129).count();
     if length == 0 || length > 128 || name.chars().any(char::is_control) { Err(InvalidUser) } else { Ok(()) }
+}
+
+/// The one form of a user's name, whoever says it and however it is typed: Unicode's normal form C (UAX #15). Case is kept, and counts.
+pub fn user_name(name: &str) -> Result<String, InvalidUser> {
+    // composed text is never longer than three times what it was made of: what is far too long need not be composed
+    if name.len() > 4 * 3 * 128 {
+        return Err(InvalidUser);
+    }
+    let name = match is_nfc_quick(name.chars()) {
+        IsNormalized::Yes => name.to_owned(),
+        IsNormalized::No | IsNormalized::Maybe => name.nfc().collect(),
+    };
+    valid_user(&name).map(|()| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_form() {
+        assert_eq!(user_name("andre\u{301}").unwrap(), "andr\u{e9}");
+        assert_eq!(user_name("andr\u{e9}").unwrap(), "andr\u{e9}");
+        assert_ne!(user_name("Alice").unwrap(), user_name("alice").unwrap(), "case counts");
+        assert_eq!(user_name(&"e\u{301}".repeat(128)).unwrap().chars().count(), 128, "counted as composed");
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_is_refused() {
+        for bad in ["", "a\nb", "a\0", "\u{85}", &"a".repeat(129), &"\u{301}".repeat(2000)] {
+            assert_eq!(user_name(bad), Err(InvalidUser), "{bad:?}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The records, and the plain values they are made of. No I/O, no clock, no randomness.
 
+mod account;
 mod audit;
 pub mod ceiling;
 mod certificate;
@@ -25,13 +26,14 @@ mod task;
 mod task_size;
 mod usage;
 
+pub use account::{Account, MachineToken, TokenScope, Used};
 pub use audit::Audit;
 pub use certificate::{Certificate, issue_certificate};
 pub use cluster::{Addresses, Charged, Cluster, Meter, Shrink, Status};
 pub use cluster_config::{ClusterConfig, InvalidClusterConfig};
 pub use effective::{Effective, LimitValue, Totals, effective};
 pub use heartbeat::{Content, Heartbeat, InvalidContent};
-pub use identity::{Identity, InvalidUser, Role, valid_user};
+pub use identity::{Identity, InvalidUser, Role, TokenUse, user_name, valid_user};
 pub use key_ring::{KeyRing, KeyRingError, RingKey, Sealed, Use};
 pub use launch::{Fargate, Launch, LaunchId, LaunchSpec, LaunchState};
 pub use ledger::{Amount, LedgerEntry, Metered, billed_time};

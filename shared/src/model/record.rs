@@ -1,6 +1,9 @@
 //! Where records are kept.
 
-use super::{Cluster, ClusterName, Heartbeat, Launch, LaunchId, Limits, Month, Ms, Scope, Task, TaskId, Usage};
+use super::{
+    Account, Cluster, ClusterName, Heartbeat, Launch, LaunchId, Limits, MachineToken, Month, Ms, Scope, Task, TaskId,
+    Usage, Used,
+};
 use serde::{Deserialize, Serialize};
 
 /// Grows by one with every write of an item.
@@ -68,6 +71,21 @@ impl Key {
     pub fn ledger(month: Month, cluster: &ClusterName) -> Self {
         Key::new(format!("ledger#{month}"), cluster.as_str())
     }
+
+    /// A user's password; all are in one partition.
+    pub fn account(user: &str) -> Self {
+        Key::new("accounts", user)
+    }
+
+    /// A machine token; all are in one partition.
+    pub fn machine_token(id: &str) -> Self {
+        Key::new("tokens", id)
+    }
+
+    /// What was used, and may not be again.
+    pub fn used(what: &str) -> Self {
+        Key::new("used", what)
+    }
 }
 
 /// Everything that is stored.
@@ -81,6 +99,9 @@ pub enum Record {
     Task(Task),
     Usage(Usage),
     Limits { scope: Scope, limits: Limits },
+    Account(Account),
+    MachineToken(MachineToken),
+    Used(Used),
 }
 
 impl Record {
@@ -93,6 +114,9 @@ impl Record {
             Record::Task(t) => Key::task(&t.cluster, &t.facts.id),
             Record::Usage(u) => Key::usage(&u.scope),
             Record::Limits { scope, .. } => Key::limits(scope),
+            Record::Account(a) => Key::account(&a.name),
+            Record::MachineToken(t) => Key::machine_token(&t.id),
+            Record::Used(u) => Key::used(&u.what),
         }
     }
 
@@ -103,6 +127,9 @@ impl Record {
             Record::Heartbeat(h) => h.expires_at,
             Record::Launch(l) => l.expires_at,
             Record::Task(t) => t.expires_at,
+            Record::Account(a) => a.expires_at,
+            Record::MachineToken(t) => t.expires_at,
+            Record::Used(u) => Some(u.expires_at),
             Record::Usage(_) | Record::Limits { .. } => None,
         }
     }

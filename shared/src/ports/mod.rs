@@ -1,7 +1,7 @@
 //! What the core needs of the world outside: each port has one implementation per host, and one conformance suite that all pass.
 
+mod accounts;
 mod host;
-
 mod launcher;
 mod limit_items;
 mod routes;
@@ -9,6 +9,7 @@ mod schedulers;
 mod store;
 mod wakes;
 
+pub use accounts::Accounts;
 pub use host::Host;
 pub use launcher::{Credentials, LaunchError, Launched, Launcher, LauncherError, TaskPage};
 pub use limit_items::LimitItems;

@@ -9,7 +9,7 @@ pub use host::TestHost;
 pub use quiet::{QuietLauncher, QuietRoutes, QuietSchedulers, QuietWakes};
 
 use axum::Router;
-use faregate::api::auth::{Auth, Basic};
+use faregate::api::auth::{Auth, SharedPassword};
 use faregate::api::{App, Dashboards, router};
 use faregate::dask::Listen;
 use faregate::gateway::{Gateway, GatewayConfig};
@@ -98,7 +98,7 @@ impl Api {
             api_url: format!("http://127.0.0.1:8000{}/api", setup.prefix),
             listen: Listen::loopback(),
         }));
-        let basic = Basic { password: setup.password };
+        let basic = SharedPassword { password: setup.password };
         let auth = Auth::new(&ring, vec![Box::new(basic)], ["root".to_owned()].into()).expect("a whole ring");
         let auth = auth.with_groups(setup.groups);
         let router = router(App {

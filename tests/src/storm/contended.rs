@@ -1,6 +1,5 @@
 //! A store whose writes meet other transactions.
 
-use crate::world::Dice;
 use async_trait::async_trait;
 use faregate::model::{
     Audit, Cluster, ClusterName, Heartbeat, LedgerEntry, Limits, Month, Ms, Scope, Stored, Task, TaskId, Usage,
@@ -9,6 +8,7 @@ use faregate::model::{
 use faregate::ports::{
     ActiveRow, Children, LimitItems, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
 };
+use faregate_world::Dice;
 use std::sync::{Arc, Mutex};
 
 /// So many of a hundred conditional writes and transactions are refused for others at the same items. Nothing is written then.

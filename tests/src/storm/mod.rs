@@ -24,7 +24,7 @@ pub use watch::Seen;
 use axum::Router;
 use axum::middleware::map_response;
 use axum::response::Response;
-use faregate::api::auth::{Auth, Basic};
+use faregate::api::auth::{Auth, SharedPassword};
 use faregate::api::{App, Dashboards};
 use faregate::gateway::Gateway;
 use faregate::model::{ClusterName, KeyRing, TaskRole};
@@ -64,7 +64,7 @@ pub struct Failures(Arc<Mutex<Vec<String>>>);
 impl Failures {
     /// The real router over a gateway, its users in their groups. Every user's password is `x`.
     pub fn router(&self, gateway: Arc<Gateway>, people: &People) -> Router {
-        let basic = Basic { password: Some("x".into()) };
+        let basic = SharedPassword { password: Some("x".into()) };
         let auth = Auth::new(gateway.ring(), vec![Box::new(basic)], Default::default()).unwrap();
         let router = faregate::api::router(App {
             gateway,

@@ -4,7 +4,7 @@ use super::answers::{Asked, Got, read};
 use super::board::Board;
 use super::{AT_ONCE, Host, People, REQUESTS};
 use crate::api::{Answer, Call};
-use crate::world::Dice;
+use faregate_world::Dice;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 
 use super::running::{Workers, over};
 use super::{Host, People, books};
-use crate::world::Dice;
 use faregate::model::{Counts, Scope, TaskRole};
+use faregate_world::Dice;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -174,7 +174,7 @@ async fn build(
     };
     let options = Options::declare(&config.options, &config.cluster)?;
     let admins = config.auth.admins.iter().cloned().collect();
-    let basic = auth::Basic { password: config.auth.basic_password.clone() };
+    let basic = auth::SharedPassword { password: config.auth.basic_password.clone() };
     let auth = auth::Auth::new(&ring, vec![Box::new(basic)], admins)?.with_groups(config.auth.groups.clone());
     let gateway = Arc::new(Gateway::new(GatewayConfig {
         ports: wrap(ports),

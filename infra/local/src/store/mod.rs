@@ -3,6 +3,7 @@
 //! Reads run on their caller's thread, on connections of their own; all writes go through one thread ([`writer`]) that commits
 //! what waits together. Another process may work on the same file: its commits are noticed ([`SqliteStore::foreign_change`]).
 
+mod accounts;
 mod apply;
 mod audits;
 mod ledger;
@@ -159,7 +160,7 @@ impl Store for SqliteStore {
                 Record::Heartbeat(value) => children.heartbeat = Some(Stored { value, version }),
                 Record::Launch(value) => children.launches.push(Stored { value, version }),
                 Record::Task(value) => children.tasks.push(Stored { value, version }),
-                Record::Cluster(_) | Record::Usage(_) | Record::Limits { .. } => {}
+                _ => {}
             }
         }
         Ok(children)

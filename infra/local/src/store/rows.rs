@@ -1,7 +1,10 @@
 //! Rows and records.
 
 use super::failed;
-use faregate::model::{Cluster, Heartbeat, Key, Launch, Limits, Ms, Record, Scope, Stored, Task, Usage, Version};
+use faregate::model::{
+    Account, Cluster, Heartbeat, Key, Launch, Limits, MachineToken, Ms, Record, Scope, Stored, Task, Usage, Used,
+    Version,
+};
 use faregate::ports::StoreError;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::de::DeserializeOwned;
@@ -39,7 +42,7 @@ pub(super) fn after(cursor: Option<&str>) -> Result<&str, StoreError> {
     }
 }
 
-fn parse<T: DeserializeOwned>(row: &Row) -> Result<T, StoreError> {
+pub(super) fn parse<T: DeserializeOwned>(row: &Row) -> Result<T, StoreError> {
     serde_json::from_slice(&row.body).map_err(|e| failed(&e))
 }
 
@@ -64,6 +67,9 @@ pub(super) fn decode(partition: &str, row: Row) -> Result<Record, StoreError> {
             let scope = Scope::try_from(scope.to_owned()).map_err(StoreError)?;
             Record::Limits { scope, limits: parse::<Limits>(&row)? }
         }
+        ("accounts", _) => Record::Account(parse::<Account>(&row)?),
+        ("tokens", _) => Record::MachineToken(parse::<MachineToken>(&row)?),
+        ("used", _) => Record::Used(parse::<Used>(&row)?),
         (_, "usage") => Record::Usage(parse(&row)?),
         (_, "heartbeat") => Record::Heartbeat(heartbeat(row)?.value),
         (_, sort) if sort.starts_with("launch#") => Record::Launch(parse::<Launch>(&row)?),
@@ -81,6 +87,9 @@ pub(super) fn encode(record: &Record) -> Result<Vec<u8>, StoreError> {
         Record::Task(task) => serde_json::to_vec(task),
         Record::Usage(usage) => serde_json::to_vec(usage),
         Record::Limits { limits, .. } => serde_json::to_vec(limits),
+        Record::Account(account) => serde_json::to_vec(account),
+        Record::MachineToken(token) => serde_json::to_vec(token),
+        Record::Used(used) => serde_json::to_vec(used),
     }
     .map_err(|e| failed(&e))
 }

@@ -1,13 +1,14 @@
 //! The door: who calls is settled before anything of the request is read, and the session cookie is set on the way out.
 
+use super::presented::authorization;
 use super::session::COOKIE;
-use super::{Denied, SignedIn, authorization};
+use super::{Refused, SignedIn};
 use crate::api::App;
 use crate::api::body::discard;
 use crate::api::failure::Failure;
 use crate::api::path::cluster_name;
 use crate::gateway::Caller;
-use crate::model::{ClusterName, Identity, Use};
+use crate::model::{ClusterName, Identity, Ms, Use};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -19,39 +20,66 @@ use std::sync::Arc;
 pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let now = app.gateway.now();
-    let (caller, cookie) = match cluster_by_token(&app, &mut parts).await {
-        Some(cluster) => (cluster.map(Caller::Cluster), None),
-        None => match app.auth.sign_in(&parts.headers, now).await {
-            Err(Denied) => (Err(Denied), None),
-            Ok(SignedIn { who, renew_from }) => {
-                if changes_state(&parts.method) && is_foreign(&parts.headers) {
-                    let message = "a page of another site may not change anything here";
-                    return Failure::new(StatusCode::FORBIDDEN, message).into_response();
-                }
-                let cookie = renew_from.and_then(|from| app.auth.sessions.issue(&who, from, now));
-                (Ok(Caller::User(who)), cookie.map(|value| session_cookie(&parts.headers, &value)))
-            }
-        },
-    };
+    let Admitted { caller, cookie, reply } = admit(&app, &mut parts, now).await;
     let mut response = match caller {
-        Err(Denied) => {
+        Err(failure) => {
             discard(body).await;
-            unauthorized().into_response()
+            failure.into_response()
         }
         Ok(caller) => {
             parts.extensions.insert(caller);
             next.run(Request::from_parts(parts, body)).await
         }
     };
-    if let Some(cookie) = cookie.flatten() {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    if response.status() == StatusCode::UNAUTHORIZED {
-        for challenge in app.auth.challenges() {
-            response.headers_mut().append(header::WWW_AUTHENTICATE, challenge);
+    let headers = response.headers_mut();
+    cookie.map(|cookie| headers.append(header::SET_COOKIE, cookie));
+    match reply {
+        Some(reply) => drop(headers.append(header::WWW_AUTHENTICATE, reply)),
+        None if response.status() == StatusCode::UNAUTHORIZED => {
+            for challenge in app.auth.challenges() {
+                response.headers_mut().append(header::WWW_AUTHENTICATE, challenge);
+            }
         }
+        None => {}
     }
     response
+}
+
+/// Who calls, or why they do not come in; and what their answer carries either way.
+struct Admitted {
+    caller: Result<Caller, Failure>,
+    cookie: Option<HeaderValue>,
+    reply: Option<HeaderValue>,
+}
+
+impl From<Result<Caller, Failure>> for Admitted {
+    fn from(caller: Result<Caller, Failure>) -> Self {
+        Admitted { caller, cookie: None, reply: None }
+    }
+}
+
+async fn admit(app: &App, parts: &mut Parts, now: Ms) -> Admitted {
+    if let Some(cluster) = cluster_by_token(app, parts).await {
+        return cluster.map(Caller::Cluster).map_err(|_| unauthorized()).into();
+    }
+    let SignedIn { who, renew_from, reply } = match app.auth.sign_in(&parts.headers, now).await {
+        Ok(signed_in) => signed_in,
+        Err(Refused::Denied(why)) => {
+            tracing::info!(%why, "somebody was not let in");
+            return Err(unauthorized()).into();
+        }
+        Err(Refused::Unavailable(sentence)) => {
+            tracing::warn!(sentence, "nobody can be let in");
+            return Err(Failure::new(StatusCode::BAD_GATEWAY, sentence)).into();
+        }
+    };
+    if changes_state(&parts.method) && is_foreign(&parts.headers) {
+        let message = "a page of another site may not change anything here";
+        return Err(Failure::new(StatusCode::FORBIDDEN, message)).into();
+    }
+    let cookie = renew_from.and_then(|from| app.auth.sessions.issue(&who, from, now));
+    let cookie = cookie.and_then(|value| session_cookie(&parts.headers, &value));
+    Admitted { caller: Ok(Caller::User(who)), cookie, reply }
 }
 
 fn unauthorized() -> Failure {
@@ -59,7 +87,7 @@ fn unauthorized() -> Failure {
 }
 
 /// `Authorization: token <cluster's token>`, for the cluster in the path; none when the request makes no such claim.
-async fn cluster_by_token(app: &App, parts: &mut Parts) -> Option<Result<ClusterName, Denied>> {
+async fn cluster_by_token(app: &App, parts: &mut Parts) -> Option<Result<ClusterName, Refused>> {
     let (scheme, token) = authorization(&parts.headers)?;
     if !scheme.eq_ignore_ascii_case(b"token") {
         return None;
@@ -67,7 +95,7 @@ async fn cluster_by_token(app: &App, parts: &mut Parts) -> Option<Result<Cluster
     let token = std::str::from_utf8(token).ok().map(str::to_owned);
     let name = cluster_name(parts).await;
     let known = token.zip(name).filter(|(token, name)| app.gateway.ring().verify(token, Use::Cluster, name));
-    Some(known.map(|(_, name)| name).ok_or(Denied))
+    Some(known.map(|(_, name)| name).ok_or(Refused::denied("a wrong cluster token")))
 }
 
 fn changes_state(method: &Method) -> bool {

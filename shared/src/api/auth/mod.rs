@@ -1,31 +1,74 @@
 //! Who calls: by `Authorization` header, or by the session cookie that spares the client a second round trip.
+//!
+//! Each way to sign in is a [`Method`] and a file of its own. [`Auth`] holds those that are configured, in order: the first that takes
+//! what was presented decides.
 
 mod basic;
 mod guard;
+mod presented;
 mod session;
 
-pub use basic::Basic;
+pub use basic::SharedPassword;
 pub use guard::{ClusterCaller, User, dashboard_cookie, guard};
+pub use presented::Presented;
 
 use crate::model::{Identity, KeyRing, KeyRingError, Ms, Role};
 use async_trait::async_trait;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue};
 use session::Sessions;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The credentials are not good. What was wrong with them is nobody's business.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Denied;
+/// Somebody does not come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The credentials are missing, or not good. Why is for the log: it is nobody else's business.
+    Denied(Cow<'static, str>),
+    /// Who would have to say whether they are good cannot be asked: the sentence is for the caller.
+    Unavailable(String),
+}
+
+impl Refused {
+    /// For this reason.
+    pub fn denied(why: impl Into<Cow<'static, str>>) -> Self {
+        Refused::Denied(why.into())
+    }
+}
+
+/// Somebody whom a method has let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entered {
+    /// Who.
+    pub who: Identity,
+    /// What goes back to them as `WWW-Authenticate`, whatever the answer is.
+    pub reply: Option<HeaderValue>,
+}
+
+impl Entered {
+    /// A user in no group.
+    pub fn user(name: String, method: &str) -> Self {
+        let who = Identity { name, groups: Vec::new(), role: Role::User, method: method.to_owned(), token: None };
+        Entered { who, reply: None }
+    }
+}
 
 /// A way to sign in with an `Authorization` header.
 #[async_trait]
 pub trait Method: Send + Sync {
-    /// The first word of the header; compared without regard to case.
-    fn scheme(&self) -> &'static str;
+    /// Its name in the configuration, and in [`Identity::method`].
+    fn name(&self) -> &'static str;
     /// What `WWW-Authenticate` says to those without credentials.
-    fn challenge(&self) -> HeaderValue;
-    /// Who it is, by what follows the scheme: any bytes a header may hold.
-    async fn authenticate(&self, credentials: &[u8]) -> Result<Identity, Denied>;
+    fn challenge(&self) -> Option<HeaderValue>;
+    /// Are these credentials of the kind that it judges? By their look alone.
+    fn takes(&self, presented: &Presented) -> bool;
+    /// Who it is. Only ever asked of what it [takes](Method::takes).
+    async fn enter(&self, presented: &Presented, now: Ms) -> Result<Entered, Refused>;
+    /// Is a session still good that began at `since` with credentials of this method? Asked with every request, so what it reads it
+    /// keeps for up to a minute.
+    async fn stands(&self, who: &Identity, since: Ms, now: Ms) -> Result<bool, Refused> {
+        let _ = (who, since, now);
+        Ok(true)
+    }
 }
 
 /// The ways to sign in, and the sessions of those who did.
@@ -40,10 +83,13 @@ pub struct Auth {
 pub const MOST_GROUPS: usize = 20;
 
 /// Somebody who has proved who they are.
+#[derive(Debug)]
 struct SignedIn {
     who: Identity,
     /// When they last showed credentials, if the cookie is to be (re)newed.
     renew_from: Option<Ms>,
+    /// See [`Entered::reply`].
+    reply: Option<HeaderValue>,
 }
 
 impl Auth {
@@ -58,14 +104,16 @@ impl Auth {
         Auth { groups, ..self }
     }
 
-    /// What the configuration knows of a user whom a method has let in.
+    /// What the configuration knows of a user whom a method has let in. A machine token has what it was given, and no more.
     fn enrich(&self, who: &mut Identity) {
-        if self.admins.contains(&who.name) {
-            who.role = Role::Admin;
-        }
-        for (group, members) in &self.groups {
-            if members.contains(&who.name) && !who.groups.contains(group) {
-                who.groups.push(group.clone());
+        if who.token.is_none() {
+            if self.admins.contains(&who.name) {
+                who.role = Role::Admin;
+            }
+            for (group, members) in &self.groups {
+                if members.contains(&who.name) && !who.groups.contains(group) {
+                    who.groups.push(group.clone());
+                }
             }
         }
         who.groups.truncate(MOST_GROUPS);
@@ -73,36 +121,54 @@ impl Auth {
 
     /// What a 401 says.
     fn challenges(&self) -> impl Iterator<Item = HeaderValue> {
-        self.methods.iter().map(|method| method.challenge())
-    }
-
-    /// Credentials of a scheme that is known here decide; otherwise the cookie does, and a bad one counts as absent.
-    async fn sign_in(&self, headers: &HeaderMap, now: Ms) -> Result<SignedIn, Denied> {
-        if let Some((scheme, credentials)) = authorization(headers)
-            && let Some(method) = self.methods.iter().find(|m| m.scheme().as_bytes().eq_ignore_ascii_case(scheme))
-        {
-            let mut who = method.authenticate(credentials).await?;
-            self.enrich(&mut who);
-            return Ok(SignedIn { who, renew_from: Some(now) });
+        let mut said = Vec::new();
+        for challenge in self.methods.iter().filter_map(|method| method.challenge()) {
+            if !said.contains(&challenge) {
+                said.push(challenge);
+            }
         }
-        self.sessions.find(headers, now).ok_or(Denied)
+        said.into_iter()
     }
-}
 
-/// Scheme and credentials of the `Authorization` header; without a space there are no credentials.
-fn authorization(headers: &HeaderMap) -> Option<(&[u8], &[u8])> {
-    let value = headers.get(header::AUTHORIZATION)?.as_bytes().trim_ascii();
-    let end = value.iter().position(|b| *b == b' ').unwrap_or(value.len());
-    Some((&value[..end], value[end..].trim_ascii()))
+    /// Credentials that a method takes decide; otherwise the cookie does, and a bad one counts as absent.
+    async fn sign_in(&self, headers: &HeaderMap, now: Ms) -> Result<SignedIn, Refused> {
+        match Presented::read(headers) {
+            Some(presented) => {
+                let presented = presented?;
+                match self.methods.iter().find(|method| method.takes(&presented)) {
+                    Some(method) => {
+                        let Entered { mut who, reply } = method.enter(&presented, now).await?;
+                        self.enrich(&mut who);
+                        Ok(SignedIn { who, renew_from: Some(now), reply })
+                    }
+                    None => self.by_session(headers, now).await,
+                }
+            }
+            None => self.by_session(headers, now).await,
+        }
+    }
+
+    async fn by_session(&self, headers: &HeaderMap, now: Ms) -> Result<SignedIn, Refused> {
+        let missing = || Refused::denied("no credentials, and no session");
+        let found = self.sessions.find(headers, now).ok_or_else(missing)?;
+        let over = || Refused::denied("the session is over: what it began with is no longer good");
+        // a method that is configured no more lets nobody in
+        let method = self.methods.iter().find(|method| method.name() == found.who.method).ok_or_else(over)?;
+        match method.stands(&found.who, found.since, now).await? {
+            true => Ok(SignedIn { who: found.who, renew_from: found.renew.then_some(found.since), reply: None }),
+            false => Err(over()),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::header;
 
     async fn signed_in(authorization: &str) -> Option<Identity> {
         let ring = KeyRing::from_random(&[7; 64]);
-        let methods: Vec<Box<dyn Method>> = vec![Box::new(Basic { password: None })];
+        let methods: Vec<Box<dyn Method>> = vec![Box::new(SharedPassword { password: None })];
         let auth = Auth::new(&ring, methods, ["root".to_owned()].into()).unwrap();
         let headers = [(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap())].into_iter().collect();
         auth.sign_in(&headers, 0).await.ok().map(|signed_in| signed_in.who)
@@ -120,14 +186,14 @@ mod tests {
         let groups = [("b", "alice"), ("a", "alice"), ("c", "bob")];
         let groups = groups.map(|(group, user)| (group.to_owned(), [user.to_owned()].into())).into();
         let auth = Auth::new(&KeyRing::from_random(&[7; 64]), Vec::new(), BTreeSet::new()).unwrap().with_groups(groups);
-        let mut who =
-            Identity { name: "alice".into(), groups: vec!["b".into()], role: Role::User, method: "basic".into() };
+        let mut who = Entered::user("alice".into(), "basic").who;
+        who.groups.push("b".into());
         auth.enrich(&mut who);
         assert_eq!(who.groups, ["b", "a"]);
     }
 
     #[tokio::test]
-    async fn a_scheme_may_stand_alone_and_spaces_round_it_do_not_count() {
+    async fn a_scheme_may_stand_alone() {
         assert!(signed_in("  bAsIc   YWxpY2U6eA==  ").await.is_some());
         for nothing in ["Basic", "", "   ", "Basi YWxpY2U6eA==", "YWxpY2U6eA=="] {
             assert!(signed_in(nothing).await.is_none(), "{nothing}");

@@ -1,7 +1,6 @@
 //! The session cookie: a signed statement of who the user is, so that nothing about sessions is stored and every replica can read it.
 
-use super::SignedIn;
-use crate::model::{Identity, KeyRing, KeyRingError, Ms, Role};
+use crate::model::{Identity, KeyRing, KeyRingError, Ms, Role, TokenUse};
 use axum::http::{HeaderMap, header};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
@@ -25,9 +24,21 @@ struct Claims {
     groups: Vec<String>,
     role: Role,
     method: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<TokenUse>,
     /// When credentials were shown.
     auth_time: i64,
     exp: i64,
+}
+
+/// A good session.
+pub struct Session {
+    /// Whose.
+    pub who: Identity,
+    /// When they showed credentials.
+    pub since: Ms,
+    /// Is the cookie to be renewed?
+    pub renew: bool,
 }
 
 /// Makes and reads session cookies.
@@ -74,6 +85,7 @@ impl Sessions {
             groups: who.groups.clone(),
             role: who.role,
             method: who.method.clone(),
+            token: who.token.clone(),
             auth_time: signed_in_at / 1000,
             exp: expires / 1000,
         };
@@ -83,13 +95,13 @@ impl Sessions {
     }
 
     /// The first good session among the request's cookies.
-    pub fn find(&self, headers: &HeaderMap, now: Ms) -> Option<SignedIn> {
+    pub fn find(&self, headers: &HeaderMap, now: Ms) -> Option<Session> {
         let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
         let cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
         cookies.filter(|(name, _)| *name == COOKIE).find_map(|(_, value)| self.open(value, now))
     }
 
-    fn open(&self, token: &str, now: Ms) -> Option<SignedIn> {
+    fn open(&self, token: &str, now: Ms) -> Option<Session> {
         let known = self.seen().get(token).cloned();
         let claims = match known {
             Some(claims) => claims,
@@ -100,9 +112,10 @@ impl Sessions {
             self.seen().remove(token);
             return None;
         }
-        let Claims { sub, groups, role, method, auth_time, .. } = &*claims;
-        let who = Identity { name: sub.clone(), groups: groups.clone(), role: *role, method: method.clone() };
-        Some(SignedIn { who, renew_from: (left <= LIFE_MS / 2).then_some(auth_time * 1000) })
+        let Claims { sub, groups, role, method, token, auth_time, .. } = &*claims;
+        let (name, groups, method) = (sub.clone(), groups.clone(), method.clone());
+        let who = Identity { name, groups, role: *role, method, token: token.clone() };
+        Some(Session { who, since: auth_time.checked_mul(1000)?, renew: left <= LIFE_MS / 2 })
     }
 
     fn verify(&self, token: &str) -> Option<Arc<Claims>> {
@@ -126,7 +139,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::RingKey;
+    use crate::model::{RingKey, TokenScope};
     use axum::http::HeaderValue;
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -137,7 +150,13 @@ mod tests {
     }
 
     fn alice() -> Identity {
-        Identity { name: "alice é".into(), groups: vec!["a".into()], role: Role::Admin, method: "basic".into() }
+        Identity {
+            name: "alice é".into(),
+            groups: vec!["a".into()],
+            role: Role::Admin,
+            method: "tokens".into(),
+            token: Some(TokenUse { id: "1".into(), scopes: [TokenScope::Read].into() }),
+        }
     }
 
     fn headers(lines: &[&str]) -> HeaderMap {
@@ -153,7 +172,7 @@ mod tests {
         let sessions = Sessions::new(&ring()).unwrap();
         let value = sessions.issue(&alice(), NOW, NOW).unwrap();
         let found = sessions.find(&cookie(&value), NOW + 1000).unwrap();
-        assert_eq!((found.who, found.renew_from), (alice(), None));
+        assert_eq!((found.who, found.since, found.renew), (alice(), NOW, false));
         assert!(sessions.find(&cookie(&value), NOW + LIFE_MS - 1000).is_some());
         assert!(sessions.find(&cookie(&value), NOW + LIFE_MS).is_none());
     }
@@ -164,7 +183,7 @@ mod tests {
         let mut now = NOW;
         let mut value = sessions.issue(&alice(), NOW, now).unwrap();
         while let Some(found) = sessions.find(&cookie(&value), now) {
-            if let Some(next) = found.renew_from.and_then(|from| sessions.issue(&found.who, from, now)) {
+            if let Some(next) = sessions.issue(&found.who, found.since, now).filter(|_| found.renew) {
                 value = next;
             }
             now += 60_000;

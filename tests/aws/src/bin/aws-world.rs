@@ -6,7 +6,7 @@
 use faregate::model::Rules;
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::world::run_many;
-use faregate_tests::world::RULES;
+use faregate_world::RULES;
 use std::process::ExitCode;
 
 #[tokio::main]

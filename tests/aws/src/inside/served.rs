@@ -3,7 +3,7 @@
 use super::Inside;
 use axum::Router;
 use fake_ecs::FakeEcs;
-use faregate::api::auth::{Auth, Basic};
+use faregate::api::auth::{Auth, SharedPassword};
 use faregate::api::{App, Dashboards, router};
 use faregate::model::{ClusterName, TaskId, Use};
 use faregate::ports::Wake;
@@ -21,7 +21,7 @@ pub struct Served {
 impl Served {
     /// Serves a gateway.
     pub fn new(inside: &Inside) -> Served {
-        let basic = Basic { password: Some("x".into()) };
+        let basic = SharedPassword { password: Some("x".into()) };
         let auth = Auth::new(&inside.ring, vec![Box::new(basic)], Default::default()).unwrap();
         let app = App {
             gateway: inside.gateway.clone(),

@@ -3,7 +3,7 @@
 use crate::wire;
 use fake_ecs::EventFaults;
 use faregate::model::{ClusterConfig, Identity, Limits, Ms, Policy, Role, Rules, Scope};
-use faregate_tests::world::Dice;
+use faregate_world::Dice;
 
 /// Faults and whims last so long.
 pub const FAULTS_MS: Ms = 9_000;
@@ -59,6 +59,7 @@ impl Setup {
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
             role: Role::User,
             method: "basic".into(),
+            token: None,
         };
         let in_group: &[&str] = if grouped { &["g"] } else { &[] };
         let users = vec![user("ann", in_group), user("ben", in_group), user("cyd", &[])];

@@ -6,7 +6,7 @@ use super::setup::Setup;
 use faregate::machine::Machine;
 use faregate::model::{ClusterName, Ms, TaskId};
 use faregate::ports::Host;
-use faregate_tests::world::Dice;
+use faregate_world::Dice;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 

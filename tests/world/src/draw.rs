@@ -15,6 +15,7 @@ pub fn users(d: &mut Dice, count: usize, grouped: bool) -> Vec<Identity> {
         groups: if grouped { groups(d) } else { Vec::new() },
         role: Role::User,
         method: "basic".into(),
+        token: None,
     };
     USERS[..count].iter().map(user).collect()
 }

@@ -157,6 +157,7 @@ impl Records {
                     value: Record::Limits { scope: scope.clone(), limits: limits.clone() },
                     version: 1,
                 }),
+                Record::Account(_) | Record::MachineToken(_) | Record::Used(_) => nobody_signs_in(put),
             },
         }
     }
@@ -170,6 +171,7 @@ impl Records {
             Record::Task(t) => nest(&t.cluster)?.tasks.get(&t.facts.id).map(|s| s.version),
             Record::Usage(u) => self.usage.get(&u.scope).map(|s| s.version),
             Record::Limits { scope, .. } => self.limits.in_force().get(scope).map(|_| 1),
+            Record::Account(_) | Record::MachineToken(_) | Record::Used(_) => nobody_signs_in(record),
         }
     }
 
@@ -264,6 +266,7 @@ impl Records {
                 self.usage.insert(usage.scope.clone(), Stored { value: usage, version });
             }
             Record::Limits { scope, limits } => self.put_limits(&scope, Some(&limits)),
+            Record::Account(_) | Record::MachineToken(_) | Record::Used(_) => nobody_signs_in(&record),
         }
     }
 
@@ -364,4 +367,9 @@ impl Records {
         let nest = |n: &Nest| n.launches.len() + n.tasks.len() + usize::from(n.heartbeat.is_some());
         self.clusters.len() + self.nests.values().map(nest).sum::<usize>()
     }
+}
+
+/// The world is behind the door.
+fn nobody_signs_in(record: &Record) -> ! {
+    panic!("the world keeps no {record:?}")
 }

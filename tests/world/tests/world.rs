@@ -3,7 +3,7 @@
 use faregate::model::Rules;
 use faregate::ports::Store;
 use faregate_tests::store_suite::Running;
-use faregate_tests::world::{Outcome, RULES, World, run_many};
+use faregate_world::{Outcome, RULES, World, run_many};
 use std::sync::Arc;
 
 fn on_a_still_world(property: impl FnOnce(Arc<dyn Store>) -> Running) {
@@ -25,7 +25,7 @@ const MISSED_BY: u64 = 20_000;
 fn tell(failed: &[Outcome], rule: &str) -> String {
     let lines = failed.iter().take(10).map(|outcome| {
         let (seed, broken) = (outcome.seed, outcome.broken.join("; "));
-        format!("seed {seed}: {broken}\n  replay: cargo run -p faregate-tests --bin world -- {seed} {rule}\n")
+        format!("seed {seed}: {broken}\n  replay: cargo run -p faregate-world -- {seed} {rule}\n")
     });
     lines.collect()
 }
@@ -52,8 +52,8 @@ fn every_safety_rule_is_needed() {
 
 #[test]
 fn the_same_seed_is_the_same_world() {
-    let once = faregate_tests::world::run(4711, Rules::SAFE, false);
-    let again = faregate_tests::world::run(4711, Rules::SAFE, false);
+    let once = faregate_world::run(4711, Rules::SAFE, false);
+    let again = faregate_world::run(4711, Rules::SAFE, false);
     assert_eq!(format!("{once:?}"), format!("{again:?}"));
     assert!(once.stats.turns > 10 && once.stats.tasks > 1, "nothing happened: {:?}", once.stats);
 }

@@ -2,7 +2,7 @@
 //! broke a promise; `world 1..2000 sole_call` does so with a safety rule taken away.
 
 use faregate::model::Rules;
-use faregate_tests::world::{RULES, run, run_many};
+use faregate_world::{RULES, run, run_many};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
