@@ -45,7 +45,7 @@ fi
 cluster='' secrets=''
 if $exists; then
     cluster=$(resource "$stack" Cluster)
-    secrets="$(resource "$stack" KeyRing) $(resource "$stack" Password)"
+    secrets="$(resource "$stack" KeyRing) $(resource "$stack" SignInSecret)"
 
     # Nobody starts another task: the reconciler alone does, and it may not run again. Its last run ends within a minute.
     reconciler=$(resource "$stack" ReconcileFunction)

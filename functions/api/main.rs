@@ -1,7 +1,7 @@
 //! The REST API behind API Gateway. It writes what is wanted and sends wakes; it starts and stops nothing.
 
-use faregate::api::{App, Dashboards, auth, router};
-use faregate_functions::{Aws, Settings, chain, front_door, gateway, init_logs, password};
+use faregate::api::{App, Dashboards, router};
+use faregate_functions::{Aws, Settings, SignInSecret, chain, front_door, gateway, init_logs, sign_in, sign_in_secret};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
@@ -17,17 +17,14 @@ async fn app() -> Result<App, Error> {
     let settings = Settings::from_env()?;
     let aws = Aws::load().await;
     let secrets = aws.secrets();
-    let password = async {
-        let Some(secret) = &settings.password_secret else { return Ok(None) };
-        password(&secrets, secret).await.map(Some)
+    let secret = async {
+        let Some(secret) = &settings.sign_in_secret else { return Ok(SignInSecret::default()) };
+        sign_in_secret(&secrets, secret).await
     };
-    let (parts, password) = tokio::try_join!(gateway(&settings, &aws, None), password)?;
-    let basic = |password| Box::new(auth::SharedPassword { password: Some(password) }) as Box<dyn auth::Method>;
-    let methods = password.map(basic).into_iter().collect();
+    let (parts, secret) = tokio::try_join!(gateway(&settings, &aws, None), secret)?;
     Ok(App {
         gateway: parts.gateway,
-        auth: auth::Auth::new(&parts.ring, methods, settings.admins.into_iter().collect())?
-            .with_groups(settings.groups),
+        auth: sign_in(&settings, secret, &parts.ring)?,
         prefix: String::new(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         dashboards: settings.proxy_url.map_or(Dashboards::Nowhere, |url| Dashboards::Elsewhere { url }),

@@ -15,6 +15,7 @@ mod metrics;
 mod relay;
 mod secrets;
 mod settings;
+mod sign_in;
 mod wakes;
 
 pub use absent::Absent;
@@ -25,6 +26,7 @@ pub use gateway::{Parts, gateway};
 pub use logs::init as init_logs;
 pub use metrics::Metrics;
 pub use relay::RelaySchedulers;
-pub use secrets::{key_ring, password};
+pub use secrets::{SignInSecret, key_ring, sign_in_secret};
 pub use settings::{Settings, SettingsError, ecs_settings};
+pub use sign_in::sign_in;
 pub use wakes::{SqsWakes, WakeMessage};

@@ -17,14 +17,21 @@ pub async fn key_ring(client: &Client, secret: &str) -> Result<KeyRing, String> 
     KeyRing::from_secret(&text).map_err(|e| format!("the secret `{secret}` is no key ring: {e}"))
 }
 
-/// The password that users share.
-pub async fn password(client: &Client, secret: &str) -> Result<String, String> {
-    #[derive(Deserialize)]
-    struct Secret {
-        password: String,
-    }
+/// What sign-in needs and nobody may read. A secret that is not needed need not be there.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct SignInSecret {
+    /// What all users share, where they do.
+    pub password: Option<String>,
+    /// What JupyterHub gave this service.
+    pub jupyterhub_api_token: Option<String>,
+    /// A Kerberos keytab, base64.
+    pub keytab: Option<String>,
+}
+
+/// What sign-in needs.
+pub async fn sign_in_secret(client: &Client, secret: &str) -> Result<SignInSecret, String> {
     let text = read(client, secret).await?;
     // the parser's message could show some of it
-    let secret: Secret = serde_json::from_str(&text).map_err(|_| format!("the secret `{secret}` has no `password`"))?;
-    Ok(secret.password)
+    serde_json::from_str(&text).map_err(|_| format!("the secret `{secret}` is no JSON object of texts"))
 }

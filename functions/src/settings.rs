@@ -3,7 +3,6 @@
 use faregate::model::{ClusterConfig, Policy, Prices};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// A setting that cannot be used: names the variable.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -29,8 +28,12 @@ pub struct Settings {
     pub queue_url: String,
     /// `FAREGATE_SECRET`: the secret that holds the key ring.
     pub secret: String,
-    /// `FAREGATE_PASSWORD_SECRET`: the secret that holds the users' shared password; `api` only.
-    pub password_secret: Option<String>,
+    /// `FAREGATE_SIGN_IN_SECRET`: the secret that holds what sign-in needs and nobody may read; `api` only.
+    pub sign_in_secret: Option<String>,
+    /// `FAREGATE_SIGN_IN`: ways to sign in, comma separated; `api` only.
+    pub sign_in: Vec<String>,
+    /// `FAREGATE_SHARED_PASSWORD`: do all users share the password in that secret? `api` only.
+    pub shared_password: bool,
     /// `FAREGATE_API_URL`: `https://…/api`, where tasks reach the gateway.
     pub api_url: String,
     /// `FAREGATE_RELAY`: the function that speaks to schedulers; `api` and `enforce` only.
@@ -43,10 +46,8 @@ pub struct Settings {
     pub options: Vec<Value>,
     /// Of `FAREGATE_CONFIG`: every duration.
     pub policy: Policy,
-    /// Of `FAREGATE_CONFIG`: users who are admins.
-    pub admins: Vec<String>,
-    /// Of `FAREGATE_CONFIG`: groups, and who is in them.
-    pub groups: BTreeMap<String, BTreeSet<String>>,
+    /// Of `FAREGATE_CONFIG`: how people sign in, as `[auth]` of the one-machine gateway; read by [`crate::sign_in()`].
+    pub auth: Map<String, Value>,
 }
 
 /// `FAREGATE_CONFIG`.
@@ -56,8 +57,7 @@ struct Config {
     cluster: ClusterConfig,
     options: Vec<Value>,
     policy: Map<String, Value>,
-    admins: Vec<String>,
-    groups: BTreeMap<String, BTreeSet<String>>,
+    auth: Map<String, Value>,
 }
 
 /// The variables, by name.
@@ -73,8 +73,12 @@ impl Environment<'_> {
     }
 
     fn list(&self, variable: &str) -> Result<Vec<String>, SettingsError> {
-        Ok(self.required(variable)?.split(',').map(|part| part.trim().to_owned()).collect())
+        Ok(split(&self.required(variable)?))
     }
+}
+
+fn split(list: &str) -> Vec<String> {
+    list.split(',').map(|part| part.trim().to_owned()).collect()
 }
 
 fn fail(variable: &str, problem: impl Into<String>) -> SettingsError {
@@ -104,15 +108,16 @@ impl Settings {
             table: env.required("FAREGATE_TABLE")?,
             queue_url: env.required("FAREGATE_QUEUE_URL")?,
             secret: env.required("FAREGATE_SECRET")?,
-            password_secret: env.optional("FAREGATE_PASSWORD_SECRET"),
+            sign_in_secret: env.optional("FAREGATE_SIGN_IN_SECRET"),
+            sign_in: env.optional("FAREGATE_SIGN_IN").map(|list| split(&list)).unwrap_or_default(),
+            shared_password: env.optional("FAREGATE_SHARED_PASSWORD").is_some_and(|value| value == "true"),
             api_url: env.required("FAREGATE_API_URL")?,
             relay: env.optional("FAREGATE_RELAY"),
             proxy_url: env.optional("FAREGATE_PROXY_URL"),
             cluster,
             options: config.options,
             policy: policy(config.policy, env)?,
-            admins: config.admins,
-            groups: config.groups,
+            auth: config.auth,
         })
     }
 }

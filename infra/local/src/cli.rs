@@ -100,8 +100,8 @@ enum Action {
 const SERVE_MANUAL: &str = "\
 Once it is ready it prints one line to standard output, which names the address. Logs go to standard error.
 
-Without a password in the configuration everybody who reaches the address is let in, under any name; an address that is \
-not loopback is then refused, unless `allow_no_password = true` says that this is meant.
+Without a way to sign in (`[auth]`) everybody who reaches the address is let in, under any name; an address that is not \
+loopback is then refused, unless `allow_no_password = true` says that this is meant.
 
 SIGTERM or Ctrl-C stops all clusters and the proxy, and waits for them; a second one waits no longer. With \
 `stop_clusters_on_shutdown = false` both keep running, and the next `serve` on the same data directory takes them over, \

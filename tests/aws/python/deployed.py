@@ -29,7 +29,7 @@ stack = describe(sys.argv[1])
 boto3.client("dynamodb").update_time_to_live(
     TableName=stack["resources"]["Table"], TimeToLiveSpecification={"AttributeName": "ttl", "Enabled": True}
 )
-password = boto3.client("secretsmanager").get_secret_value(SecretId=stack["resources"]["Password"])["SecretString"]
+password = boto3.client("secretsmanager").get_secret_value(SecretId=stack["resources"]["SignInSecret"])["SecretString"]
 stack["password"] = json.loads(password)["password"]
 if "ProxyService" in stack["nested"]:
     definition = stack["nested"]["ProxyService"]["resources"]["TaskDefinition"]

@@ -30,7 +30,7 @@ pub fn settings() -> Value {
             "room_retry_ms": 2_000,
             "limits_cache_ms": 1_000,
         },
-        "admins": ["root"],
+        "auth": {"admins": ["root"]},
     })
 }
 

@@ -179,6 +179,8 @@ fn parameters(options: &Options, front_door: &str, ports: Ports) -> BTreeMap<Str
         ("ProxyImage", "proxy"),
         ("ProxyMaxTasks", "1"), // no scaling, which the emulator does not know
         ("DashboardUrl", &dashboards),
+        ("SignIn", "basic"),
+        ("SharedPassword", "true"),
         ("DeletionProtection", "false"),
         ("LogLevel", "debug"),
     ];

@@ -56,7 +56,7 @@ fn wrap(text: &str) -> String {
     lines + &line + "\n"
 }
 
-/// The tables: nothing in them is set by default, save the method of signing in.
+/// The tables: nothing in them is set by default.
 const TABLES: &str = r##"
 # ---- Limits ------------------------------------------------------
 
@@ -119,17 +119,23 @@ const TABLES: &str = r##"
 
 # ---- Sign-in -----------------------------------------------------
 
-[auth]
-# Ways to sign in; `basic`: a user name and the password that all users share.
-methods = ["basic"]
+# Ways to sign in, in the order in which they are tried. While there is none, everybody who reaches the address is let in
+# under any name, and only a loopback address is served.
+#
+# [auth]
+# methods = ["basic"]
+#
 # Users who may see and stop the clusters of all, and set limits.
-admins = []
-
+#
+# admins = ["root"]
+#
 # Groups, and who is in them.
-[auth.groups]
+#
+# [auth.groups]
 # research = ["alice", "bob"]
-
-[auth.basic]
-# The password. While there is none, everybody who reaches the address is let in under any name.
+#
+# One password that all users share. Without it each user has their own: `faregate admin users add alice`.
+#
+# [auth.basic]
 # password = "a long secret"
 "##;

@@ -96,7 +96,7 @@ pub const SECTIONS: &[Section] = &[
             key!(
                 "allow_no_password",
                 |c| Slot::Bool(&mut c.gateway.allow_no_password),
-                "Serve an address that is not loopback although no password is set: whoever reaches it is let in."
+                "Serve an address that is not loopback although no way to sign in is configured: whoever reaches it is let in."
             ),
         ],
     },

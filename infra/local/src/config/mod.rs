@@ -10,10 +10,10 @@ mod value;
 
 pub use document::document;
 pub use error::{ConfigError, Place};
-pub use tables::{Auth, METHODS};
 pub use value::{Slot, parse_address};
 
 use error::{Problem, unknown};
+use faregate::api::auth;
 use faregate::model::{ClusterConfig, Limits, Ms, Policy, Scope};
 use faregate::options::Options;
 use serde::Deserialize;
@@ -36,7 +36,7 @@ pub struct Config {
     /// `[[options]]`: what users may choose, as written.
     pub options: Vec<serde_json::Value>,
     /// `[auth]`.
-    pub auth: Auth,
+    pub auth: auth::Config,
 }
 
 /// The gateway's own settings. Each is explained in [`keys`], under the same name.
@@ -138,11 +138,6 @@ impl Config {
             return Err(Problem::new("cluster_heartbeat_timeout", what));
         }
         Ok(())
-    }
-
-    /// Must a caller give a password?
-    pub fn has_password(&self) -> bool {
-        self.auth.basic_password.is_some()
     }
 }
 

@@ -1,44 +1,11 @@
 //! The tables of the configuration: limits, options, sign-in.
 
 use super::error::{Problem, unknown};
-use super::value::{expected, words};
-use faregate::api::auth::MOST_GROUPS;
-use faregate::model::{Limits, Prices, Scope, valid_user};
-use std::collections::{BTreeMap, BTreeSet};
+use super::value::expected;
+use faregate::api::auth;
+use faregate::model::{Limits, Prices, Scope};
+use std::collections::BTreeMap;
 use toml::{Table, Value};
-
-/// Ways to sign in that this version has.
-pub const METHODS: [&str; 1] = ["basic"];
-
-/// Who may sign in, and how.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Auth {
-    /// Ways to sign in; never empty.
-    pub methods: Vec<String>,
-    /// Users with the role of an administrator.
-    pub admins: Vec<String>,
-    /// Groups, and who is in them.
-    pub groups: BTreeMap<String, BTreeSet<String>>,
-    /// The password all users share; none = everybody is believed.
-    pub basic_password: Option<String>,
-}
-
-impl Default for Auth {
-    fn default() -> Self {
-        Auth { methods: vec!["basic".to_owned()], admins: Vec::new(), groups: BTreeMap::new(), basic_password: None }
-    }
-}
-
-impl std::fmt::Debug for Auth {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let password = self.basic_password.as_ref().map(|_| "…");
-        let Auth { methods, admins, groups, .. } = self;
-        write!(
-            f,
-            "Auth {{ methods: {methods:?}, admins: {admins:?}, groups: {groups:?}, basic_password: {password:?} }}"
-        )
-    }
-}
 
 fn table<'a>(name: &str, value: &'a Value) -> Result<&'a Table, Problem> {
     value.as_table().ok_or_else(|| Problem::new(name, expected("a table", value)))
@@ -104,62 +71,11 @@ pub fn options(value: &Value, to: &mut Vec<serde_json::Value>) -> Result<(), Pro
 }
 
 /// `[auth]`.
-pub fn auth(value: &Value, to: &mut Auth) -> Result<(), Problem> {
-    for (name, value) in table("auth", value)? {
-        let wrong = |what: String| Problem::new(&format!("auth.{name}"), what);
-        match name.as_str() {
-            "methods" => {
-                to.methods = words(value).map_err(wrong)?;
-                if to.methods.is_empty() {
-                    return Err(wrong("must name at least one method: `basic`".to_owned()));
-                }
-                if let Some(method) = to.methods.iter().find(|method| !METHODS.contains(&method.as_str())) {
-                    return Err(unknown("auth.methods", method, METHODS.into_iter()));
-                }
-            }
-            "admins" => {
-                to.admins = words(value).map_err(wrong)?;
-                if let Some(name) = to.admins.iter().find(|name| valid_user(name).is_err()) {
-                    return Err(wrong(format!("has `{}`, which no user can be called", name.escape_debug())));
-                }
-            }
-            "groups" => groups(table("auth.groups", value)?, to)?,
-            "basic" => basic(table("auth.basic", value)?, to)?,
-            _ => return Err(unknown("auth", name, ["methods", "admins", "groups", "basic"].into_iter())),
-        }
-    }
-    Ok(())
-}
-
-fn groups(table: &Table, to: &mut Auth) -> Result<(), Problem> {
-    for (name, members) in table {
-        let wrong = |what: String| Problem::new(&format!("auth.groups.{name}"), what);
-        let members: BTreeSet<String> = words(members).map_err(wrong)?.into_iter().collect();
-        if let Some(member) = members.iter().find(|member| valid_user(member).is_err()) {
-            return Err(wrong(format!("has `{}`, which no user can be called", member.escape_debug())));
-        }
-        to.groups.insert(name.clone(), members);
-    }
-    let all = to.groups.values().flatten();
-    if let Some(user) = all.clone().find(|user| all.clone().filter(|other| other == user).count() > MOST_GROUPS) {
-        return Err(Problem::new("auth.groups", format!("has `{user}` in more than {MOST_GROUPS} groups")));
-    }
-    Ok(())
-}
-
-fn basic(table: &Table, to: &mut Auth) -> Result<(), Problem> {
-    for (name, value) in table {
-        match name.as_str() {
-            "password" => match value.as_str() {
-                Some(password) if !password.is_empty() => to.basic_password = Some(password.to_owned()),
-                _ => {
-                    let what = "must be text of at least one character; leave it out to let everybody in";
-                    return Err(Problem::new("auth.basic.password", what));
-                }
-            },
-            _ => return Err(unknown("auth.basic", name, ["password"].into_iter())),
-        }
-    }
+pub fn auth(value: &Value, to: &mut auth::Config) -> Result<(), Problem> {
+    *to = auth::Config::read(&json("auth", value)?).map_err(|wrong| match wrong {
+        auth::Wrong::Unknown { at, name, known } => unknown(&at, &name, known.into_iter()),
+        auth::Wrong::Invalid { field, problem } => Problem::new(&field, problem),
+    })?;
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use crate::launcher::{self, ProcessLauncher};
 use crate::python::{self, PythonEnv, PythonError};
 use crate::store::{self, SqliteStore};
 use crate::wakes::LocalWakes;
-use faregate::api::{App, Dashboards, auth, router};
+use faregate::api::{App, Dashboards, router};
 use faregate::dask::{HttpSchedulers, Listen};
 use faregate::gateway::{Gateway, GatewayConfig};
 use faregate::machine::{Machine, now};
@@ -43,7 +43,7 @@ const QUESTION: Duration = Duration::from_secs(5);
 #[allow(missing_docs)] // each says what failed
 pub enum ServeError {
     #[error(
-        "the address {0} can be reached by others, and there is no password: set `password` under `[auth.basic]`, \
+        "the address {0} can be reached by others, and no way to sign in is configured: set `methods` under `[auth]`, \
          or say `allow_no_password = true` if everybody shall be let in"
     )]
     Open(SocketAddr),
@@ -173,9 +173,10 @@ async fn build(
         host: Arc::new(Machine::default()),
     };
     let options = Options::declare(&config.options, &config.cluster)?;
-    let admins = config.auth.admins.iter().cloned().collect();
-    let basic = auth::SharedPassword { password: config.auth.basic_password.clone() };
-    let auth = auth::Auth::new(&ring, vec![Box::new(basic)], admins)?.with_groups(config.auth.groups.clone());
+    let auth = match config.auth.methods.is_empty() {
+        true => config.auth.open_to_all(&ring)?,
+        false => config.auth.open(&ring)?,
+    };
     let gateway = Arc::new(Gateway::new(GatewayConfig {
         ports: wrap(ports),
         ring,
@@ -208,7 +209,7 @@ fn launcher_settings(data: &DataDir, config: &Config, python: &PythonEnv) -> lau
 
 /// Nobody shall be open to the network by accident; and who is open at all shall know it.
 fn check_open(config: &Config) -> Result<(), ServeError> {
-    if config.has_password() {
+    if !config.auth.methods.is_empty() {
         return Ok(());
     }
     let reachable = [Some(config.gateway.address), config.gateway.proxy_address].into_iter().flatten();
@@ -217,7 +218,7 @@ fn check_open(config: &Config) -> Result<(), ServeError> {
         _ => {}
     }
     let address = config.gateway.address;
-    tracing::warn!(%address, "THERE IS NO PASSWORD: everybody who reaches this address is let in, under any name they give");
+    tracing::warn!(%address, "NO WAY TO SIGN IN IS CONFIGURED: everybody who reaches this address is let in, under any name they give");
     Ok(())
 }
 

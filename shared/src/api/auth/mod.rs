@@ -4,11 +4,13 @@
 //! what was presented decides.
 
 mod basic;
+mod config;
 mod guard;
 mod presented;
 mod session;
 
 pub use basic::SharedPassword;
+pub use config::{Basic, Config, Wrong};
 pub use guard::{ClusterCaller, User, dashboard_cookie, guard};
 pub use presented::Presented;
 
