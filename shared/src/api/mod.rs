@@ -1,6 +1,6 @@
 //! The REST API that the unmodified `dask_gateway` client and its scheduler preload speak, as an axum router over the [`Gateway`].
 //!
-//! [`router`] is the table of contents; every operation is a file of its own. Bodies and names are checked here, so that the gateway
+//! [`routes`] is the table of contents; every operation is a file of its own. Bodies and names are checked here, so that the gateway
 //! sees only well-formed requests; every refusal is JSON `{"error": "…"}` with a status that the client shows.
 
 pub mod auth;
@@ -11,8 +11,10 @@ mod operations;
 mod path;
 mod report;
 mod router;
+mod routes;
 
 pub use router::router;
+pub use routes::{Route, Who, routes};
 
 use crate::gateway::Gateway;
 use auth::Auth;

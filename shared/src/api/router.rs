@@ -1,11 +1,12 @@
-//! The table of contents.
+//! The table of contents, served.
 
 use super::failure::Failure;
+use super::routes::{Route, Who, routes};
 use super::{App, Dashboards, auth, operations as op};
 use axum::Router;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
 use std::sync::Arc;
 
 /// Everything the gateway serves, under the prefix of `app`; each path with and without a slash at its end.
@@ -13,21 +14,19 @@ use std::sync::Arc;
 /// It adds no logging, compression or limits of connections: what serves it does.
 pub fn router(app: App) -> Router {
     let app = Arc::new(app);
-    let open = [("/api/health", get(op::health)), ("/api/version", get(op::version))];
-    let guarded = [
-        ("/api/v1/options", get(op::options)),
-        ("/api/v1/limits", get(op::limits)),
-        ("/api/v1/usage", get(op::usage)),
-        ("/api/v1/clusters", get(op::list).post(op::create)),
-        ("/api/v1/clusters/{name}", get(op::get).delete(op::stop)),
-        ("/api/v1/clusters/{name}/scale", post(op::scale)),
-        ("/api/v1/clusters/{name}/adapt", post(op::adapt)),
-        ("/api/v1/clusters/{name}/extend", post(op::extend)),
-        ("/api/v1/clusters/{name}/explain", get(op::explain)),
-        ("/api/v1/clusters/{name}/heartbeat", post(op::heartbeat)),
-    ];
-    let mut guarded = paths(&app, guarded).merge(op::admin::routes(&app.prefix));
-    let mut open = paths(&app, open);
+    let (mut open, mut guarded, mut admins) = (Router::new(), Router::new(), Router::new());
+    for Route { path, who, handler, .. } in routes() {
+        let router = match who {
+            Who::Anybody => &mut open,
+            Who::User | Who::Cluster | Who::UserOrCluster => &mut guarded,
+            Who::Admin => &mut admins,
+        };
+        let whole = format!("{}{path}", app.prefix);
+        if !path.contains("{*") {
+            *router = std::mem::take(router).route(&format!("{whole}/"), handler.clone());
+        }
+        *router = std::mem::take(router).route(&whole, handler);
+    }
     let dashboard = format!("{}/clusters/{{name}}/{{*rest}}", app.prefix);
     match app.dashboards {
         Dashboards::Here { sign_in: true } => guarded = guarded.route(&dashboard, get(op::dashboard)),
@@ -36,6 +35,7 @@ pub fn router(app: App) -> Router {
         Dashboards::Here { sign_in: false } | Dashboards::Nowhere => {}
     }
     guarded
+        .merge(admins.route_layer(from_fn(auth::admins_only)))
         .route_layer(from_fn_with_state(app.clone(), auth::guard))
         .merge(open)
         .fallback(async || Failure::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
@@ -43,11 +43,4 @@ pub fn router(app: App) -> Router {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
         })
         .with_state(app)
-}
-
-fn paths<const N: usize>(app: &App, list: [(&str, MethodRouter<Arc<App>>); N]) -> Router<Arc<App>> {
-    list.into_iter().fold(Router::new(), |router, (path, methods)| {
-        let path = format!("{}{path}", app.prefix);
-        router.route(&path, methods.clone()).route(&format!("{path}/"), methods)
-    })
 }

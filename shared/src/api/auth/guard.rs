@@ -8,7 +8,7 @@ use crate::api::body::discard;
 use crate::api::failure::Failure;
 use crate::api::path::cluster_name;
 use crate::gateway::Caller;
-use crate::model::{ClusterName, Identity, Ms, Use};
+use crate::model::{ClusterName, Identity, Ms, Role, Use};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -80,6 +80,16 @@ async fn admit(app: &App, parts: &mut Parts, now: Ms) -> Admitted {
     let cookie = renew_from.and_then(|from| app.auth.sessions.issue(&who, from, now));
     let cookie = cookie.and_then(|value| session_cookie(&parts.headers, &value));
     Admitted { caller: Ok(Caller::User(who)), cookie, reply }
+}
+
+/// Lets admins through, and nobody else. The guard before it has found out who calls.
+pub async fn admins_only(request: Request, next: Next) -> Response {
+    let admin = |caller: &Caller| matches!(caller, Caller::User(Identity { role: Role::Admin, .. }));
+    if request.extensions().get().is_some_and(admin) {
+        return next.run(request).await;
+    }
+    discard(request.into_body()).await;
+    Failure::new(StatusCode::FORBIDDEN, "this is for administrators only").into_response()
 }
 
 fn unauthorized() -> Failure {

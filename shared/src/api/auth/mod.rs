@@ -8,10 +8,11 @@ mod config;
 mod guard;
 mod presented;
 mod session;
+pub mod web;
 
 pub use basic::SharedPassword;
 pub use config::{Basic, Config, Wrong};
-pub use guard::{ClusterCaller, User, dashboard_cookie, guard};
+pub use guard::{ClusterCaller, User, admins_only, dashboard_cookie, guard};
 pub use presented::Presented;
 
 use crate::model::{Identity, KeyRing, KeyRingError, Ms, Role};
