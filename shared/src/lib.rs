@@ -1,8 +1,9 @@
 //! The core of Faregate: the records, the pure decisions, the ports, the one place where decisions meet I/O, and the REST API.
 //!
-//! Dependencies point one way: api → gateway → reconcile → [`model`]; [`ports`] speaks of the model alone.
+//! Dependencies point one way: api → [`access`] → gateway → reconcile → [`model`]; [`ports`] speaks of the model alone.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod access;
 pub mod api;
 mod chain;
 pub mod dask;

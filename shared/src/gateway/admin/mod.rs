@@ -60,6 +60,11 @@ impl Act {
         }
         Ok(Act { who: who.into(), why: why.map(str::to_owned) })
     }
+
+    /// Who acts.
+    pub fn who(&self) -> &str {
+        &self.who
+    }
 }
 
 impl Gateway {
@@ -81,21 +86,32 @@ impl Admin {
         self.host.now()
     }
 
-    /// Writes an action down. Whoever carries it out does so afterwards.
     async fn record(&self, act: &Act, action: &str, target: String, details: Value) -> Result<(), Refusal> {
-        let audit = Audit {
-            at: self.now(),
-            id: format!("{:016x}", self.host.random()),
-            who: act.who.clone(),
-            action: action.to_owned(),
-            target,
-            details,
-            why: act.why.clone(),
-        };
-        self.store.audit(&audit).await?;
-        tracing::info!(who = audit.who, action, target = audit.target, why = audit.why, "an admin acts");
-        Ok(())
+        record(&*self.store, &*self.host, act, action, target, details).await
     }
+}
+
+/// Writes an action down. Whoever carries it out does so afterwards.
+pub(crate) async fn record(
+    store: &dyn Store,
+    host: &dyn Host,
+    act: &Act,
+    action: &str,
+    target: String,
+    details: Value,
+) -> Result<(), Refusal> {
+    let audit = Audit {
+        at: host.now(),
+        id: format!("{:016x}", host.random()),
+        who: act.who.clone(),
+        action: action.to_owned(),
+        target,
+        details,
+        why: act.why.clone(),
+    };
+    store.audit(&audit).await?;
+    tracing::info!(who = audit.who, action, target = audit.target, why = audit.why, "an admin acts");
+    Ok(())
 }
 
 /// A scope as admins write it: `default`, `group:<name>` or `user:<name>`, with a name that somebody can have.

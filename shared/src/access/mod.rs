@@ -1,0 +1,43 @@
+//! Who may enter, as it is kept: users with passwords of their own, machine tokens, and what may be used but once.
+//!
+//! One for the API, the ways to sign in and the command line. What admins do is written down first, as everything else that they do.
+
+mod cache;
+mod once;
+mod password;
+mod text;
+mod tokens;
+mod users;
+mod verify;
+mod write;
+
+pub use password::{LONGEST_PASSWORD, SHORTEST_PASSWORD};
+pub use tokens::{By, MadeToken, NewToken, TokenRow};
+pub use users::UserRow;
+pub use verify::Unsettled;
+
+use crate::model::{Account, MachineToken};
+use crate::ports::{Accounts, Host};
+use cache::Remembered;
+use password::Hashing;
+use std::sync::Arc;
+
+/// What a machine token's text begins with.
+pub const TOKEN_PREFIX: &str = "fgt_";
+
+/// Accounts and tokens.
+pub struct Access {
+    records: Arc<dyn Accounts>,
+    host: Arc<dyn Host>,
+    hashing: Hashing,
+    accounts: Remembered<Account>,
+    tokens: Remembered<MachineToken>,
+}
+
+impl Access {
+    /// Kept in these records.
+    pub fn new(records: Arc<dyn Accounts>, host: Arc<dyn Host>) -> Self {
+        let (accounts, tokens) = (Remembered::default(), Remembered::default());
+        Access { records, host, hashing: Hashing::default(), accounts, tokens }
+    }
+}

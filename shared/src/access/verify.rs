@@ -1,0 +1,106 @@
+//! Who comes with a password or a token, and whether what a session began with still holds.
+
+use super::Access;
+use super::password::HashingError;
+use super::text::TokenText;
+use crate::model::{Account, MachineToken, Ms, Record, Stored};
+use crate::ports::{Expect, StoreError, Write};
+
+/// The last use of a token is written down when the one that is on record is as old as this.
+const LAST_USE_MS: Ms = 5 * 60_000;
+
+/// Whether somebody may enter cannot be said now.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Unsettled {
+    /// The store failed.
+    #[error("the records of who may enter cannot be read; try again")]
+    Records(#[from] StoreError),
+    /// Too many passwords wait to be checked.
+    #[error("too many passwords wait to be checked; try again")]
+    Busy,
+}
+
+impl Access {
+    /// Is it this user's password? It takes as long for users that there are not.
+    pub async fn verify_password(&self, user: &str, password: &str) -> Result<bool, Unsettled> {
+        let now = self.host.now();
+        let found = self.records.account(user).await?;
+        self.accounts.put(user, now, found.clone());
+        let hash = found.and_then(|stored| stored.value.password);
+        match self.hashing.verify(password, hash.as_deref()).await {
+            Ok(right) => Ok(right),
+            Err(HashingError::Busy) => Err(Unsettled::Busy),
+            Err(HashingError::Failed(problem)) => {
+                tracing::error!(
+                    user,
+                    problem,
+                    "a user's password cannot be checked: an administrator must set it anew"
+                );
+                Ok(false)
+            }
+        }
+    }
+
+    /// Does a session still hold that began at `since` with this user's password? What is read is believed for a minute.
+    pub async fn password_stands(&self, user: &str, since: Ms, now: Ms) -> Result<bool, Unsettled> {
+        let found = match self.accounts.get(user, since, now) {
+            Some(found) => found,
+            None => {
+                let found = self.records.account(user).await?;
+                self.accounts.put(user, now, found.clone());
+                found
+            }
+        };
+        let stands = |account: &Account| account.password.is_some() && account.changed_at <= since;
+        Ok(found.is_some_and(|stored| stands(&stored.value)))
+    }
+
+    /// The token with this text, if there is one and it is good. What is read is believed for a minute.
+    pub async fn verify_token(&self, text: &str, now: Ms) -> Result<Option<MachineToken>, Unsettled> {
+        let Some(text) = TokenText::read(text) else { return Ok(None) };
+        let found = self.token(text.id, Ms::MIN, now).await?;
+        let Some(stored) = found.filter(|Stored { value, .. }| text.is(&value.hash) && value.is_valid(now)) else {
+            return Ok(None);
+        };
+        self.used(&stored, now).await;
+        Ok(Some(stored.value))
+    }
+
+    /// Does a session still hold that began at `since` with this token of this user?
+    pub async fn token_stands(&self, id: &str, user: &str, since: Ms, now: Ms) -> Result<bool, Unsettled> {
+        let found = self.token(id, since, now).await?;
+        let Some(stored) = found.filter(|Stored { value, .. }| value.user == user && value.is_valid(now)) else {
+            return Ok(false);
+        };
+        self.used(&stored, now).await;
+        Ok(true)
+    }
+
+    async fn token(&self, id: &str, since: Ms, now: Ms) -> Result<Option<Stored<MachineToken>>, StoreError> {
+        if let Some(found) = self.tokens.get(id, since, now) {
+            return Ok(found);
+        }
+        let found = self.records.machine_token(id).await?;
+        // whoever makes ids up shall not push out those that there are
+        if found.is_some() {
+            self.tokens.put(id, now, found.clone());
+        }
+        Ok(found)
+    }
+
+    /// Writes the use of a token down, now and then. Should that fail, another use will be.
+    async fn used(&self, stored: &Stored<MachineToken>, now: Ms) {
+        if stored.value.last_used_at.is_some_and(|at| now - at < LAST_USE_MS) {
+            return;
+        }
+        let token = MachineToken { last_used_at: Some(now), ..stored.value.clone() };
+        let id = token.id.clone();
+        let expect = Expect::Version(stored.version);
+        let write = Write::Put { record: Record::MachineToken(token), expect };
+        if let Err(error) = self.records.transact(vec![write]).await {
+            tracing::debug!(token = id, %error, "the use of a token was not written down");
+        }
+        // whatever came of it, what is remembered is not what is on record
+        self.tokens.forget(&id);
+    }
+}
