@@ -27,6 +27,8 @@ async fn app() -> Result<App, Error> {
         auth: sign_in(&settings, secret, &parts.ring)?,
         prefix: String::new(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        dashboards: settings.proxy_url.map_or(Dashboards::Nowhere, |url| Dashboards::Elsewhere { url }),
+        dashboards: settings
+            .proxy_url
+            .map_or(Dashboards::Nowhere, |url| Dashboards::Elsewhere { url, sign_in: settings.dashboard_sign_in }),
     })
 }

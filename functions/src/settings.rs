@@ -40,6 +40,8 @@ pub struct Settings {
     pub relay: Option<String>,
     /// `FAREGATE_PROXY_URL`: `https://host` of the dashboards; none = there are no dashboards.
     pub proxy_url: Option<String>,
+    /// `FAREGATE_DASHBOARD_SIGN_IN`: `true` when dashboards ask for sign-in, and their links carry no key.
+    pub dashboard_sign_in: bool,
     /// Of `FAREGATE_CONFIG`: what clusters are made of.
     pub cluster: ClusterConfig,
     /// Of `FAREGATE_CONFIG`: what users may choose.
@@ -114,6 +116,7 @@ impl Settings {
             api_url: env.required("FAREGATE_API_URL")?,
             relay: env.optional("FAREGATE_RELAY"),
             proxy_url: env.optional("FAREGATE_PROXY_URL"),
+            dashboard_sign_in: env.optional("FAREGATE_DASHBOARD_SIGN_IN").as_deref() == Some("true"),
             cluster,
             options: config.options,
             policy: policy(config.policy, env)?,

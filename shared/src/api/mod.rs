@@ -47,6 +47,8 @@ pub enum Dashboards {
     Elsewhere {
         /// `https://host`, and the path that the proxy serves under, without a slash at the end.
         url: String,
+        /// They ask for sign-in: the redirect carries a ticket, which the proxy makes a cookie of. Otherwise the link carries a key.
+        sign_in: bool,
     },
     /// Nowhere: there is no proxy, and no link.
     Nowhere,

@@ -58,11 +58,14 @@ pub fn has_dashboard(cluster: &Cluster) -> bool {
     cluster.status == Status::Running && cluster.addresses.is_some_and(|a| a.dashboard.is_some())
 }
 
-fn dashboard_route(app: &App, cluster: &Cluster) -> Result<Option<String>, Refusal> {
+/// Where it is, below the public address.
+pub fn dashboard_route(app: &App, cluster: &Cluster) -> Result<Option<String>, Refusal> {
     let name = &cluster.name;
     match app.dashboards {
-        Dashboards::Here { sign_in: true } => Ok(Some(format!("/clusters/{name}/status"))),
-        Dashboards::Here { sign_in: false } | Dashboards::Elsewhere { .. } => {
+        Dashboards::Here { sign_in: true } | Dashboards::Elsewhere { sign_in: true, .. } => {
+            Ok(Some(format!("/clusters/{name}/status")))
+        }
+        Dashboards::Here { sign_in: false } | Dashboards::Elsewhere { sign_in: false, .. } => {
             Ok(Some(format!("/clusters/{name}/{}/status", app.gateway.dashboard_key(cluster)?)))
         }
         Dashboards::Nowhere => Ok(None),

@@ -29,9 +29,11 @@ pub fn router(app: App) -> Router {
     }
     let dashboard = format!("{}/clusters/{{name}}/{{*rest}}", app.prefix);
     match app.dashboards {
-        Dashboards::Here { sign_in: true } => guarded = guarded.route(&dashboard, get(op::dashboard)),
+        Dashboards::Here { sign_in: true } | Dashboards::Elsewhere { sign_in: true, .. } => {
+            guarded = guarded.route(&dashboard, get(op::dashboard));
+        }
         // whoever holds the key needs no sign-in, and the proxy checks it
-        Dashboards::Elsewhere { .. } => open = open.route(&dashboard, get(op::redirect)),
+        Dashboards::Elsewhere { sign_in: false, .. } => open = open.route(&dashboard, get(op::redirect)),
         Dashboards::Here { sign_in: false } | Dashboards::Nowhere => {}
     }
     guarded

@@ -75,6 +75,7 @@ pub fn routes() -> Vec<Route> {
         post("/api/v1/clusters/{name}/heartbeat", Cluster, op::heartbeat),
         get("/api/v1/admin/clusters", Admin, op::admin::clusters),
         delete("/api/v1/admin/clusters/{name}", Admin, op::admin::stop),
+        post("/api/v1/admin/clusters/{name}/dashboard", Admin, op::admin::dashboard),
         delete("/api/v1/admin/users/{*user}", Admin, op::admin::stop_all),
         get("/api/v1/admin/limits", Admin, op::admin::list_limits),
         patch("/api/v1/admin/limits/{*scope}", Admin, op::admin::change_limits),

@@ -33,7 +33,10 @@ pub use stop::Caller;
 pub use turn::TurnError;
 
 use crate::dask::Listen;
-use crate::model::{Cluster, ClusterConfig, ClusterName, Effective, KeyRing, Ms, Policy, Use, effective};
+use crate::model::{
+    Cluster, ClusterConfig, ClusterName, Effective, KeyRing, Ms, PASS_LIFE_MS, Policy, TICKET_LIFE_MS, Ticket, Use,
+    effective,
+};
 use crate::options::Options;
 use crate::ports::{Host, LimitItems, Ports, StoreError, Wake, Wakes};
 use std::collections::HashMap;
@@ -137,6 +140,23 @@ impl Gateway {
     /// The key in a cluster's dashboard link.
     pub fn dashboard_key(&self, cluster: &Cluster) -> Result<String, Refusal> {
         self.token(cluster, Use::Dashboard)
+    }
+
+    /// Leave to look at a cluster's dashboard once, very soon: for a link.
+    pub fn dashboard_ticket(&self, cluster: &Cluster) -> Result<String, Refusal> {
+        self.ticket(cluster, Use::Ticket, TICKET_LIFE_MS)
+    }
+
+    /// Leave to look at a cluster's dashboard for hours: for a cookie.
+    pub fn dashboard_pass(&self, cluster: &Cluster) -> Result<String, Refusal> {
+        self.ticket(cluster, Use::Pass, PASS_LIFE_MS)
+    }
+
+    fn ticket(&self, cluster: &Cluster, purpose: Use, life: Ms) -> Result<String, Refusal> {
+        // the cluster's own key: one that is new may not have reached every proxy
+        let (key_id, nonce) = (cluster.key_id.clone(), self.ports().host.random());
+        let ticket = Ticket { key_id, expires_at: self.now() + life, nonce };
+        ticket.issue(self.ring(), purpose, &cluster.name).map_err(|e| Refusal::Internal(e.to_string()))
     }
 
     fn token(&self, cluster: &Cluster, purpose: Use) -> Result<String, Refusal> {

@@ -13,8 +13,12 @@ use std::sync::{Arc, OnceLock};
 pub enum Use {
     /// Heartbeats, and our calls to the scheduler's API.
     Cluster,
-    /// The dashboard's key, in its link or its cookie.
+    /// The dashboard's key, in its link.
     Dashboard,
+    /// Leave to look at a dashboard, in a link that is followed once.
+    Ticket,
+    /// The same in a cookie.
+    Pass,
     /// Signing session cookies (the derived value is the JWT's key).
     Session,
 }
@@ -24,6 +28,8 @@ impl Use {
         match self {
             Use::Cluster => "cluster",
             Use::Dashboard => "dashboard",
+            Use::Ticket => "ticket",
+            Use::Pass => "pass",
             Use::Session => "session",
         }
     }
@@ -150,8 +156,12 @@ impl KeyRing {
 
     /// The token of a cluster for one use: `<key id>-<64 hex digits>`, made with the key `key_id`.
     pub fn token(&self, key_id: &str, purpose: Use, name: &ClusterName) -> Result<String, KeyRingError> {
-        let key = self.find(key_id)?;
-        Ok(format!("{}-{}", key.id, hex(derive(key, purpose, name.as_str()).as_ref())))
+        Ok(format!("{key_id}-{}", self.sign(key_id, purpose, name.as_str())?))
+    }
+
+    /// A statement's signature for one use, made with the key `key_id`: 64 hex digits.
+    pub(super) fn sign(&self, key_id: &str, purpose: Use, statement: &str) -> Result<String, KeyRingError> {
+        Ok(hex(derive(self.find(key_id)?, purpose, statement).as_ref()))
     }
 
     /// Is this the cluster's token for that use, made with any key of the ring? Constant time in the token.

@@ -24,6 +24,7 @@ mod record;
 mod size;
 mod task;
 mod task_size;
+mod ticket;
 mod usage;
 
 pub use account::{Account, MachineToken, TokenScope, Used};
@@ -48,6 +49,7 @@ pub use record::{Key, Record, Stored, Version};
 pub use size::{InvalidSize, format_size, parse_size};
 pub use task::{Task, TaskFacts, TaskId, TaskRole, TaskState};
 pub use task_size::TaskSizes;
+pub use ticket::{PASS_LIFE_MS, TICKET_LIFE_MS, Ticket};
 pub use usage::{Counts, Usage};
 
 /// A moment, in milliseconds since the Unix epoch. Durations are in milliseconds too, as `…_ms`.

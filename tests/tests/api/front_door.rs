@@ -10,7 +10,7 @@ fn dashboards(dashboards: Dashboards) -> Setup {
 }
 
 fn elsewhere() -> Dashboards {
-    Dashboards::Elsewhere { url: "https://dash.example:8443/proxy".into() }
+    Dashboards::Elsewhere { url: "https://dash.example:8443/proxy".into(), sign_in: false }
 }
 
 /// Asks for a path of any text, as a front door passes it on that has undone its escapes: escaped again.

@@ -221,7 +221,7 @@ async fn a_thousand_strange_requests_break_nothing_and_those_refused_change_noth
     let base: u64 = std::env::var("API_FUZZ_SEED").ok().map_or(1, |seed| seed.parse().expect("a number"));
     let dashboards = match base % 3 {
         0 => Dashboards::Here { sign_in: true },
-        1 => Dashboards::Elsewhere { url: "https://dash.example".into() },
+        1 => Dashboards::Elsewhere { url: "https://dash.example".into(), sign_in: base.is_multiple_of(2) },
         _ => Dashboards::Nowhere,
     };
     let api = Api::with(Setup { dashboards: Some(dashboards), options: options(), ..Setup::default() }).await;

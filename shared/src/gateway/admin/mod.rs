@@ -7,6 +7,7 @@
 mod audits;
 mod changes;
 mod clusters;
+mod dashboard;
 mod explain;
 mod limits;
 mod rows;

@@ -28,7 +28,7 @@ impl Served {
             auth,
             prefix: String::new(),
             version: "1.2.3".into(),
-            dashboards: Dashboards::Elsewhere { url: "https://dashboards.example".into() },
+            dashboards: Dashboards::Elsewhere { url: "https://dashboards.example".into(), sign_in: false },
         };
         Served { router: router(app) }
     }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod clusters;
+mod dashboard;
 mod explain;
 mod freeze;
 mod limits;
@@ -11,6 +12,7 @@ mod usage;
 
 pub use audit::audit;
 pub use clusters::clusters;
+pub use dashboard::dashboard;
 pub use explain::explain;
 pub use freeze::{freeze, unfreeze};
 pub use limits::{change as change_limits, list as list_limits};
