@@ -9,6 +9,7 @@ mod front_door;
 mod fuzz;
 mod lifetimes;
 mod limits;
+mod others;
 mod pass;
 mod pass_counts;
 mod scaling;
