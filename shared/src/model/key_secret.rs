@@ -7,14 +7,23 @@ use serde::Deserialize;
 /// The fewest characters of a seed: of the 62 letters and digits, 43 carry 256 bits; more leave room for a poorer alphabet.
 pub const MIN_SEED: usize = 64;
 
-/// `{"seed": "…"}`, and after a rotation `{"seed": "…", "keys": [{"id": "k2", "secret": "<32 bytes, base64>"}]}`.
+/// `{"seed": "…"}`, and after a rotation `{"seed": "…", "keys": [{"id": "k2", "secret": "<32 bytes, base64>"}]}`. A key with
+/// `"standby": true` verifies and opens, and makes nothing yet: what it makes could not be read by those who do not know it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeySecret {
     seed: String,
     /// Newest first, all of them newer than the one made of the seed.
     #[serde(default)]
-    keys: Vec<RingKey>,
+    keys: Vec<Added>,
+}
+
+#[derive(Deserialize)]
+struct Added {
+    #[serde(flatten)]
+    key: RingKey,
+    #[serde(default)]
+    standby: bool,
 }
 
 impl KeyRing {
@@ -43,7 +52,9 @@ impl KeyRing {
         };
         let secret: KeySecret = serde_json::from_str(json).map_err(malformed)?;
         let mut ring = KeyRing::from_seed(&secret.seed)?;
-        ring.keys.splice(0..0, secret.keys);
+        let (standby, making): (Vec<_>, Vec<_>) = secret.keys.into_iter().partition(|added| added.standby);
+        ring.keys.splice(0..0, making.into_iter().map(|added| added.key));
+        ring.keys.extend(standby.into_iter().map(|added| added.key));
         ring.check()?;
         for (at, key) in ring.keys.iter().enumerate() {
             if ring.keys[..at].iter().any(|other| other.id == key.id) {
@@ -88,6 +99,22 @@ mod tests {
         assert_eq!(new.newest().id, "k3");
         assert!(new.verify(&token, Use::Cluster, &name()));
         assert_eq!(new.user_key("alice"), old.user_key("alice"));
+    }
+
+    #[test]
+    fn a_key_on_standby_is_known_and_makes_nothing() {
+        let key = format!(r#"{{"id": "k2", "secret": "{}=", "standby": true}}"#, "E".repeat(43));
+        let waiting = KeyRing::from_secret(&format!(r#"{{"seed": "{SEED}", "keys": [{key}]}}"#)).unwrap();
+        let making = format!(r#"{{"seed": "{SEED}", "keys": [{}]}}"#, key.replace("true", "false"));
+        let making = KeyRing::from_secret(&making).unwrap();
+        assert_eq!((waiting.newest().id.as_str(), making.newest().id.as_str()), ("k1", "k2"));
+        // each reads what the other makes
+        for (one, other) in [(&waiting, &making), (&making, &waiting)] {
+            let sealed = one.seal(b"secret", &name(), [7; 12]).unwrap();
+            assert_eq!(other.open(&sealed, &name()).as_deref(), Ok(&b"secret"[..]));
+            let token = one.token(&one.newest().id, Use::Cluster, &name()).unwrap();
+            assert!(other.verify(&token, Use::Cluster, &name()));
+        }
     }
 
     #[test]
