@@ -1,9 +1,12 @@
 //! The REST API behind API Gateway. It writes what is wanted and sends wakes; it starts and stops nothing.
 
+use faregate::access::Access;
 use faregate::api::{App, Dashboards, router};
 use faregate_functions::{Aws, Settings, SignInSecret, chain, front_door, gateway, init_logs, sign_in, sign_in_secret};
+use faregate::machine::Machine;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
+use std::sync::Arc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -22,9 +25,11 @@ async fn app() -> Result<App, Error> {
         sign_in_secret(&secrets, secret).await
     };
     let (parts, secret) = tokio::try_join!(gateway(&settings, &aws, None), secret)?;
+    let access = Arc::new(Access::new(parts.store, Arc::new(Machine::default())));
     Ok(App {
         gateway: parts.gateway,
-        auth: sign_in(&settings, secret, &parts.ring)?,
+        auth: sign_in(&settings, secret, &parts.ring, &access)?,
+        access,
         prefix: String::new(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         dashboards: settings

@@ -1,13 +1,20 @@
 //! How people sign in, out of the Settings and the secret.
 
 use crate::{Settings, SignInSecret};
+use faregate::access::Access;
 use faregate::api::auth::{Auth, Config};
 use faregate::model::KeyRing;
 use serde_json::json;
+use std::sync::Arc;
 
 /// Nobody is let in by accident: without a way to sign in there is no API.
-pub fn sign_in(settings: &Settings, secret: SignInSecret, ring: &KeyRing) -> Result<Auth, String> {
-    config(settings, secret)?.open(ring).map_err(|e| e.to_string())
+pub fn sign_in(
+    settings: &Settings,
+    secret: SignInSecret,
+    ring: &KeyRing,
+    access: &Arc<Access>,
+) -> Result<Auth, String> {
+    config(settings, secret)?.open(ring, access).map_err(|e| e.to_string())
 }
 
 fn config(settings: &Settings, secret: SignInSecret) -> Result<Config, String> {

@@ -16,6 +16,7 @@ mod routes;
 pub use router::router;
 pub use routes::{Route, Who, routes};
 
+use crate::access::Access;
 use crate::gateway::Gateway;
 use auth::Auth;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use std::sync::Arc;
 pub struct App {
     /// Does what is asked.
     pub gateway: Arc<Gateway>,
+    /// Passwords and machine tokens.
+    pub access: Arc<Access>,
     /// Says who asks.
     pub auth: Auth,
     /// Path that everything is served under: empty, or `/like/this`, without a slash at the end.

@@ -14,11 +14,13 @@ use std::sync::Arc;
 /// It adds no logging, compression or limits of connections: what serves it does.
 pub fn router(app: App) -> Router {
     let app = Arc::new(app);
-    let (mut open, mut guarded, mut admins) = (Router::new(), Router::new(), Router::new());
+    let (mut open, mut guarded) = (Router::new(), Router::new());
+    let (mut people, mut admins) = (Router::new(), Router::new());
     for Route { path, who, handler, .. } in routes() {
         let router = match who {
             Who::Anybody => &mut open,
             Who::User | Who::Cluster | Who::UserOrCluster => &mut guarded,
+            Who::Person => &mut people,
             Who::Admin => &mut admins,
         };
         let whole = format!("{}{path}", app.prefix);
@@ -37,6 +39,7 @@ pub fn router(app: App) -> Router {
         Dashboards::Here { sign_in: false } | Dashboards::Nowhere => {}
     }
     guarded
+        .merge(people.route_layer(from_fn(auth::people_only)))
         .merge(admins.route_layer(from_fn(auth::admins_only)))
         .route_layer(from_fn_with_state(app.clone(), auth::guard))
         .merge(open)

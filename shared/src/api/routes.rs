@@ -13,6 +13,8 @@ pub enum Who {
     Anybody,
     /// Users.
     User,
+    /// Users, and no machine token of theirs.
+    Person,
     /// The cluster in the path, by its token.
     Cluster,
     /// Users, and the cluster in the path.
@@ -57,7 +59,7 @@ methods! {
 
 /// All but the dashboards, which depend on where they are. Names that stand at an admin's path's end may hold slashes, escaped or not.
 pub fn routes() -> Vec<Route> {
-    use Who::{Admin, Anybody, Cluster, User, UserOrCluster};
+    use Who::{Admin, Anybody, Cluster, Person, User, UserOrCluster};
     vec![
         get("/api/health", Anybody, op::health),
         get("/api/version", Anybody, op::version),
@@ -73,6 +75,9 @@ pub fn routes() -> Vec<Route> {
         post("/api/v1/clusters/{name}/extend", User, op::extend),
         get("/api/v1/clusters/{name}/explain", User, op::explain),
         post("/api/v1/clusters/{name}/heartbeat", Cluster, op::heartbeat),
+        get("/api/v1/tokens", Person, op::list_tokens),
+        post("/api/v1/tokens", Person, op::make_token),
+        delete("/api/v1/tokens/{id}", Person, op::revoke_token),
         get("/api/v1/admin/clusters", Admin, op::admin::clusters),
         delete("/api/v1/admin/clusters/{name}", Admin, op::admin::stop),
         post("/api/v1/admin/clusters/{name}/dashboard", Admin, op::admin::dashboard),
@@ -84,5 +89,9 @@ pub fn routes() -> Vec<Route> {
         get("/api/v1/admin/usage", Admin, op::admin::usage),
         get("/api/v1/admin/explain/{*scope}", Admin, op::admin::explain),
         get("/api/v1/admin/audit", Admin, op::admin::audit),
+        get("/api/v1/admin/accounts", Admin, op::admin::accounts),
+        get("/api/v1/admin/tokens", Admin, op::admin::list_tokens),
+        post("/api/v1/admin/tokens", Admin, op::admin::make_token),
+        delete("/api/v1/admin/tokens/{id}", Admin, op::admin::revoke_token),
     ]
 }

@@ -2,7 +2,7 @@
 
 use super::{Gateway, Refusal};
 use crate::model::ceiling::{Measure, counted};
-use crate::model::{Cluster, ClusterName, Counts, Effective, Heartbeat, Identity, Record};
+use crate::model::{Cluster, ClusterName, Counts, Effective, Heartbeat, Identity, Record, effective};
 use crate::options::Options;
 use crate::ports::{Conflict, Expect, TransactError, Write};
 use serde_json::{Map, Value};
@@ -15,6 +15,15 @@ impl Gateway {
     pub async fn options_of(&self, who: &Identity) -> Result<Options, Refusal> {
         let limits = self.limits_of(&who.name, &who.groups).await?;
         Ok(self.options().within(&limits.allowed, &self.config.base))
+    }
+
+    /// Refused for users who are frozen, as of a minute ago at most: they read why.
+    pub async fn refuse_frozen(&self, who: &Identity) -> Result<(), Refusal> {
+        let items = self.limit_items(self.policy().limits_cache_ms).await?;
+        if items.in_force.values().all(|limits| limits.frozen.is_none()) {
+            return Ok(());
+        }
+        refuse_frozen(&effective(&who.name, &who.groups, &items.in_force))
     }
 
     /// Writes a cluster down, charged to its user and their groups; the reconciler starts it.
@@ -66,10 +75,10 @@ impl Gateway {
     }
 }
 
-/// Nothing new starts for users who are frozen: they read why.
+/// Nothing goes for users who are frozen: they read why.
 pub(super) fn refuse_frozen(limits: &Effective) -> Result<(), Refusal> {
     match &limits.frozen {
-        Some(frozen) => Err(Refusal::Invalid(format!("nothing new starts for {}: {}", frozen.from, frozen.value))),
+        Some(frozen) => Err(Refusal::Invalid(format!("{} is frozen: {}", frozen.from, frozen.value))),
         None => Ok(()),
     }
 }

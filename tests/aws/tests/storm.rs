@@ -49,7 +49,7 @@ async fn storm(conflict_percent: u64) {
     inside.aws.set(Faults { seed: 1, conflicts: conflict_percent, ..Faults::default() });
     let inside = Arc::new(inside);
     let failures = Failures::default();
-    let routers = gateways.map(|gateway| failures.router(gateway, &people)).to_vec();
+    let routers = gateways.map(|gateway| failures.router(gateway, inside.store.clone(), &people)).to_vec();
     let ecs = inside.clone();
     let host = Host {
         routers: routers.clone(),

@@ -41,6 +41,11 @@ impl Call {
         self.header("authorization", format!("Basic {}", STANDARD.encode(latin_1)))
     }
 
+    /// With a token of the scheme Bearer.
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", format!("Bearer {token}"))
+    }
+
     /// Comes as a cluster.
     pub fn token(self, token: &str) -> Self {
         self.header("authorization", format!("token {token}"))

@@ -9,7 +9,8 @@ pub use host::TestHost;
 pub use quiet::{QuietLauncher, QuietRoutes, QuietSchedulers, QuietWakes};
 
 use axum::Router;
-use faregate::api::auth::{Auth, SharedPassword};
+use faregate::access::Access;
+use faregate::api::auth::{Auth, Method, SharedPassword, Tokens};
 use faregate::api::{App, Dashboards, router};
 use faregate::dask::Listen;
 use faregate::gateway::{Gateway, GatewayConfig};
@@ -24,6 +25,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
+/// Ways to sign in, over these accounts.
+pub type Methods = Box<dyn FnOnce(&Arc<Access>) -> Vec<Box<dyn Method>>>;
+
 /// What a story may set before it begins.
 #[derive(Default)]
 pub struct Setup {
@@ -31,6 +35,8 @@ pub struct Setup {
     pub prefix: String,
     /// Shared by all users.
     pub password: Option<String>,
+    /// How they sign in; by default with that password, or with machine tokens.
+    pub methods: Option<Methods>,
     /// Where dashboards are; by default here, with their key in the link.
     pub dashboards: Option<Dashboards>,
     /// What users may choose.
@@ -47,6 +53,8 @@ pub struct Setup {
 pub struct Api {
     /// Under the router.
     pub gateway: Arc<Gateway>,
+    /// Accounts and tokens.
+    pub access: Arc<Access>,
     /// What is served.
     pub router: Router,
     /// Clock and randomness.
@@ -98,11 +106,17 @@ impl Api {
             api_url: format!("http://127.0.0.1:8000{}/api", setup.prefix),
             listen: Listen::loopback(),
         }));
+        let access = Arc::new(Access::new(store.clone(), host.clone()));
         let basic = SharedPassword { password: setup.password };
-        let auth = Auth::new(&ring, vec![Box::new(basic)], ["root".to_owned()].into()).expect("a whole ring");
+        let usual = |access: &Arc<Access>| -> Vec<Box<dyn Method>> {
+            vec![Box::new(Tokens { access: access.clone() }), Box::new(basic)]
+        };
+        let methods = setup.methods.unwrap_or(Box::new(usual));
+        let auth = Auth::new(&ring, methods(&access), ["root".to_owned()].into()).expect("a whole ring");
         let auth = auth.with_groups(setup.groups);
         let router = router(App {
             gateway: gateway.clone(),
+            access: access.clone(),
             auth,
             prefix: setup.prefix.clone(),
             version: "1.2.3".into(),
@@ -110,6 +124,7 @@ impl Api {
         });
         Api {
             gateway,
+            access,
             router,
             host,
             launcher,

@@ -8,7 +8,7 @@ use faregate::dask::{HttpSchedulers, Listen};
 use faregate::gateway::{Gateway, GatewayConfig};
 use faregate::machine::Machine;
 use faregate::model::{ClusterConfig, ClusterName, KeyRing, Policy, TaskFacts, TaskRole};
-use faregate::ports::{Ports, Store};
+use faregate::ports::Ports;
 use faregate_local::demo::leftovers;
 use faregate_local::launcher::{ProcessLauncher, Settings};
 use faregate_local::store::SqliteStore;
@@ -53,7 +53,7 @@ impl Local {
         let bin = dir.path().join("bin");
         std::fs::create_dir(&bin).unwrap();
         std::os::unix::fs::symlink(&programs.dask, bin.join("dask")).unwrap();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("store.sqlite")).unwrap());
+        let store = Arc::new(SqliteStore::open(&dir.path().join("store.sqlite")).unwrap());
         let launcher = ProcessLauncher::open(Settings {
             supervisor: vec![programs.supervisor.clone().into(), "task".into()],
             bin: Some(bin),
@@ -83,7 +83,7 @@ impl Local {
             listen: Listen::loopback(),
         }));
         let failures = Failures::default();
-        let router = failures.router(gateway.clone(), people);
+        let router = failures.router(gateway.clone(), store.clone(), people);
         let mut loops = JoinSet::new();
         for _ in 0..TURNS {
             loops.spawn(take_turns(gateway.clone(), wakes.clone()));

@@ -24,11 +24,13 @@ pub use watch::Seen;
 use axum::Router;
 use axum::middleware::map_response;
 use axum::response::Response;
+use faregate::access::Access;
 use faregate::api::auth::{Auth, SharedPassword};
 use faregate::api::{App, Dashboards};
 use faregate::gateway::Gateway;
+use faregate::machine::Machine;
 use faregate::model::{ClusterName, KeyRing, TaskRole};
-use faregate::ports::Store;
+use faregate::ports::{Accounts, Store};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -63,11 +65,12 @@ pub struct Failures(Arc<Mutex<Vec<String>>>);
 
 impl Failures {
     /// The real router over a gateway, its users in their groups. Every user's password is `x`.
-    pub fn router(&self, gateway: Arc<Gateway>, people: &People) -> Router {
+    pub fn router(&self, gateway: Arc<Gateway>, records: Arc<dyn Accounts>, people: &People) -> Router {
         let basic = SharedPassword { password: Some("x".into()) };
         let auth = Auth::new(gateway.ring(), vec![Box::new(basic)], Default::default()).unwrap();
         let router = faregate::api::router(App {
             gateway,
+            access: Arc::new(Access::new(records, Arc::new(Machine::default()))),
             auth: auth.with_groups(people.groups()),
             prefix: String::new(),
             version: "1.2.3".into(),

@@ -17,6 +17,7 @@ use crate::launcher::{self, ProcessLauncher};
 use crate::python::{self, PythonEnv, PythonError};
 use crate::store::{self, SqliteStore};
 use crate::wakes::LocalWakes;
+use faregate::access::Access;
 use faregate::api::{App, Dashboards, router};
 use faregate::dask::{HttpSchedulers, Listen};
 use faregate::gateway::{Gateway, GatewayConfig};
@@ -173,9 +174,10 @@ async fn build(
         host: Arc::new(Machine::default()),
     };
     let options = Options::declare(&config.options, &config.cluster)?;
+    let access = Arc::new(Access::new(store.clone(), ports.host.clone()));
     let auth = match config.auth.methods.is_empty() {
         true => config.auth.open_to_all(&ring)?,
-        false => config.auth.open(&ring)?,
+        false => config.auth.open(&ring, &access)?,
     };
     let gateway = Arc::new(Gateway::new(GatewayConfig {
         ports: wrap(ports),
@@ -188,6 +190,7 @@ async fn build(
     }));
     let app = App {
         gateway: gateway.clone(),
+        access,
         auth,
         prefix: config.gateway.prefix.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,14 +1,20 @@
 //! How people sign in, as it is configured: the same on one machine (`[auth]` of its file) and on AWS (`auth` of the Settings).
 
-use super::{Auth, MOST_GROUPS, Method, SharedPassword};
-use crate::model::{KeyRing, KeyRingError, user_name};
+use super::{MOST_GROUPS, jupyterhub, jwt, kerberos};
+use crate::model::user_name;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The methods, in the order in which they are tried where nothing else is said, and the fields of each one's table.
-const METHODS: [(&str, &[&str]); 1] = [("basic", &["password"])];
+const METHODS: [(&str, &[&str]); 5] = [
+    ("tokens", &[]),
+    ("jwt", &jwt::Config::FIELDS),
+    ("jupyterhub", &jupyterhub::Config::FIELDS),
+    ("kerberos", &kerberos::Config::FIELDS),
+    ("basic", &["password"]),
+];
 
 /// What stands beside the methods' tables.
 const OWN: [&str; 3] = ["methods", "admins", "groups"];
@@ -24,6 +30,14 @@ pub struct Config {
     pub groups: BTreeMap<String, BTreeSet<String>>,
     /// `[auth.basic]`.
     pub basic: Basic,
+    /// `[auth.jwt]`.
+    pub jwt: jwt::Config,
+    /// `[auth.jupyterhub]`.
+    pub jupyterhub: jupyterhub::Config,
+    /// `[auth.kerberos]`.
+    pub kerberos: kerberos::Config,
+    /// The keytab itself, where it is no file.
+    pub keytab: Option<Vec<u8>>,
 }
 
 /// `[auth.basic]`.
@@ -33,6 +47,11 @@ pub struct Basic {
     /// One password that all users share; none = everybody has their own.
     pub password: Option<String>,
 }
+
+/// The table of a method that has nothing to be set.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
 
 /// A configuration that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +113,10 @@ impl Config {
                 "admins" => config.admins = users("auth.admins", value)?,
                 "groups" => config.groups = groups(value)?,
                 "basic" => config.basic = table("basic", value)?,
+                "jwt" => config.jwt = table("jwt", value)?,
+                "jupyterhub" => config.jupyterhub = table("jupyterhub", value)?,
+                "kerberos" => config.kerberos = table("kerberos", value)?,
+                "tokens" => Nothing {} = table("tokens", value)?,
                 _ => {
                     let known = OWN.into_iter().chain(METHODS.map(|(name, _)| name)).collect();
                     return Err(Wrong::Unknown { at: "auth".into(), name: name.clone(), known });
@@ -110,30 +133,21 @@ impl Config {
                 "must be text of at least one character; leave it out where everybody has a password of their own";
             return Err(Wrong::new("auth.basic.password", problem));
         }
+        let uses = |name: &str| self.methods.iter().any(|method| method == name);
+        if uses("jwt") {
+            self.jwt.check()?;
+        }
+        if uses("jupyterhub") {
+            self.jupyterhub.check()?;
+        }
+        if uses("kerberos") {
+            self.kerberos.check()?;
+        }
         let all = self.groups.values().flatten();
         if let Some(user) = all.clone().find(|user| all.clone().filter(|other| other == user).count() > MOST_GROUPS) {
             return Err(Wrong::new("auth.groups", format!("has `{user}` in more than {MOST_GROUPS} groups")));
         }
         Ok(())
-    }
-
-    /// What it describes. Where no method is configured nobody comes in.
-    pub fn open(&self, ring: &KeyRing) -> Result<Auth, KeyRingError> {
-        let method = |name: &String| -> Box<dyn Method> {
-            match name.as_str() {
-                _ => Box::new(SharedPassword { password: self.basic.password.clone() }),
-            }
-        };
-        self.with(ring, self.methods.iter().map(method).collect())
-    }
-
-    /// Everybody comes in under any name they give: for those whom only their own machine can reach.
-    pub fn open_to_all(&self, ring: &KeyRing) -> Result<Auth, KeyRingError> {
-        self.with(ring, vec![Box::new(SharedPassword { password: None })])
-    }
-
-    fn with(&self, ring: &KeyRing, methods: Vec<Box<dyn Method>>) -> Result<Auth, KeyRingError> {
-        Ok(Auth::new(ring, methods, self.admins.clone())?.with_groups(self.groups.clone()))
     }
 }
 

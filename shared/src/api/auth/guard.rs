@@ -2,7 +2,7 @@
 
 use super::presented::authorization;
 use super::session::COOKIE;
-use super::{Refused, SignedIn};
+use super::{Refused, SignedIn, rights};
 use crate::api::App;
 use crate::api::body::discard;
 use crate::api::failure::Failure;
@@ -79,7 +79,8 @@ async fn admit(app: &App, parts: &mut Parts, now: Ms) -> Admitted {
     }
     let cookie = renew_from.and_then(|from| app.auth.sessions.issue(&who, from, now));
     let cookie = cookie.and_then(|value| session_cookie(&parts.headers, &value));
-    Admitted { caller: Ok(Caller::User(who)), cookie, reply }
+    let caller = rights::check(app, &who, parts).await.map(|()| Caller::User(who));
+    Admitted { caller, cookie, reply }
 }
 
 /// Lets admins through, and nobody else. The guard before it has found out who calls.
@@ -90,6 +91,17 @@ pub async fn admins_only(request: Request, next: Next) -> Response {
     }
     discard(request.into_body()).await;
     Failure::new(StatusCode::FORBIDDEN, "this is for administrators only").into_response()
+}
+
+/// Lets people through, and no machine token. The guard before it has found out who calls.
+pub async fn people_only(request: Request, next: Next) -> Response {
+    let person = |caller: &Caller| matches!(caller, Caller::User(Identity { token: None, .. }));
+    if request.extensions().get().is_some_and(person) {
+        return next.run(request).await;
+    }
+    discard(request.into_body()).await;
+    Failure::new(StatusCode::FORBIDDEN, "this is for people only: a token makes, shows and revokes none")
+        .into_response()
 }
 
 fn unauthorized() -> Failure {
@@ -127,10 +139,10 @@ fn session_cookie(headers: &HeaderMap, value: &str) -> Option<HeaderValue> {
 }
 
 /// The cookie that opens one cluster's dashboard, and is sent to nothing else.
-pub fn dashboard_cookie(app: &App, headers: &HeaderMap, name: &ClusterName, key: &str) -> Option<HeaderValue> {
+pub fn dashboard_cookie(app: &App, headers: &HeaderMap, name: &ClusterName, pass: &str) -> Option<HeaderValue> {
     let path = format!("{}/clusters/{name}/", app.prefix);
     let secure = secure(headers);
-    HeaderValue::try_from(format!("faregate-dashboard={key}; Path={path}; HttpOnly; SameSite=Lax{secure}")).ok()
+    HeaderValue::try_from(format!("faregate-dashboard={pass}; Path={path}; HttpOnly; SameSite=Lax{secure}")).ok()
 }
 
 /// A cookie is `Secure` only where the outside address is https: elsewhere it would never come back.

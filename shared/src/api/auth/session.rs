@@ -16,7 +16,6 @@ const CREDENTIALS_LIFE_MS: Ms = 24 * 3_600_000;
 /// Sessions remembered as verified; when there are more, all are forgotten.
 const MOST_SEEN: usize = 1024;
 
-/// Times are in seconds, as RFC 7519 has them.
 #[derive(Serialize, Deserialize)]
 struct Claims {
     sub: String,
@@ -26,8 +25,9 @@ struct Claims {
     method: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<TokenUse>,
-    /// When credentials were shown.
-    auth_time: i64,
+    /// When credentials were shown, to the millisecond: a password that was changed in the same second ends what began before.
+    since: Ms,
+    /// In seconds, as RFC 7519 has it.
     exp: i64,
 }
 
@@ -86,7 +86,7 @@ impl Sessions {
             role: who.role,
             method: who.method.clone(),
             token: who.token.clone(),
-            auth_time: signed_in_at / 1000,
+            since: signed_in_at,
             exp: expires / 1000,
         };
         encode(&self.header, &claims, &self.signing)
@@ -112,10 +112,10 @@ impl Sessions {
             self.seen().remove(token);
             return None;
         }
-        let Claims { sub, groups, role, method, token, auth_time, .. } = &*claims;
+        let Claims { sub, groups, role, method, token, since, .. } = &*claims;
         let (name, groups, method) = (sub.clone(), groups.clone(), method.clone());
         let who = Identity { name, groups, role: *role, method, token: token.clone() };
-        Some(Session { who, since: auth_time.checked_mul(1000)?, renew: left <= LIFE_MS / 2 })
+        Some(Session { who, since: *since, renew: left <= LIFE_MS / 2 })
     }
 
     fn verify(&self, token: &str) -> Option<Arc<Claims>> {
@@ -221,7 +221,7 @@ mod tests {
         let unsigned = b64(r#"{"alg":"none","kid":"k1"}"#);
         let other_algorithm = b64(r#"{"alg":"HS512","kid":"k1"}"#);
         let claims = b64(&format!(
-            r#"{{"sub":"bob","role":"admin","method":"basic","auth_time":{t},"exp":{t}}}"#,
+            r#"{{"sub":"bob","role":"admin","method":"basic","since":{t},"exp":{t}}}"#,
             t = NOW / 1000 + 3000
         ));
         for forged in [

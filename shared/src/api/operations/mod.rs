@@ -15,6 +15,7 @@ mod options;
 mod redirect;
 mod scale;
 mod stop;
+mod tokens;
 mod usage;
 mod version;
 
@@ -32,5 +33,6 @@ pub use options::options;
 pub use redirect::redirect;
 pub use scale::scale;
 pub use stop::stop;
+pub use tokens::{list_tokens, make_token, revoke_token};
 pub use usage::usage;
 pub use version::version;

@@ -3,13 +3,16 @@
 use super::Inside;
 use axum::Router;
 use fake_ecs::FakeEcs;
+use faregate::access::Access;
 use faregate::api::auth::{Auth, SharedPassword};
 use faregate::api::{App, Dashboards, router};
+use faregate::machine::Machine;
 use faregate::model::{ClusterName, TaskId, Use};
 use faregate::ports::Wake;
 use faregate_tests::api::Call;
 use faregate_tests::server::PATIENCE;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The API. Users sign in with the password `x`.
@@ -25,6 +28,7 @@ impl Served {
         let auth = Auth::new(&inside.ring, vec![Box::new(basic)], Default::default()).unwrap();
         let app = App {
             gateway: inside.gateway.clone(),
+            access: Arc::new(Access::new(inside.store.clone(), Arc::new(Machine::default()))),
             auth,
             prefix: String::new(),
             version: "1.2.3".into(),

@@ -6,9 +6,11 @@ mod dashboard;
 mod explain;
 mod freeze;
 mod limits;
-mod params;
+pub(super) mod params;
 mod stop;
+mod tokens;
 mod usage;
+mod users;
 
 pub use audit::audit;
 pub use clusters::clusters;
@@ -17,7 +19,9 @@ pub use explain::explain;
 pub use freeze::{freeze, unfreeze};
 pub use limits::{change as change_limits, list as list_limits};
 pub use stop::{stop, stop_all};
+pub use tokens::{list_tokens, make_token, revoke_token};
 pub use usage::usage;
+pub use users::accounts;
 
 use crate::gateway::Refusal;
 use crate::gateway::admin::Act;

@@ -39,7 +39,7 @@ pub async fn stop_all(
 }
 
 /// The `why` of the body, else that of the query.
-async fn why(uri: &Uri, body: Body) -> Result<Option<String>, Failure> {
+pub(super) async fn why(uri: &Uri, body: Body) -> Result<Option<String>, Failure> {
     let fields = object(body).await?;
     only(&fields, &["why"])?;
     let query = Parameters::read(uri, &["why"])?;
