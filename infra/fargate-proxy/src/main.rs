@@ -60,7 +60,7 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
     };
     let config = ProxyConfig {
         prefix: String::new(),
-        api: Api::Elsewhere,
+        api: Api::Elsewhere { url: None, https: false },
         keys: Keys::Memory(keys.clone()),
         tls: None,
         sign_in: false,

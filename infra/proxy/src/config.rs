@@ -15,7 +15,13 @@ pub enum Api {
     /// HTTP/1.1 over a Unix socket at this path.
     Unix(PathBuf),
     /// Not behind this proxy, which serves relays and dashboards alone.
-    Elsewhere,
+    Elsewhere {
+        /// Where those sign in who come to a dashboard without a cookie: `https://host` and the API's prefix, without a slash at
+        /// the end.
+        url: Option<String>,
+        /// Browsers come by HTTPS, which somebody before this proxy ends.
+        https: bool,
+    },
 }
 
 /// Where the key ring is that dashboards' keys are checked with.
@@ -116,7 +122,7 @@ pub struct ProxyConfig {
     /// With it the public port speaks HTTPS, and plain HTTP is refused there.
     #[serde(default)]
     pub tls: Option<TlsFiles>,
-    /// Dashboards ask for sign-in (at the gateway) instead of carrying their key in the path.
+    /// Dashboards ask for sign-in (at the API) instead of carrying their key in the path.
     #[serde(default)]
     pub sign_in: bool,
     /// Time limits.
@@ -145,7 +151,7 @@ pub enum ConfigError {
     #[error("the key ring cannot be used: {0}")]
     Keys(String),
     /// Sign-in to dashboards without anybody who could sign them in.
-    #[error("`sign_in` needs the API behind this proxy: without it, dashboards' links carry their key")]
+    #[error("`sign_in` needs the API behind this proxy, or its address: somebody must sign visitors in")]
     SignIn,
     /// Missing or malformed certificate or key.
     #[error("`tls_cert` and `tls_key` cannot be used: {0}")]

@@ -109,7 +109,7 @@ pub async fn serve_from_file(path: &Path, shutdown: impl Future<Output = ()>) ->
         config: serde_json::to_value(&spec.config).map_err(|e| malformed(e.to_string()))?,
     };
     let json = serde_json::to_vec_pretty(&info).map_err(|e| malformed(e.to_string()))?;
-    let (front, _) = Front::open(spec.config, Arc::new(routes))?;
+    let (front, _) = Front::open(spec.config, Arc::new(routes).into())?;
     replace(&info_path, &json).map_err(|e| data(&info_path, e))?;
     tracing::info!(%address, ?relay_address, ?internal_address, "the proxy serves");
     crate::serve(Arc::new(front), Listeners { public, relay, internal }, shutdown).await;

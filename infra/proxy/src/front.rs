@@ -3,6 +3,7 @@
 use crate::client_hello::{ClientHello, Hello, MAX_HELLO};
 use crate::config::{ConfigError, ProxyConfig};
 use crate::http::{Channel, Site};
+use crate::once::Outside;
 use crate::relay::relay;
 use crate::remaining::{Hold, Remaining};
 use crate::replay::Replay;
@@ -50,7 +51,7 @@ enum Start {
 }
 
 impl Front {
-    pub(crate) fn open(config: ProxyConfig, routes: Arc<dyn RouteSource>) -> Result<(Self, Remaining), ConfigError> {
+    pub(crate) fn open(config: ProxyConfig, outside: Outside) -> Result<(Self, Remaining), ConfigError> {
         let (hold, remaining) = Remaining::new();
         let tls = match &config.tls {
             None => None,
@@ -62,9 +63,9 @@ impl Front {
         let front = Front {
             handshake: config.timeouts.handshake(),
             connect: config.timeouts.connect(),
-            routes: routes.clone(),
+            routes: outside.routes.clone(),
             tls,
-            site: Arc::new(Site::open(config, routes)?),
+            site: Arc::new(Site::open(config, outside)?),
             hold,
         };
         Ok((front, remaining))

@@ -16,6 +16,7 @@ mod config;
 pub mod control;
 mod front;
 mod http;
+mod once;
 mod pipes;
 mod relay;
 mod remaining;
@@ -25,6 +26,7 @@ mod watched;
 
 pub use client_hello::{ClientHello, Hello, MAX_HELLO};
 pub use config::{Api, ConfigError, Keys, Listeners, MemoryKeys, ProxyConfig, Timeouts, TlsFiles};
+pub use once::{MemoryOnce, Once, Outside};
 pub use remaining::Remaining;
 pub use routes::{FileRoutes, RouteSource};
 
@@ -41,10 +43,10 @@ use tokio::task::JoinSet;
 pub async fn run(
     config: ProxyConfig,
     listeners: Listeners,
-    routes: Arc<dyn RouteSource>,
+    outside: impl Into<Outside>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Remaining, ConfigError> {
-    let (front, remaining) = Front::open(config, routes)?;
+    let (front, remaining) = Front::open(config, outside.into())?;
     serve(Arc::new(front), listeners, shutdown).await;
     Ok(remaining)
 }

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 fn config(keys: &MemoryKeys) -> ProxyConfig {
     ProxyConfig {
         prefix: String::new(),
-        api: Api::Elsewhere,
+        api: Api::Elsewhere { url: None, https: false },
         keys: Keys::Memory(keys.clone()),
         tls: None,
         sign_in: false,

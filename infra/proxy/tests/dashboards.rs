@@ -3,67 +3,13 @@
 
 mod support;
 
-use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
-use support::gateway::Gateway;
+use support::dashboard::Dashboard;
 use support::*;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-/// A dashboard that keeps the heads of its requests as they came, and echoes on WebSockets.
-struct Dashboard {
-    address: SocketAddr,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Dashboard {
-    async fn start() -> Self {
-        let (listener, address) = listen().await;
-        let heads = Arc::new(Mutex::new(vec![]));
-        tokio::spawn(answer_all(listener, heads.clone()));
-        Dashboard { address, heads }
-    }
-
-    fn last(&self) -> String {
-        self.heads.lock().unwrap().last().expect("a request").clone()
-    }
-
-    fn count(&self) -> usize {
-        self.heads.lock().unwrap().len()
-    }
-}
-
-async fn answer_all(listener: TcpListener, heads: Arc<Mutex<Vec<String>>>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let heads = heads.clone();
-        tokio::spawn(async move {
-            let mut stream = BufReader::new(stream);
-            let mut head = String::new();
-            while !head.ends_with("\r\n\r\n") && stream.read_line(&mut head).await.unwrap() > 0 {}
-            heads.lock().unwrap().push(head.clone());
-            if head.to_ascii_lowercase().contains("upgrade: websocket") {
-                let switch = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-                              sec-websocket-accept: abc\r\nset-cookie: stolen=1\r\n\r\n";
-                stream.write_all(switch.as_bytes()).await.unwrap();
-                let (mut from, mut to) = tokio::io::split(stream);
-                let _ = tokio::io::copy(&mut from, &mut to).await;
-                let _ = to.shutdown().await;
-            } else {
-                let (status, place) =
-                    if head.starts_with("GET / ") { ("302 Found", "location: /status\r\n") } else { ("200 OK", "") };
-                let answer = format!(
-                    "HTTP/1.1 {status}\r\n{place}set-cookie: stolen=1; Path=/\r\nreferrer-policy: unsafe-url\r\n\
-                     keep-alive: timeout=5\r\ncontent-length: 4\r\n\r\npage"
-                );
-                stream.write_all(answer.as_bytes()).await.unwrap();
-            }
-        });
-    }
-}
-
-async fn with_dashboard(sign_in: bool) -> (Proxy, Dashboard) {
-    let proxy = Proxy::with(|config, _| config.sign_in = sign_in).await;
+async fn with_dashboard() -> (Proxy, Dashboard) {
+    let proxy = Proxy::start().await;
     let dashboard = Dashboard::start().await;
     proxy.publish(([127, 0, 0, 1], 1).into(), Some(dashboard.address)).await;
     (proxy, dashboard)
@@ -71,7 +17,7 @@ async fn with_dashboard(sign_in: bool) -> (Proxy, Dashboard) {
 
 #[tokio::test]
 async fn the_key_opens_every_page_as_it_was_asked_for() {
-    let (proxy, dashboard) = with_dashboard(false).await;
+    let (proxy, dashboard) = with_dashboard().await;
     let base = format!("/clusters/{}/{}", cluster(), proxy.key(&cluster()));
     for path in ["/status", "/info/worker/tls%3A%2F%2F127.0.0.1.html?x=%2F&y", "/static/js/%20a.js", "/a//b/?"] {
         let reply = get(proxy.public, &format!("{base}{path}")).await;
@@ -82,7 +28,7 @@ async fn the_key_opens_every_page_as_it_was_asked_for() {
 
 #[tokio::test]
 async fn a_dashboard_gets_no_credentials_and_sets_no_cookie() {
-    let (proxy, dashboard) = with_dashboard(false).await;
+    let (proxy, dashboard) = with_dashboard().await;
     let path = format!("/clusters/{}/{}/status", cluster(), proxy.key(&cluster()));
     let headers = [
         ("cookie", "session=secret"),
@@ -100,11 +46,13 @@ async fn a_dashboard_gets_no_credentials_and_sets_no_cookie() {
     assert!(!reply.head.contains("cookie") && !reply.head.contains("keep-alive"), "{}", reply.head);
     assert_eq!(reply.head.matches("referrer-policy: ").count(), 1);
     assert!(reply.head.contains("referrer-policy: no-referrer"), "{}", reply.head);
+    assert!(reply.head.contains("content-security-policy: sandbox allow-downloads"), "{}", reply.head);
+    assert!(!reply.head.contains("allow-same-origin"), "{}", reply.head);
 }
 
 #[tokio::test]
 async fn a_wrong_key_and_an_unknown_cluster_get_the_same_answer() {
-    let (proxy, dashboard) = with_dashboard(false).await;
+    let (proxy, dashboard) = with_dashboard().await;
     let (name, key) = (cluster(), proxy.key(&cluster()));
     let other = "f".repeat(32).parse().unwrap();
     let token = proxy.ring.token("k1", faregate::model::Use::Cluster, &name).unwrap();
@@ -132,7 +80,7 @@ async fn a_wrong_key_and_an_unknown_cluster_get_the_same_answer() {
 
 #[tokio::test]
 async fn the_schedulers_api_is_closed_in_all_disguises() {
-    let (proxy, dashboard) = with_dashboard(false).await;
+    let (proxy, dashboard) = with_dashboard().await;
     let base = format!("/clusters/{}/{}", cluster(), proxy.key(&cluster()));
     for path in [
         "/api",
@@ -158,7 +106,7 @@ async fn the_schedulers_api_is_closed_in_all_disguises() {
 
 #[tokio::test]
 async fn a_websocket_echoes() {
-    let (proxy, dashboard) = with_dashboard(false).await;
+    let (proxy, dashboard) = with_dashboard().await;
     let path = format!("/clusters/{}/{}/status/ws", cluster(), proxy.key(&cluster()));
     let mut browser = BufReader::new(TcpStream::connect(proxy.public).await.unwrap());
     let ask = format!(
@@ -212,36 +160,8 @@ async fn a_dashboard_that_is_gone_is_a_bad_gateway() {
 }
 
 #[tokio::test]
-async fn with_sign_in_the_cookie_opens_and_the_key_in_the_path_does_not() {
-    let (proxy, dashboard) = with_dashboard(true).await;
-    let gateway = Gateway::start(&gateway_socket(&proxy.dir));
-    let (name, key) = (cluster(), proxy.key(&cluster()));
-    let path = format!("/clusters/{name}/info/a%2Fb?x");
-    let stale = format!("faregate-dashboard=old; session=x; faregate-dashboard={key}");
-    let reply = ask(proxy.public, "GET", &path, &[("cookie", &stale)], "").await;
-    assert_eq!((reply.status, reply.body.as_str()), (200, "page"));
-    assert!(dashboard.last().starts_with("GET /info/a%2Fb?x HTTP/1.1\r\n") && !dashboard.last().contains(&key));
-    assert_eq!(gateway.requests.load(Ordering::SeqCst), 0);
-
-    let other = "f".repeat(32).parse().unwrap();
-    let wrong = format!("faregate-dashboard={}", proxy.key(&other));
-    for cookie in ["session=x", &wrong] {
-        let reply = ask(proxy.public, "GET", &path, &[("cookie", cookie)], "").await;
-        assert!(reply.body.contains(&format!("\"path\":\"{path}\"")), "the gateway signs in: {}", reply.body);
-    }
-    let with_key = format!("/clusters/{name}/{key}/status");
-    let cookie = format!("faregate-dashboard={key}");
-    for headers in [&[][..], &[("cookie", cookie.as_str())]] {
-        assert_eq!(ask(proxy.public, "GET", &with_key, headers, "").await.status, 404);
-    }
-    let api = format!("/clusters/{name}/api/v1/x");
-    assert_eq!(ask(proxy.public, "GET", &api, &[("cookie", &cookie)], "").await.status, 404);
-    assert_eq!((dashboard.count(), gateway.requests.load(Ordering::SeqCst)), (1, 2));
-}
-
-#[tokio::test]
 async fn a_new_key_ring_is_used_without_a_restart() {
-    let (proxy, _dashboard) = with_dashboard(false).await;
+    let (proxy, _dashboard) = with_dashboard().await;
     let path = format!("/clusters/{}/{}/status", cluster(), proxy.key(&cluster()));
     assert_eq!(get(proxy.public, &path).await.status, 200);
     let keys = proxy.dir.path().join("keys.json");

@@ -214,6 +214,10 @@ async fn scripts_of_web_pages_cannot_call_the_api() {
         let reply = ask(proxy.public, "GET", "/api/v1/clusters/", &headers, "").await;
         assert_eq!(reply.status, 403, "{site}");
     }
+    for origin in ["http://gateway.example", "null", "https://evil.example"] {
+        let headers = [("origin", origin), ("cookie", "session=1")];
+        assert_eq!(ask(proxy.public, "POST", "/api/v1/clusters/", &headers, "{}").await.status, 403, "{origin}");
+    }
     assert_eq!(gateway.requests.load(Ordering::SeqCst), 0);
     told(&ask(proxy.public, "GET", "/api/version", &[("sec-fetch-site", "none")], "").await);
 }

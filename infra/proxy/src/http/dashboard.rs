@@ -1,9 +1,10 @@
 //! Dashboards: pages and WebSockets of a cluster's scheduler, without the credentials of whoever looks at them.
 
 use super::answer::{Answer, AnswerBody, refuse};
+use super::isolation::{Entrance, isolate};
 use super::{Site, headers, path};
 use faregate::model::ClusterName;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap};
 use http::{Request, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::handshake;
@@ -33,14 +34,23 @@ enum Unanswered {
 
 impl Site {
     /// Passes an allowed request on: `tail` is what follows the dashboard's place in the path, encoded as it was sent.
-    pub(super) async fn dashboard(&self, name: &ClusterName, tail: &str, mut request: Request<Incoming>) -> Answer {
+    pub(super) async fn dashboard(
+        &self,
+        name: &ClusterName,
+        tail: &str,
+        entrance: Entrance,
+        mut request: Request<Incoming>,
+    ) -> Answer {
         let tail = if tail.starts_with('/') { tail.to_owned() } else { format!("/{tail}") };
-        if path::reaches_api(tail.split('?').next().unwrap_or_default()) {
+        if path::reaches_api(tail.split('?').next().unwrap_or_default())
+            || headers::is_service_worker(request.headers())
+        {
             return unknown();
         }
         let Some(address) = self.routes.lookup(name).await.and_then(|route| route.dashboard) else { return unknown() };
         let Ok(uri) = tail.parse::<Uri>() else { return unknown() };
         let mount = mount_of(request.uri(), &tail);
+        let host = request.headers().get(header::HOST).cloned();
         let websocket = headers::is_websocket(request.headers());
         let browser = websocket.then(|| upgrade::on(&mut request));
 
@@ -48,7 +58,14 @@ impl Site {
         *request.version_mut() = Version::HTTP_11;
         strip_request(request.headers_mut(), websocket);
         match self.ask(address, request).await {
-            Ok(answer) => pass_on(answer, browser, &mount),
+            Ok(answer) => {
+                let mut answer = pass_on(answer, browser);
+                isolate(answer.headers_mut(), entrance, host.as_ref(), &mount);
+                if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    headers::set_websocket(answer.headers_mut());
+                }
+                answer
+            }
             Err(error) => {
                 tracing::debug!(cluster = %name, %error, "a dashboard did not answer");
                 refuse(StatusCode::BAD_GATEWAY, &format!("the dashboard of cluster `{name}` does not answer"))
@@ -90,7 +107,7 @@ fn strip_request(all: &mut HeaderMap, websocket: bool) {
 }
 
 /// Passes an answer on. A granted WebSocket is joined to the browser's, byte for byte, for as long as both last.
-fn pass_on(mut answer: http::Response<Incoming>, browser: Option<upgrade::OnUpgrade>, mount: &str) -> Answer {
+fn pass_on(mut answer: http::Response<Incoming>, browser: Option<upgrade::OnUpgrade>) -> Answer {
     let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
     if switched {
         let Some(browser) = browser.filter(|_| headers::is_websocket(answer.headers())) else {
@@ -110,17 +127,5 @@ fn pass_on(mut answer: http::Response<Incoming>, browser: Option<upgrade::OnUpgr
     }
     let (mut head, body) = answer.into_parts();
     headers::remove_hop_by_hop(&mut head.headers);
-    if switched {
-        headers::set_websocket(&mut head.headers);
-    }
-    head.headers.remove(header::SET_COOKIE);
-    head.headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    if let Some(place) = head.headers.get(header::LOCATION).and_then(|place| place.to_str().ok())
-        && place.starts_with('/')
-        && !place.starts_with("//")
-        && let Ok(place) = format!("{mount}{place}").parse()
-    {
-        head.headers.insert(header::LOCATION, place);
-    }
     Answer::from_parts(head, AnswerBody::Dashboard(body))
 }

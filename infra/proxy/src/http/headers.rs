@@ -1,5 +1,6 @@
 //! Headers that end at a proxy.
 
+use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// Removes what speaks of the connection, not of the message (RFC 9110, section 7.6.1).
@@ -30,12 +31,41 @@ pub(super) fn set_websocket(headers: &mut HeaderMap) {
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
 }
 
-/// Was this sent by a script, a frame or an image of a web page? Browsers say so in a header no page can change.
+/// Was this sent by a script, a frame or an image of a web page? Browsers say so in headers no page can change: over HTTPS and at
+/// loopback addresses always; elsewhere, if it may change something.
 ///
 /// Dashboards are made by clusters' owners and share the gateway's origin: without this a dashboard could call the API
 /// with the session cookie of whoever looks at it.
 pub(super) fn is_from_a_page(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site != "none")
+    headers.get("sec-fetch-site").is_some_and(|site| site != "none") || headers.contains_key(header::ORIGIN)
+}
+
+/// Is a script asked for that would answer for the dashboard from then on, without what we say of its pages?
+pub(super) fn is_service_worker(headers: &HeaderMap) -> bool {
+    headers.contains_key("service-worker")
+}
+
+/// Does somebody come to look, rather than a page that fetches, frames or connects? In doubt, yes.
+pub(super) fn is_visit(method: &Method, headers: &HeaderMap) -> bool {
+    let says = |name: &str, expected: &str| headers.get(name).is_none_or(|value| value == expected);
+    (method == Method::GET || method == Method::HEAD)
+        && says("sec-fetch-mode", "navigate")
+        && says("sec-fetch-dest", "document")
+        && !is_websocket(headers)
+}
+
+/// Was this sent by a page of another origin? The cookies of those who look at that page come along if it is near enough.
+pub(super) fn is_of_another_origin(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_own = |origin: &HeaderValue| {
+        [&b"http://"[..], b"https://"].iter().any(|scheme| {
+            origin.as_bytes().strip_prefix(*scheme).is_some_and(|address| address.eq_ignore_ascii_case(host))
+        })
+    };
+    let is_near = |site: &HeaderValue| site == "same-origin" || site == "none";
+    headers.get(header::ORIGIN).is_some_and(|origin| !is_own(origin))
+        || (headers.get("sec-fetch-site").is_some_and(|site| !is_near(site))
+            && headers.get("sec-fetch-mode").is_none_or(|mode| mode != "navigate"))
 }
 
 /// The values of all cookies of that name: browsers send one for every path that matches.

@@ -2,21 +2,27 @@
 
 mod answer;
 mod dashboard;
+mod entry;
 mod gateway;
 mod headers;
+mod isolation;
 mod path;
 mod ring;
+mod sign_in;
 
 use crate::config::{Api, ConfigError, ProxyConfig};
+use crate::once::{Once, Outside};
 use crate::routes::RouteSource;
 use answer::{Answer, refuse};
-use faregate::model::Use;
+use entry::Entry;
+use faregate::machine::now;
 use gateway::Gateway;
 use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use isolation::Entrance;
 use path::ClusterPath;
 use ring::Ring;
 use std::convert::Infallible;
@@ -45,21 +51,26 @@ pub(crate) struct Site {
     connect: Duration,
     keys: Ring,
     routes: Arc<dyn RouteSource>,
+    once: Arc<dyn Once>,
     /// None where the API is elsewhere.
     gateway: Option<Arc<Gateway>>,
+    /// Where people sign in, before the path; empty where the API is behind us.
+    sign_in_at: String,
+    /// Somebody before us ends HTTPS.
+    https: bool,
 }
 
 impl Site {
-    pub(crate) fn open(config: ProxyConfig, routes: Arc<dyn RouteSource>) -> Result<Self, ConfigError> {
+    pub(crate) fn open(config: ProxyConfig, outside: Outside) -> Result<Self, ConfigError> {
         let prefix = config.prefix;
         if !prefix.is_empty() && (!prefix.starts_with('/') || prefix.ends_with('/')) {
             return Err(ConfigError::Prefix(prefix));
         }
         let gateway_wait = Duration::from_millis(config.timeouts.gateway_wait_ms);
-        let gateway = match config.api {
-            Api::Unix(socket) => Some(Arc::new(Gateway::new(socket, gateway_wait))),
-            Api::Elsewhere if config.sign_in => return Err(ConfigError::SignIn),
-            Api::Elsewhere => None,
+        let (gateway, sign_in_at, https) = match config.api {
+            Api::Unix(socket) => (Some(Arc::new(Gateway::new(socket, gateway_wait))), prefix.clone(), false),
+            Api::Elsewhere { url: None, .. } if config.sign_in => return Err(ConfigError::SignIn),
+            Api::Elsewhere { url, https } => (None, url.unwrap_or_default(), https),
         };
         Ok(Site {
             prefix,
@@ -67,8 +78,11 @@ impl Site {
             keep_alive: Duration::from_millis(config.timeouts.keep_alive_ms),
             connect: config.timeouts.connect(),
             keys: Ring::open(config.keys)?,
-            routes,
+            routes: outside.routes,
+            once: outside.once,
             gateway,
+            sign_in_at,
+            https,
         })
     }
 
@@ -91,29 +105,25 @@ impl Site {
         if is_api && headers::is_from_a_page(request.headers()) {
             return refuse(StatusCode::FORBIDDEN, "the API does not answer scripts of web pages");
         }
-        match ClusterPath::parse(path) {
-            Some(cluster) if self.sign_in => {
-                let keys = self.keys.get();
-                let is_key = |text: &str| keys.verify(text, Use::Dashboard, &cluster.name);
-                if cluster.keyed().is_some_and(|(key, _)| is_key(key)) {
-                    return dashboard::unknown();
+        if let Some(cluster) = ClusterPath::parse(path) {
+            let name = cluster.name.clone();
+            let (entry, entrance) = match self.sign_in {
+                true => (entry::by_cookie(&cluster, &self.keys.get(), &request, now()), Entrance::Cookie),
+                false => (entry::by_key(&cluster, &self.keys.get()), Entrance::Key),
+            };
+            match entry {
+                Entry::Show(tail) => {
+                    let tail = tail.to_owned();
+                    return self.dashboard(&name, &tail, entrance, request).await;
                 }
-                if headers::cookies(request.headers(), "faregate-dashboard").any(is_key) {
-                    let (name, tail) = (cluster.name, cluster.tail.to_owned());
-                    return self.dashboard(&name, &tail, request).await;
-                }
+                Entry::Exchange(ticket, tail) => return self.exchange(&name, &ticket, tail, channel).await,
+                Entry::Leave(tail) => return self.sign_in_at(&name, tail),
+                Entry::SignIn if self.gateway.is_none() => return self.sign_in_at(&name, cluster.tail),
+                Entry::SignIn => {}
+                Entry::Unknown => return dashboard::unknown(),
             }
-            Some(cluster) => {
-                let keys = self.keys.get();
-                let Some((key, tail)) = cluster.keyed() else { return dashboard::unknown() };
-                if !keys.verify(key, Use::Dashboard, &cluster.name) {
-                    return dashboard::unknown();
-                }
-                let (name, tail) = (cluster.name.clone(), tail.to_owned());
-                return self.dashboard(&name, &tail, request).await;
-            }
-            None if path::below("/clusters", path).is_some() && !self.sign_in => return dashboard::unknown(),
-            None => {}
+        } else if path::below("/clusters", path).is_some() && (!self.sign_in || self.gateway.is_none()) {
+            return dashboard::unknown();
         }
         let Some(gateway) = &self.gateway else {
             return refuse(StatusCode::NOT_FOUND, "only dashboards are served here: the API has another address");

@@ -29,6 +29,12 @@ impl<'a> ClusterPath<'a> {
     }
 }
 
+/// Could a browser go up from where this path begins?
+pub(super) fn climbs(path: &str) -> bool {
+    let dots = |segment: &str| segment.to_ascii_lowercase().replace("%2e", ".");
+    path.split('/').any(|segment| dots(segment).split(';').next() == Some(".."))
+}
+
 /// Could a server read this path (without its query) as `/api` or something under it? In doubt, yes.
 ///
 /// Looked at as it was sent and with its escapes undone once, twice and so on; in each form by its first segment, and

@@ -1,6 +1,7 @@
 //! A proxy in this process, and what stands around it.
 #![allow(dead_code)]
 
+pub mod dashboard;
 pub mod gateway;
 
 use faregate::model::{ClusterName, KeyRing, Use};
