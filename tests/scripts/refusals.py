@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from limits_story import caught, reason, refused, warned
+from limits_story import api, caught, reason, refused, warned
 from story import done, eventually, gateway, say, status, wait_for_go
 
 alice, spender = gateway("alice"), gateway("spender")
@@ -46,7 +46,8 @@ wait_for_go()  # an admin stops dave's cluster, lets eve have none, freezes alic
 
 def ended(what, g, refusal, name):
     say(f"{what}:", refusal.result(100))
-    eventually("at rest", lambda: status(g, name) == "STOPPED")
+    # the explanation is open to the frozen too
+    eventually("at rest", lambda: api(g, "GET", f"clusters/{name}/explain")["status"] == "STOPPED")
     say("ended:", reason(g, name))
 
 

@@ -100,7 +100,7 @@ fn every_refusal_is_a_sentence_in_an_exception_or_warning_of_the_clients_own() {
     one cluster too many: ValueError: the limit `clusters` = 1 of user:alice is reached: 1 in use by user:alice (a stopping cluster counts until it is at rest), so none fits; stop one and try again
     an option that is not allowed: ValueError: `tag` = `gold` is not allowed: the limit `allowed` of user:alice has `none`, `silver` for `tag`
     an option that there is not: ValueError: there is no option `colour`
-    a frozen user: ValueError: nothing new starts for user:frozen: Please ask Carol about your project
+    a frozen user: ValueError: user:frozen is frozen: Please ask Carol about your project
     too many workers: Scale request of 5 workers exceeds the limit `cluster_workers` = 2 of user:alice. Scaling to 2 instead.
     an adaptive maximum over the limit: Adapt with `maximum=9, minimum=3` workers exceeds the limit `cluster_workers` = 2 of user:alice. Using `maximum=2, minimum=2` instead.
     stopped for its budget: STOPPED, budget: the limit `budget` = 1 USD of user:spender is overspent: N USD used by user:spender in DATE; above 1.10 USD what runs is stopped
@@ -111,9 +111,9 @@ fn every_refusal_is_a_sentence_in_an_exception_or_warning_of_the_clients_own() {
     ended: STOPPED, limit-lowered: the limit `clusters` = 0 of user:eve was lowered and leaves no room for this cluster
     alice computes: FutureCancelledError: never-done
     ended: STOPPED, frozen: The project has ended
-    scale after a freeze: GatewayClusterError: Cluster 'NAME' is not running
-    adapt after a freeze: GatewayClusterError: Cluster 'NAME' is not running
-    a cluster after a freeze: ValueError: nothing new starts for user:alice: The project has ended
+    scale after a freeze: ValueError: user:alice is frozen: The project has ended
+    adapt after a freeze: ValueError: user:alice is frozen: The project has ended
+    a cluster after a freeze: ValueError: user:alice is frozen: The project has ended
     a cluster where none is allowed: ValueError: the limit `clusters` = 0 of user:eve is reached: 0 in use by user:eve (a stopping cluster counts until it is at rest), none is ever allowed
     ");
     nothing_runs_but_the_gateway(&server);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use faregate::model::{Record, Stored};
-use faregate::ports::{Expect, Store, Write};
+use faregate::ports::{Accounts, Expect, Store, Write};
 use faregate_local::store::{OpenError, SqliteStore};
 use faregate_tests::samples;
 use faregate_tests::store_suite::Running;
@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-fn on_sqlite(property: impl FnOnce(Arc<dyn Store>) -> Running) {
+fn on_sqlite(property: impl FnOnce(Arc<dyn Accounts>) -> Running) {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&dir.path().join("store.db")).unwrap();
     block_on(property(Arc::new(store)));
@@ -22,6 +22,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 faregate_tests::store_suite!(on_sqlite);
+faregate_tests::accounts_suite!(on_sqlite);
 
 #[test]
 fn its_files_are_its_owners_alone() {

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use faregate::model::{Heartbeat, Limits, Reason, ReasonCode, Record, Scope, Status, Use};
-use faregate::ports::{Expect, StopRequest, Store, Touch, TransactError, Write};
+use faregate::ports::{Accounts, Expect, StopRequest, Store, Touch, TransactError, Write};
 use faregate_aws_tests::inside::served::{Served, heartbeat};
 use faregate_aws_tests::inside::{Inside, Options};
 use faregate_aws_tests::ministack::{self, Ministack};
@@ -32,7 +32,7 @@ async fn table() -> (Client, String) {
     (client, table)
 }
 
-fn on_dynamodb(property: impl FnOnce(Arc<dyn Store>) -> Running) {
+fn on_dynamodb(property: impl FnOnce(Arc<dyn Accounts>) -> Running) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let (client, table) = table().await;
@@ -41,6 +41,7 @@ fn on_dynamodb(property: impl FnOnce(Arc<dyn Store>) -> Running) {
 }
 
 faregate_tests::store_suite!(on_dynamodb);
+faregate_tests::accounts_suite!(on_dynamodb);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_limits_count_with_what_was_kept() {

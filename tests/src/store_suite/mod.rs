@@ -3,6 +3,7 @@
 //! `store_suite!(run)` makes a test of each; `run` gives a property a store, and waits for it. What needs a second handle on the same
 //! data ([`broken_limits_count_with_what_was_kept`]) is called by each store's own tests.
 
+mod accounts;
 mod audits;
 mod counts;
 mod ledger;
@@ -11,6 +12,7 @@ mod lists;
 mod singles;
 mod transactions;
 
+pub use accounts::*;
 pub use audits::*;
 pub use counts::*;
 pub use ledger::*;
@@ -65,6 +67,19 @@ macro_rules! store_suite {
                 $run(|store| Box::pin($crate::store_suite::$name(store)));
             }
         )*
+    };
+}
+
+/// The same for stores of accounts: those of the two hosts.
+#[macro_export]
+macro_rules! accounts_suite {
+    ($run:path) => {
+        $crate::store_suite!(@ $run:
+            accounts_are_found_by_their_name_and_listed_in_order
+            machine_tokens_are_found_by_their_id_and_listed_in_order
+            what_is_used_once_is_used_by_one_of_all_who_try
+            accounts_and_tokens_are_forgotten_when_they_may_be
+        );
     };
 }
 

@@ -19,6 +19,10 @@ fn calls(name: &ClusterName) -> Vec<(&'static str, String, Value)> {
         ("GET", "usage".into(), Value::Null),
         ("GET", "explain/user:alice".into(), Value::Null),
         ("GET", "audit".into(), Value::Null),
+        ("GET", "accounts".into(), Value::Null),
+        ("GET", "tokens".into(), Value::Null),
+        ("POST", "tokens".into(), json!({"user": "alice", "name": "x", "scopes": ["read"]})),
+        ("DELETE", "tokens/0123456789abcdef".into(), json!({"why": "x"})),
     ]
 }
 

@@ -122,7 +122,7 @@ async fn the_frozen_start_nothing_and_read_the_admins_sentence() {
     let frozen = Some("the bill is unpaid: ask Carol".to_owned());
     api.limit("group:b", Limits { frozen, ..Limits::default() }).await;
     let sentence = refused(create(&api, "alice", json!({})).await).await;
-    assert_snapshot!(sentence, @"nothing new starts for group:b: the bill is unpaid: ask Carol");
+    assert_snapshot!(sentence, @"group:b is frozen: the bill is unpaid: ask Carol");
     assert_eq!(refused(scale(&api, &name, 1).await).await, sentence);
     let path = format!("/api/v1/clusters/{name}/adapt");
     assert_eq!(refused(post(&api, "alice", &path, json!({})).await).await, sentence);

@@ -14,3 +14,4 @@ mod pass;
 mod pass_counts;
 mod scaling;
 mod sign_in;
+mod tokens;
