@@ -2,8 +2,8 @@
 
 use faregate::access::Access;
 use faregate::api::{App, Dashboards, router};
-use faregate_functions::{Aws, Settings, SignInSecret, chain, front_door, gateway, init_logs, sign_in, sign_in_secret};
 use faregate::machine::Machine;
+use faregate_functions::{Aws, Settings, SignInSecret, chain, front_door, gateway, init_logs, sign_in, sign_in_secret};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use std::sync::Arc;

@@ -1,10 +1,12 @@
 //! How people sign in, out of the Settings and the secret.
 
 use crate::{Settings, SignInSecret};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use faregate::access::Access;
 use faregate::api::auth::{Auth, Config};
 use faregate::model::KeyRing;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Nobody is let in by accident: without a way to sign in there is no API.
@@ -31,5 +33,73 @@ fn config(settings: &Settings, secret: SignInSecret) -> Result<Config, String> {
         let password = secret.password.ok_or("the secret of sign-in has no `password`")?;
         auth.insert("basic".to_owned(), json!({"password": password}));
     }
-    Config::read(&auth.into()).map_err(|e| wrong(e.to_string()))
+    if let Some(token) = secret.jupyterhub_api_token
+        && let Some(hub) = auth.get_mut("jupyterhub").and_then(Value::as_object_mut)
+    {
+        hub.insert("api_token".to_owned(), token.into());
+    }
+    let mut config = Config::read(&auth.into()).map_err(|e| wrong(e.to_string()))?;
+    if settings.sign_in.iter().any(|method| method == "kerberos") {
+        let keytab = secret.keytab.ok_or("the secret of sign-in has no `keytab`")?;
+        let keytab = STANDARD.decode(keytab.trim()).map_err(|_| "`keytab` in the secret of sign-in is no base64")?;
+        config.keytab = Some(keytab);
+    }
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Environment;
+
+    fn read(sign_in: &str, shared: &str, auth: Value, secret: SignInSecret) -> Result<Config, String> {
+        let lookup = |name: &str| match name {
+            "FAREGATE_CONFIG" => Some(json!({"auth": auth}).to_string()),
+            "FAREGATE_SIGN_IN" => Some(sign_in.to_owned()),
+            "FAREGATE_SHARED_PASSWORD" => Some(shared.to_owned()),
+            "AWS_REGION" => Some("eu-central-1".to_owned()),
+            _ => Some("x".to_owned()),
+        };
+        config(&Settings::read(&Environment(&lookup)).unwrap(), secret)
+    }
+
+    fn secret() -> SignInSecret {
+        let text = |text: &str| Some(text.to_owned());
+        SignInSecret { password: text("p"), jupyterhub_api_token: text("t"), keytab: text("BQI=\n") }
+    }
+
+    #[test]
+    fn nobody_is_let_in_where_nothing_is_configured() {
+        let error = read("", "false", json!({}), secret()).unwrap_err();
+        assert_eq!(error, "no way to sign in is configured: set the parameter `SignIn`");
+    }
+
+    #[test]
+    fn secrets_come_out_of_the_secret() {
+        let auth = json!({"jupyterhub": {"api_url": "https://hub.example/hub/api"}, "admins": ["root"]});
+        let config = read("jupyterhub,kerberos,basic", "true", auth, secret()).unwrap();
+        assert_eq!(config.methods, ["jupyterhub", "kerberos", "basic"]);
+        assert_eq!(config.basic.password.as_deref(), Some("p"));
+        assert_eq!(config.jupyterhub.api_token.as_deref(), Some("t"));
+        assert_eq!(config.keytab.as_deref(), Some(&[5, 2][..]));
+        assert!(config.admins.contains("root"));
+        let own = read("basic", "false", json!({}), secret()).unwrap();
+        assert_eq!(own.basic.password, None, "the secret always has one: it counts where it is asked for");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let jwt = json!({"jwt": {"issuer": "https://a.example"}});
+        for (sign_in, shared, auth, secret, says) in [
+            ("jwt", "false", jwt, secret(), "`auth.jwt.audience`"),
+            ("basic", "false", json!({"methods": ["basic"]}), secret(), "the parameter `SignIn`"),
+            ("basic", "true", json!({}), SignInSecret::default(), "no `password`"),
+            ("kerberos", "false", json!({}), SignInSecret::default(), "no `keytab`"),
+            ("tokens", "true", json!({}), secret(), "does not name `basic`"),
+            ("magic", "false", json!({}), secret(), "`auth.methods.magic` is not known"),
+        ] {
+            let error = read(sign_in, shared, auth, secret).unwrap_err();
+            assert!(error.contains(says), "{sign_in}: {error}");
+        }
+    }
 }

@@ -18,11 +18,11 @@ use crate::python::{self, PythonEnv, PythonError};
 use crate::store::{self, SqliteStore};
 use crate::wakes::LocalWakes;
 use faregate::access::Access;
-use faregate::api::{App, Dashboards, router};
+use faregate::api::{App, Dashboards, auth, router};
 use faregate::dask::{HttpSchedulers, Listen};
 use faregate::gateway::{Gateway, GatewayConfig};
 use faregate::machine::{Machine, now};
-use faregate::model::{KeyRing, KeyRingError, Ms};
+use faregate::model::{KeyRing, Ms};
 use faregate::options::{InvalidDeclaration, Options};
 use faregate::ports::Ports;
 use faregate_proxy::FileRoutes;
@@ -67,7 +67,7 @@ pub enum ServeError {
     #[error(transparent)]
     Proxy(#[from] proxy::ProxyError),
     #[error(transparent)]
-    Keys(#[from] KeyRingError),
+    SignIn(#[from] auth::OpenError),
     #[error("the gateway cannot listen at `{}`", .path.display())]
     Listen { path: PathBuf, source: io::Error },
     #[error("the gateway's server failed")]

@@ -15,6 +15,8 @@ mod passwords;
 mod presented;
 mod rights;
 mod session;
+#[cfg(test)]
+mod stub;
 mod tokens;
 mod web;
 
