@@ -3,10 +3,11 @@
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use clap::Parser;
-use faregate_dynamodb::TableRoutes;
+use faregate_dynamodb::{DynamoStore, TableRoutes};
 use faregate_fargate_proxy::cache::CachedRoutes;
+use faregate_fargate_proxy::once::TableOnce;
 use faregate_fargate_proxy::{Settings, keys};
-use faregate_proxy::{Api, ConfigError, Keys, Listeners, MemoryKeys, ProxyConfig, Timeouts};
+use faregate_proxy::{ConfigError, Keys, Listeners, MemoryKeys, Outside, ProxyConfig, Timeouts};
 use std::io;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -51,7 +52,8 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
         _ = terminate.recv() => return Ok(()),
     };
     let keys = MemoryKeys::new(ring);
-    let table = TableRoutes::new(aws_sdk_dynamodb::Client::new(&sdk), &settings.table);
+    let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
+    let table = TableRoutes::new(dynamodb.clone(), &settings.table);
     // The load balancer counts the proxy in as soon as it listens: it must be able to serve by then.
     let listeners = Listeners {
         public: listen("dashboards", settings.dashboards_port).await?,
@@ -60,15 +62,16 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
     };
     let config = ProxyConfig {
         prefix: String::new(),
-        api: Api::Elsewhere { url: None, https: false },
+        api: settings.api(),
         keys: Keys::Memory(keys.clone()),
         tls: None,
-        sign_in: false,
+        sign_in: settings.dashboard_sign_in,
         timeouts: Timeouts::default(),
     };
-    let routes = Arc::new(CachedRoutes::new(table));
+    let once = Arc::new(TableOnce::new(DynamoStore::new(dynamodb, &settings.table)));
+    let outside = Outside { routes: Arc::new(CachedRoutes::new(table)), once };
     let remaining = tokio::select! {
-        remaining = faregate_proxy::run(config, listeners, routes, told(&mut terminate)) => remaining?,
+        remaining = faregate_proxy::run(config, listeners, outside, told(&mut terminate)) => remaining?,
         () = keys::refresh(&keys, read) => return Ok(()),
     };
     tracing::info!("told to end: nobody new is let in, and who is here may stay to the end");

@@ -1,7 +1,8 @@
 //! The service as a process, beside an AWS that answers its two questions.
 #![allow(clippy::unwrap_used)]
 
-use faregate::model::{ClusterName, KeyRing, Use};
+use faregate::machine::now;
+use faregate::model::{ClusterName, KeyRing, Ticket, Use};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -63,10 +64,13 @@ fn answer_all(mut stream: BufReader<TcpStream>, log: &Mutex<Vec<(String, String)
         stream.read_exact(&mut body).unwrap();
         let body = String::from_utf8(body).unwrap();
         let is_ours = body.contains(NAME);
-        let count = {
+        let ticket = body.split_once("dashboard#").map(|(_, rest)| rest.split('"').next().unwrap().to_owned());
+        let (count, is_used) = {
             let mut log = log.lock().unwrap();
+            let is_put = |entry: &&(String, String)| entry.0.ends_with(".PutItem");
+            let is_used = ticket.is_some_and(|ticket| log.iter().filter(is_put).any(|(_, put)| put.contains(&ticket)));
             log.push((target.clone(), body));
-            log.len()
+            (log.len(), is_used)
         };
         let (status, answer) = match target.as_str() {
             _ if count <= failures => ("500 Internal Server Error", "{}".to_owned()),
@@ -75,6 +79,11 @@ fn answer_all(mut stream: BufReader<TcpStream>, log: &Mutex<Vec<(String, String)
             }
             "DynamoDB_20120810.GetItem" if is_ours => ("200 OK", record.to_owned()),
             "DynamoDB_20120810.GetItem" => ("200 OK", "{}".to_owned()),
+            "DynamoDB_20120810.PutItem" if is_used => {
+                let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+                ("400 Bad Request", format!(r#"{{"__type": "{kind}"}}"#))
+            }
+            "DynamoDB_20120810.PutItem" => ("200 OK", "{}".to_owned()),
             _ => ("400 Bad Request", "{}".to_owned()),
         };
         let length = answer.len();
@@ -113,6 +122,10 @@ struct Proxy {
 
 impl Proxy {
     fn start(aws: &Aws) -> Self {
+        Proxy::start_with(aws, &[])
+    }
+
+    fn start_with(aws: &Aws, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_faregate-fargate-proxy"))
             .env_clear()
             .env("FAREGATE_TABLE", "clusters")
@@ -124,6 +137,7 @@ impl Proxy {
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_ACCESS_KEY_ID", "AKIDTEST")
             .env("AWS_SECRET_ACCESS_KEY", "not-to-be-logged")
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -153,8 +167,12 @@ impl Proxy {
     }
 
     fn get(&self, path: &str) -> String {
+        self.get_with(path, "")
+    }
+
+    fn get_with(&self, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(self.dashboards).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -255,6 +273,46 @@ fn it_relays_and_shows_dashboards_by_what_the_table_says_and_leaves_when_the_las
     let secret = key.strip_prefix("k1-").unwrap();
     for secret in [SEED, secret, "not-to-be-logged"] {
         assert!(!said.contains(secret), "{said}");
+    }
+}
+
+#[test]
+fn where_people_sign_in_a_ticket_is_good_once_at_whichever_proxy() {
+    let aws = Aws::start(listen().1, dashboard(), 0);
+    let environment = [
+        ("FAREGATE_DASHBOARD_SIGN_IN", "true"),
+        ("FAREGATE_PUBLIC_URL", "https://api.example/"),
+        ("FAREGATE_PROXY_URL", "https://dash.example"),
+    ];
+    let (one, two) = (Proxy::start_with(&aws, &environment), Proxy::start_with(&aws, &environment));
+    let name: ClusterName = NAME.parse().unwrap();
+    let place = format!("/clusters/{NAME}/status?x");
+    let sent_back = format!("location: https://api.example{place}\r\n");
+    assert!(one.get(&place).contains(&sent_back), "who has no cookie signs in");
+    assert!(one.get(&format!("/clusters/{NAME}/{}/status", dashboard_key())).starts_with("HTTP/1.1 404"));
+
+    let ticket = Ticket { key_id: "k1".into(), expires_at: now() + 60_000, nonce: 5 };
+    let ticket = ticket.issue(&KeyRing::from_seed(SEED).unwrap(), Use::Ticket, &name).unwrap();
+    let link = place.replace("/status", &format!("/{ticket}/status"));
+    let answer = one.get(&link);
+    assert!(answer.starts_with("HTTP/1.1 303") && answer.contains(&format!("location: {place}\r\n")), "{answer}");
+    let (_, cookie) = answer.split_once("set-cookie: ").unwrap();
+    let (cookie, attributes) = cookie.lines().next().unwrap().split_once("; ").unwrap();
+    assert!(attributes.ends_with("; Secure"), "{attributes}");
+    for proxy in [&one, &two] {
+        assert!(proxy.get_with(&place, &format!("cookie: {cookie}\r\n")).ends_with("the page"));
+        let again = proxy.get(&link);
+        assert!(again.contains(&sent_back) && !again.contains("set-cookie"), "{again}");
+    }
+    let puts = aws.asked("DynamoDB_20120810.PutItem");
+    assert_eq!(puts.len(), 3);
+    assert!(puts.iter().all(|put| put.contains("attribute_not_exists(pk)") && put.contains(r#""pk":{"S":"used"}"#)));
+    for proxy in [one, two] {
+        proxy.process.terminate();
+        let said = proxy.ended();
+        for secret in [ticket.as_str(), cookie.split_once('=').unwrap().1] {
+            assert!(!said.contains(secret), "{said}");
+        }
     }
 }
 

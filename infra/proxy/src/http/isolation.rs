@@ -40,6 +40,9 @@ const SAID_BY_DASHBOARDS: [&str; 26] = [
 const KEYED: &str =
     "sandbox allow-downloads allow-forms allow-modals allow-popups allow-popups-to-escape-sandbox allow-scripts";
 
+/// Where distributed's pages about workers take their style sheet from (`distributed/http/templates/main.html`).
+const STYLES: &str = "https://cdnjs.cloudflare.com";
+
 /// How visitors are let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entrance {
@@ -89,7 +92,7 @@ fn policy(host: Option<&HeaderValue>, mount: &str) -> Option<HeaderValue> {
     };
     HeaderValue::try_from(format!(
         "sandbox allow-downloads allow-forms allow-modals allow-same-origin allow-scripts; \
-         default-src {own} 'unsafe-inline' 'unsafe-eval' data: blob:; worker-src 'none'; object-src 'none'; \
+         default-src {own} 'unsafe-inline' 'unsafe-eval' data: blob: {STYLES}; worker-src 'none'; object-src 'none'; \
          base-uri {own}; form-action {own}; frame-ancestors 'none'"
     ))
     .ok()
@@ -165,7 +168,7 @@ mod tests {
         let ours = policies[1].to_str().unwrap();
         let own = "http://gateway.example:8000/clusters/a/ ws://gateway.example:8000/clusters/a/";
         for directive in [
-            format!("default-src {own} 'unsafe-inline' 'unsafe-eval' data: blob:"),
+            format!("default-src {own} 'unsafe-inline' 'unsafe-eval' data: blob: https://cdnjs.cloudflare.com"),
             format!("form-action {own}"),
             format!("base-uri {own}"),
             "worker-src 'none'".into(),
