@@ -14,4 +14,5 @@ mod pass;
 mod pass_counts;
 mod scaling;
 mod sign_in;
+mod tickets;
 mod tokens;

@@ -1,6 +1,7 @@
 //! Signing in: Basic, the session cookie, and sign-in to dashboards.
 
 use faregate::api::Dashboards;
+use faregate::model::{PASS_LIFE_MS, Ticket, Use};
 use faregate_tests::api::{Api, Setup};
 use serde_json::json;
 
@@ -167,8 +168,11 @@ async fn signing_in_to_a_dashboard_sets_its_cookie_and_leads_back() {
             let line = answer.set_cookies("faregate-dashboard").remove(0);
             let (value, attributes) = line.split_once("; ").unwrap();
             assert_eq!(attributes, format!("Path={prefix}/clusters/{name}/; HttpOnly; SameSite=Lax; Secure"));
-            let key = value.strip_prefix("faregate-dashboard=").unwrap();
-            assert!(api.gateway.ring().verify(key, faregate::model::Use::Dashboard, &name));
+            let pass = value.strip_prefix("faregate-dashboard=").unwrap();
+            let open = |name, now| Ticket::open(pass, api.gateway.ring(), Use::Pass, name, now);
+            let now = api.gateway.now();
+            assert_eq!(open(&name, now).unwrap().expires_at, now + PASS_LIFE_MS, "not for ever");
+            assert_eq!(open(&"0".repeat(32).parse().unwrap(), now), None);
             assert!(answer.session().is_some(), "the next dashboard asks for no password");
         }
     }
