@@ -3,7 +3,7 @@
 use super::Access;
 use super::password::HashingError;
 use super::text::TokenText;
-use crate::model::{Account, MachineToken, Ms, Record, Stored};
+use crate::model::{Account, MachineToken, Ms, Record, Stored, user_name};
 use crate::ports::{Expect, StoreError, Write};
 
 /// The last use of a token is written down when the one that is on record is as old as this.
@@ -55,13 +55,21 @@ impl Access {
         Ok(found.is_some_and(|stored| stands(&stored.value)))
     }
 
-    /// The token with this text, if there is one and it is good. What is read is believed for a minute.
-    pub async fn verify_token(&self, text: &str, now: Ms) -> Result<Option<MachineToken>, Unsettled> {
+    /// The token with this text, if there is one, it is good, and it is the user's as whose it was shown. What is read is believed for
+    /// a minute.
+    pub async fn verify_token(
+        &self,
+        text: &str,
+        shown_as: Option<&str>,
+        now: Ms,
+    ) -> Result<Option<MachineToken>, Unsettled> {
         let Some(text) = TokenText::read(text) else { return Ok(None) };
         let found = self.token(text.id, Ms::MIN, now).await?;
-        let Some(stored) = found.filter(|Stored { value, .. }| text.is(&value.hash) && value.is_valid(now)) else {
-            return Ok(None);
+        let good = |token: &MachineToken| {
+            let own = shown_as.is_none_or(|name| user_name(name).as_ref() == Ok(&token.user));
+            text.is(&token.hash) && token.is_valid(now) && own
         };
+        let Some(stored) = found.filter(|stored| good(&stored.value)) else { return Ok(None) };
         self.used(&stored, now).await;
         Ok(Some(stored.value))
     }

@@ -5,6 +5,7 @@ mod admin;
 mod budgets;
 mod contract;
 mod faults;
+mod forged;
 mod front_door;
 mod fuzz;
 mod lifetimes;

@@ -123,7 +123,7 @@ const TABLES: &str = r##"
 # under any name, and only a loopback address is served.
 #
 # [auth]
-# methods = ["basic"]
+# methods = ["tokens", "jwt", "jupyterhub", "kerberos", "basic"]
 #
 # Users who may see and stop the clusters of all, and set limits.
 #
@@ -138,4 +138,24 @@ const TABLES: &str = r##"
 #
 # [auth.basic]
 # password = "a long secret"
+#
+# Tokens of an OIDC issuer, as `Bearer` or as Basic's password.
+#
+# [auth.jwt]
+# issuer = "https://login.example.com/realms/science"
+# audience = "faregate"
+# user_claim = "preferred_username"
+# groups_claim = "groups"
+# admin_groups = ["gateway-admins"]
+#
+# Tokens of a JupyterHub. With a service's name, only those that may access it.
+#
+# [auth.jupyterhub]
+# api_url = "https://hub.example.com/hub/api"
+# service_name = "faregate"
+#
+# Tickets for `HTTP/<this host>`.
+#
+# [auth.kerberos]
+# keytab = "/etc/faregate/http.keytab"
 "##;

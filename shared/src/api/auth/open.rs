@@ -33,9 +33,13 @@ impl Once for Access {
 impl Config {
     /// What it describes. Where no method is configured nobody comes in.
     pub fn open(&self, ring: &KeyRing, access: &Arc<Access>) -> Result<Auth, OpenError> {
+        self.with(ring, self.methods(access)?)
+    }
+
+    /// The methods alone, in order.
+    pub fn methods(&self, access: &Arc<Access>) -> Result<Vec<Box<dyn Method>>, OpenError> {
         let web = Arc::new(Web::default());
-        let methods = self.methods.iter().map(|name| self.method(name, access, &web));
-        self.with(ring, methods.collect::<Result<_, _>>()?)
+        self.methods.iter().map(|name| self.method(name, access, &web)).collect()
     }
 
     /// Everybody comes in under any name they give: for those whom only their own machine can reach.

@@ -3,7 +3,7 @@
 use super::{Entered, Method, Presented, Refused};
 use crate::access::{Access, TOKEN_PREFIX, Unsettled};
 use crate::chain;
-use crate::model::{Identity, MachineToken, Ms, Role, TokenUse, user_name};
+use crate::model::{Identity, MachineToken, Ms, Role, TokenUse};
 use async_trait::async_trait;
 use axum::http::HeaderValue;
 use std::sync::Arc;
@@ -38,11 +38,8 @@ impl Method for Tokens {
 
     async fn enter(&self, presented: &Presented, now: Ms) -> Result<Entered, Refused> {
         let (text, name) = presented.token().ok_or(Refused::denied("no token"))?;
-        let token = self.access.verify_token(text, now).await?;
-        let token = token.ok_or(Refused::denied("there is no such token, or it is no longer good"))?;
-        if name.is_some_and(|name| user_name(name).as_ref() != Ok(&token.user)) {
-            return Err(Refused::denied("the token is not this user's"));
-        }
+        let token = self.access.verify_token(text, name, now).await?;
+        let token = token.ok_or(Refused::denied("there is no such token of this user, or it is no longer good"))?;
         let MachineToken { id, user, groups, scopes, .. } = token;
         let token = Some(TokenUse { id, scopes });
         let who = Identity { name: user, groups, role: Role::User, method: self.name().to_owned(), token };
