@@ -20,9 +20,17 @@ struct Said {
 }
 
 fn admin(data: &Path, words: &[&str]) -> Said {
+    admin_reads(data, words, "")
+}
+
+/// The same, with this on its standard input.
+fn admin_reads(data: &Path, words: &[&str], input: &str) -> Said {
     let mut command = Command::new(binary());
-    command.args(["admin", "--data-dir"]).arg(data).args(words).stdin(Stdio::null());
-    let output = command.env_remove("FAREGATE_CONFIG").output().unwrap();
+    command.args(["admin", "--data-dir"]).arg(data).args(words).env_remove("FAREGATE_CONFIG");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // whoever reads nothing may be gone by now
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
 }
@@ -42,10 +50,15 @@ fn json_of(data: &Path, words: &[&str]) -> Value {
 
 /// A request of alice's: status and body.
 fn alice(server: &Server, method: &str, path: &str) -> (u16, Value) {
+    ask(server, "alice:", method, path)
+}
+
+/// A request with a user's name and password.
+fn ask(server: &Server, credentials: &str, method: &str, path: &str) -> (u16, Value) {
     let authority = server.address.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(authority.parse::<SocketAddr>().unwrap()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let basic = base64::engine::general_purpose::STANDARD.encode("alice:");
+    let basic = base64::engine::general_purpose::STANDARD.encode(credentials);
     let body = if method == "POST" { "{}" } else { "" };
     write!(
         stream,
@@ -133,6 +146,72 @@ fn a_day_of_an_admins_while_the_gateway_runs() {
     assert!(table.starts_with("WHEN (UTC) ") && table.contains("  a small course\n"), "{table}");
     assert!(server.stop().success());
     assert_eq!(server.processes(), []);
+}
+
+#[test]
+fn users_and_tokens_enter_a_gateway_that_runs() {
+    let mut server = Server::start("[auth]\nmethods = [\"basic\", \"tokens\"]\n");
+    let data = server.data_dir.clone();
+    let enters = |credentials: &str| ask(&server, credentials, "GET", "/api/v1/clusters/").0;
+    let reads = |words: &[&str], input: &str| {
+        let said = admin_reads(&data, words, input);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{words:?}: {}", said.out);
+        said.out
+    };
+    assert_eq!(done(&data, &["users", "list"]), "Nobody has a password of their own.\n");
+    assert_eq!(enters("alice:first password"), 401);
+    let added = reads(&["users", "add", "alice"], "first password\nand more\n");
+    assert!(added.starts_with("USER   PASSWORD SET (UTC)\nalice  20"), "{added}");
+    assert_eq!(done(&data, &["users", "list"]), added);
+    assert_eq!((enters("alice:first password"), enters("alice:first password\n")), (200, 401));
+    reads(&["users", "passwd", "alice", "--why", "she forgot it"], "second password");
+    assert_eq!((enters("alice:first password"), enters("alice:second password")), (401, 200));
+
+    assert_eq!(done(&data, &["tokens", "list"]), "There are no machine tokens.\n");
+    let create = ["tokens", "create", "--user", "alice", "--name", "nightly", "--scope", "read", "--group", "team"];
+    let made = json_of(&data, &[&create[..], &["--days", "2"]].concat());
+    let (id, text) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
+    assert_eq!(made["groups"], json!([format!("token:{id}"), "team"]));
+    assert_eq!(made["expires_at"].as_i64().unwrap() - made["created_at"].as_i64().unwrap(), 2 * 24 * 3_600_000);
+    assert_eq!(enters(&format!("alice:{text}")), 200);
+    assert_eq!(ask(&server, &format!("alice:{text}"), "POST", "/api/v1/clusters/").0, 403);
+    let printed = done(&data, &create);
+    let other = printed.lines().next().unwrap();
+    assert!(other.starts_with("fgt_") && printed.contains("shown this once"), "{printed}");
+    let revoked = done(&data, &["tokens", "revoke", &other[4..20]]);
+    assert!(revoked.contains("nightly") && revoked.contains("revoked 20"), "{revoked}");
+    assert_eq!(enters(&format!(":{other}")), 401);
+    let listed = json_of(&data, &["tokens", "list", "--user", "alice"]);
+    let listed = listed["tokens"].as_array().unwrap();
+    assert_eq!(listed.iter().filter(|token| token["valid"] == true && token["last_used_at"].is_i64()).count(), 1);
+    assert_eq!(listed.len(), 2);
+    assert_eq!(json_of(&data, &["tokens", "list", "--user", "bob"]), json!({"tokens": []}));
+
+    assert_eq!(done(&data, &["users", "remove", "alice"]), "Removed alice; machine tokens revoked: 1.\n");
+    assert_eq!(enters("alice:second password"), 401);
+    for (words, input, code, says) in [
+        (&["users", "add", "bob"][..], "short\n", 2, "`password` must have 8 to 1024 characters, not 5"),
+        (&["users", "add", "bob"], "", 2, "`password` must have 8 to 1024 characters, not 0"),
+        (&["users", "add", "b:b"], "long enough", 2, "`name` has a colon"),
+        (&["users", "passwd", "alice"], "long enough", 1, "there is no user `alice` with a password"),
+        (&["users", "remove", "alice"], "", 1, "there is no user `alice` with a password"),
+        (&["users", "add", "bob", "a password"], "", 2, "unexpected argument"),
+        (&["tokens", "create", "--user", "bob", "--name", "x"], "", 2, "--scope"),
+        (&["tokens", "create", "--user", "bob", "--name", "x", "--scope", "all"], "", 2, "create, read, stop"),
+        (&["tokens", "create", "--user", "bob", "--name", "x", "--scope", "read", "--days", "367"], "", 2, "1..=366"),
+        (&["tokens", "create", "--user", "bob", "--name", "", "--scope", "read"], "", 2, "`name` must have 1 to 64"),
+        (&["tokens", "revoke", "0123456789abcdef"], "", 1, "there is no token `0123456789abcdef`"),
+    ] {
+        let said = admin_reads(&data, words, input);
+        assert_eq!((said.code, said.out.as_str()), (code, ""), "{words:?}: {}", said.err);
+        assert!(said.err.contains(says), "{words:?}: {}", said.err);
+    }
+    let audit = json_of(&data, &["audit"]);
+    let actions: Vec<&str> =
+        audit["audit"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    let expected = ["add-user", "set-password", "make-token", "make-token", "revoke-token", "remove-user"];
+    assert_eq!(actions, expected);
+    assert!(server.stop().success());
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! `faregate admin --table`: the same commands on a deployment's table.
 #![allow(clippy::unwrap_used)]
 
-use faregate::model::Audit;
+use faregate::model::{Audit, TokenScope};
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::table::create_table;
-use faregate_local::admin::{Action, Field, LimitsAction, Outcome, Output, dynamodb, execute};
+use faregate_local::admin::{
+    Action, Entry, Field, LimitsAction, Outcome, Output, TokensAction, UsersAction, dynamodb, execute,
+};
 use faregate_tests::samples;
 
 fn set(fields: &[&str]) -> Action {
@@ -17,8 +19,10 @@ async fn an_admin_works_on_a_table() {
     let ministack = Ministack::start();
     let config = ministack.sdk_config().await;
     create_table(&aws_sdk_dynamodb::Client::new(&config), "clusters").await;
-    let admin = dynamodb::open(&config, "clusters").unwrap();
-    let run = async |action: Action| execute(&admin, None, "command line: me", action).await;
+    let mut hands = dynamodb::open(&config, "clusters").unwrap();
+    hands.password = |_| Ok("a password of hers".into());
+    let run = async |action: Action| execute(&hands, "command line: me", action).await;
+    let store = &hands.admin.store;
     let shown = async |action: Action| run(action).await.unwrap().print(Output::Table).unwrap();
 
     let printed = shown(set(&["clusters=2", "memory=64 G"])).await;
@@ -33,18 +37,34 @@ async fn an_admin_works_on_a_table() {
         record: faregate::model::Record::Cluster(Box::new(cluster)),
         expect: faregate::ports::Expect::Absent,
     };
-    admin.store.transact(vec![put]).await.unwrap();
+    store.transact(vec![put]).await.unwrap();
     let list = Action::Clusters { user: None, group: None, status: Vec::new() };
     assert!(shown(list).await.contains(&format!("{name}  alice  PENDING")));
     let stop = Action::Stop { names: Vec::new(), user: Some("alice".into()), why: Some("noon".into()) };
     assert_eq!(shown(stop).await, format!("STOPPING\n{name}\n"));
-    let cluster = admin.store.cluster(&name).await.unwrap().unwrap().value;
+    let cluster = store.cluster(&name).await.unwrap().unwrap().value;
     assert_eq!(cluster.reason.unwrap().message, "stopped by an administrator: noon");
+
+    let add = UsersAction::Add { name: "alice".into(), why: None };
+    assert!(shown(Action::Users(add)).await.starts_with("USER   PASSWORD SET (UTC)\nalice  20"));
+    assert_eq!(hands.access.verify_password("alice", "a password of hers").await, Ok(true));
+    let (user, name, scopes) = ("alice".to_owned(), "nightly".to_owned(), vec![TokenScope::Read]);
+    let create = TokensAction::Create { user, name, scopes, days: 1, groups: Vec::new(), why: None };
+    let Outcome::Entry(Entry::Made(made)) = run(Action::Tokens(create)).await.unwrap() else { panic!("a token") };
+    let now = hands.admin.now();
+    assert_eq!(hands.access.verify_token(&made.token, None, now).await.unwrap().unwrap().user, "alice");
+    let remove = UsersAction::Remove { name: "alice".into(), why: None };
+    assert_eq!(shown(Action::Users(remove)).await, "Removed alice; machine tokens revoked: 1.\n");
+    assert_eq!(hands.access.verify_token(&made.token, None, now).await, Ok(None));
 
     let Outcome::Audit(list) = run(Action::Audit { month: None }).await.unwrap() else { panic!("audit records") };
     let actions: Vec<String> =
         list.audit.iter().map(|Audit { action, target, .. }| format!("{action} {target}")).collect();
-    assert_eq!(actions, ["set-limits user:alice", "stop-clusters user:alice"]);
+    assert_eq!(
+        actions,
+        ["set-limits", "stop-clusters", "add-user", "make-token", "remove-user"]
+            .map(|action| format!("{action} user:alice"))
+    );
     let usage = shown(Action::Usage { month: None, csv: true }).await;
     assert_eq!(usage.lines().count(), 1, "{usage}");
 }

@@ -1,6 +1,6 @@
 //! The command line of `faregate admin`.
 
-use super::{Field, Place};
+use super::{Field, Place, TokensAction, UsersAction};
 use clap::{Args, Subcommand, ValueEnum};
 use faregate::model::{ClusterName, Month};
 
@@ -20,6 +20,12 @@ Examples:
   faregate admin limits unset user:alice clusters
   faregate admin freeze user:alice --why \"the course is over\"
       Nothing of alice's starts any more, what runs is stopped; she reads why.
+  faregate admin users add alice
+      Asks for a password that is alice's own.
+  faregate admin tokens create --user alice --name nightly --scope create --scope read --scope stop --days 90
+      Prints a token with which a pipeline starts clusters as alice.
+  faregate admin limits set group:token:0123456789abcdef total_workers=4
+      What runs for the token with this id has four workers at most.
   faregate admin clusters --user alice --status running
   faregate admin stop --user alice --why \"maintenance at noon\"
   faregate admin usage --month 2026-11 --csv > november.csv
@@ -68,6 +74,16 @@ pub enum Action {
     /// Show or change limits
     #[command(subcommand)]
     Limits(LimitsAction),
+    /// Show, add and remove users with passwords of their own, or set a password
+    ///
+    /// Where `[auth] methods` has `basic`, and no password is shared.
+    #[command(subcommand)]
+    Users(UsersAction),
+    /// Show, make and revoke machine tokens, for pipelines
+    ///
+    /// Where `[auth] methods` has `tokens`.
+    #[command(subcommand)]
+    Tokens(TokensAction),
     /// Let nothing new start, and stop what runs
     Freeze {
         /// Whom: `user:<name>`, `group:<name>` or `default`

@@ -1,6 +1,6 @@
 //! A deployment's records in DynamoDB.
 
-use super::{AdminError, Silence};
+use super::{AdminError, Hands, Silence};
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use faregate::gateway::admin::Admin;
@@ -15,14 +15,16 @@ pub async fn sdk_config() -> SdkConfig {
 }
 
 /// The operations on a deployment's table.
-pub fn open(config: &SdkConfig, table: &str) -> Result<Admin, AdminError> {
+pub fn open(config: &SdkConfig, table: &str) -> Result<Hands, AdminError> {
     let region = config.region().map(AsRef::as_ref).unwrap_or_default();
     // what a deployment's tasks are that do not say it: see `TaskArchitecture` in its template
     let prices = Prices::listed(region, "X86_64").map_err(AdminError::Prices)?;
-    Ok(Admin {
-        store: Arc::new(DynamoStore::new(Client::new(config), table)),
+    let store = Arc::new(DynamoStore::new(Client::new(config), table));
+    let admin = Admin {
+        store: store.clone(),
         wakes: Arc::new(Silence),
         host: Arc::new(Machine::default()),
         policy: Policy { prices: prices.unwrap_or_default(), ..Policy::fargate() },
-    })
+    };
+    Ok(Hands::new(admin, store, None))
 }

@@ -31,6 +31,12 @@ pub enum AdminError {
     Store(#[from] OpenError),
     #[error(transparent)]
     Keys(#[from] DataDirError),
+    #[error("the two passwords are not the same")]
+    Differ,
+    #[error("the password cannot be read")]
+    Input(#[source] io::Error),
+    #[error("the terminal cannot be asked for a password")]
+    Terminal(#[source] io::Error),
     #[error("the list of prices cannot be read")]
     Prices(#[source] serde_json::Error),
     #[error("the outcome cannot be written as JSON")]
@@ -48,6 +54,7 @@ impl AdminError {
             AdminError::Refused(Refusal::Invalid(_))
             | AdminError::Field(_)
             | AdminError::Config(_)
+            | AdminError::Differ
             | AdminError::NoDynamo => 2,
             _ => 1,
         }

@@ -1,13 +1,13 @@
 //! What each command does.
 
 use super::values::object;
-use super::{Action, AdminError, LimitsAction, Output, show};
+use super::{Action, AdminError, Entry, Hands, LimitsAction, Output, entry, show};
 use faregate::gateway::Refusal;
 use faregate::gateway::admin::{
-    Act, Admin, AuditList, ClusterFilter, ClusterList, Explained, LimitsChange, LimitsChanged, LimitsList, Stopped,
+    Act, AuditList, ClusterFilter, ClusterList, Explained, LimitsChange, LimitsChanged, LimitsList, Stopped,
     UsageOfAll, parse_scope,
 };
-use faregate::model::{KeyRing, Month, Scope, Status};
+use faregate::model::{Month, Scope, Status};
 use serde_json::Map;
 
 /// What came of a command.
@@ -25,13 +25,15 @@ pub enum Outcome {
     },
     Audit(AuditList),
     Explained(Explained),
+    Entry(Entry),
 }
 
-/// Does what was asked for. `ring` is the gateway's, where it is at hand.
-pub async fn execute(admin: &Admin, ring: Option<&KeyRing>, who: &str, action: Action) -> Result<Outcome, AdminError> {
+/// Does what was asked for, and puts on record who asked.
+pub async fn execute(hands: &Hands, who: &str, action: Action) -> Result<Outcome, AdminError> {
+    let Hands { admin, ring, .. } = hands;
     let act = |why: Option<String>| Act::new(who, why.as_deref());
     let month = |month: Option<Month>| month.unwrap_or_else(|| Month::of(admin.now()));
-    let key_of = |user: &String| ring.map(|ring| ring.user_key(user));
+    let key_of = |user: &String| ring.as_ref().map(|ring| ring.user_key(user));
     Ok(match action {
         Action::Limits(LimitsAction::List) => Outcome::Limits(admin.limits().await?),
         Action::Limits(LimitsAction::Set { scope, fields, why }) => {
@@ -65,6 +67,8 @@ pub async fn execute(admin: &Admin, ring: Option<&KeyRing>, who: &str, action: A
             Outcome::Stopped(all, failed)
         }
         Action::Usage { month: which, csv } => Outcome::Usage { usage: admin.usage(month(which)).await?, csv },
+        Action::Users(action) => entry::users(hands, who, action).await?,
+        Action::Tokens(action) => entry::tokens(hands, who, action).await?,
         Action::Audit { month: which } => Outcome::Audit(admin.audits(month(which)).await?),
         Action::Explain { scope, group } => {
             let scope = parse_scope(&scope)?;
@@ -92,6 +96,7 @@ impl Outcome {
                 Outcome::Usage { usage, .. } => show::usage(usage),
                 Outcome::Audit(audit) => show::audit(audit),
                 Outcome::Explained(explained) => show::explained(explained),
+                Outcome::Entry(entry) => entry.table(),
             });
         }
         let json = match self {
@@ -102,6 +107,7 @@ impl Outcome {
             Outcome::Usage { usage, .. } => serde_json::to_string_pretty(usage),
             Outcome::Audit(audit) => serde_json::to_string_pretty(audit),
             Outcome::Explained(explained) => serde_json::to_string_pretty(explained),
+            Outcome::Entry(entry) => entry.json(),
         };
         json.map(|json| json + "\n")
     }

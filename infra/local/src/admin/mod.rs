@@ -5,16 +5,22 @@
 mod args;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
+mod entry;
 mod error;
 mod execute;
+mod hands;
+mod password;
 mod place;
 mod show;
+mod show_entry;
 mod table;
 mod values;
 
 pub use args::{Action, AdminArgs, LimitsAction, MANUAL, Output};
+pub use entry::{Entry, TokensAction, UsersAction};
 pub use error::AdminError;
 pub use execute::{Outcome, execute};
+pub use hands::Hands;
 pub use place::{Place, Silence};
 pub use values::Field;
 
@@ -25,8 +31,8 @@ pub fn run(arguments: AdminArgs) -> Result<(), AdminError> {
     let AdminArgs { place, output, action } = arguments;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AdminError::Runtime)?;
     let outcome = runtime.block_on(async {
-        let (admin, ring) = place.open().await?;
-        execute(&admin, ring.as_ref(), &who(), action).await
+        let hands = place.open().await?;
+        execute(&hands, &who(), action).await
     })?;
     let text = outcome.print(output)?;
     match io::stdout().write_all(text.as_bytes()) {

@@ -1,6 +1,6 @@
 //! Where a gateway's records are.
 
-use super::AdminError;
+use super::{AdminError, Hands};
 use crate::config::Config;
 use crate::serve::{data_path, read_key_ring};
 use crate::store::SqliteStore;
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use clap::Args;
 use faregate::gateway::admin::Admin;
 use faregate::machine::Machine;
-use faregate::model::{KeyRing, Ms};
+use faregate::model::Ms;
 use faregate::ports::{Wake, Wakes, WakesError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,13 +38,13 @@ impl Wakes for Silence {
 }
 
 impl Place {
-    /// The operations there, and the key ring where it is at hand. Nothing is made that is not there.
-    pub async fn open(self) -> Result<(Admin, Option<KeyRing>), AdminError> {
+    /// The operations there. Nothing is made that is not there.
+    pub async fn open(self) -> Result<Hands, AdminError> {
         if let Some(table) = &self.table {
             #[cfg(feature = "dynamodb")]
             {
                 let config = super::dynamodb::sdk_config().await;
-                return Ok((super::dynamodb::open(&config, table)?, None));
+                return super::dynamodb::open(&config, table);
             }
             #[cfg(not(feature = "dynamodb"))]
             {
@@ -59,13 +59,14 @@ impl Place {
         if !file.is_file() {
             return Err(AdminError::NoData(path));
         }
+        let store = Arc::new(SqliteStore::open(&file)?);
         let admin = Admin {
-            store: Arc::new(SqliteStore::open(&file)?),
+            store: store.clone(),
             wakes: Arc::new(Silence),
             host: Arc::new(Machine::default()),
             policy: config.policy,
         };
-        Ok((admin, read_key_ring(&path)?))
+        Ok(Hands::new(admin, store, read_key_ring(&path)?))
     }
 }
 

@@ -159,7 +159,7 @@ fn number(value: f64) -> String {
 }
 
 /// To the second, in UTC.
-fn moment(at: Ms) -> String {
+pub(super) fn moment(at: Ms) -> String {
     let Ok(at) = time::OffsetDateTime::from_unix_timestamp(at.div_euclid(1000)) else { return at.to_string() };
     let (date, time) = (at.date(), at.time());
     format!("{date} {:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())

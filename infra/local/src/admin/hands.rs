@@ -1,0 +1,28 @@
+//! What commands are carried out with.
+
+use super::{AdminError, password};
+use faregate::access::Access;
+use faregate::gateway::admin::Admin;
+use faregate::model::KeyRing;
+use faregate::ports::Accounts;
+use std::sync::Arc;
+
+/// What commands are carried out with.
+pub struct Hands {
+    /// What admins do.
+    pub admin: Admin,
+    /// Passwords and machine tokens.
+    pub access: Access,
+    /// The gateway's key ring, where it is at hand.
+    pub ring: Option<KeyRing>,
+    /// Where a new password for a user comes from.
+    pub password: fn(&str) -> Result<String, AdminError>,
+}
+
+impl Hands {
+    /// On these records, which are the admin's too. Passwords are asked for.
+    pub fn new(admin: Admin, records: Arc<dyn Accounts>, ring: Option<KeyRing>) -> Self {
+        let access = Access::new(records, admin.host.clone());
+        Hands { admin, access, ring, password: password::ask }
+    }
+}
