@@ -30,7 +30,9 @@ impl Kdc {
             if !kdc.path("principal").exists() {
                 kdc.run("kdb5_util", &["create", "-s", "-r", REALM, "-P", "the master key"]);
             }
-            let mut child = kdc.command("krb5kdc", &["-n", "-r", REALM]).spawn().unwrap_or_else(missing("krb5kdc"));
+            let mut command = kdc.command("krb5kdc", &["-n", "-r", REALM]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()); // it has a log
+            let mut child = command.spawn().unwrap_or_else(missing("krb5kdc"));
             let mut answers = false;
             eventually("the KDC answers or ends", || {
                 answers = TcpStream::connect(("127.0.0.1", port)).is_ok();

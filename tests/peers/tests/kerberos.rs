@@ -80,6 +80,7 @@ fn tickets_of_every_type_are_good_once_in_either_wrapping() {
     ];
     for etype in types {
         kdc.admin(&format!("addprinc -randkey HTTP/{etype}"));
+        kdc.admin(&format!("setstr HTTP/{etype} session_enctypes {etype}"));
         kdc.keytab("keytab", &format!("HTTP/{etype}"), &format!("-e {etype}:normal"));
     }
     kdc.admin("addprinc -randkey ldap/localhost");
@@ -111,6 +112,10 @@ fn tickets_of_every_type_are_good_once_in_either_wrapping() {
     );
     is_refused(&server, &get(&kdc, &address, "Negotiate TlRMTVNTUAABAAAA"), "the token is NTLM's");
     is_refused(&server, &get(&kdc, &address, "Negotiate !"), "is no base64");
+    // large tickets are read; what no ticket is as large as is not
+    let large = |length: usize| format!("Negotiate {}", "YIIA".repeat(length / 3));
+    is_refused(&server, &get(&kdc, &address, &large(48 * 1024)), "the token is no GSS-API token");
+    is_refused(&server, &get(&kdc, &address, &large(66 * 1024)), "and at most 65536 are read");
 }
 
 #[test]
