@@ -9,8 +9,11 @@ pub(super) const BELIEVED_MS: Ms = 60_000;
 /// Records remembered; when there are more, all are forgotten.
 const MOST: usize = 4_096;
 
+/// When it was read, and what was there.
+type Read<T> = (Ms, Option<Stored<T>>);
+
 /// Records by their keys, with the moment of each one's reading; also of those that are not there.
-pub(super) struct Remembered<T>(Mutex<HashMap<String, (Ms, Option<Stored<T>>)>>);
+pub(super) struct Remembered<T>(Mutex<HashMap<String, Read<T>>>);
 
 impl<T> Default for Remembered<T> {
     fn default() -> Self {
@@ -41,7 +44,7 @@ impl<T: Clone> Remembered<T> {
     }
 
     /// A panic under the lock leaves a map that is still a map.
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Ms, Option<Stored<T>>)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Read<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -29,7 +29,7 @@ pub async fn dashboard(
         let rest = below.strip_prefix("/clusters/").unwrap_or_default();
         let tail = rest.find('/').map_or("/", |at| &rest[at..]);
         let place = format!("{url}{}", ticket_path(&app, &cluster, tail)?);
-        return Ok(leads_to(StatusCode::SEE_OTHER, HeaderValue::try_from(place).map_err(|e| odd(e.into()))?));
+        return Ok(leads_to(StatusCode::SEE_OTHER, HeaderValue::try_from(place).map_err(odd)?));
     }
     let pass = app.gateway.dashboard_pass(&cluster)?;
     let mut answer = leads_to(StatusCode::FOUND, HeaderValue::from_str(place).map_err(odd)?);
