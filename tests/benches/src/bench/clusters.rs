@@ -1,8 +1,9 @@
 //! Users and clusters of a gateway under measurement.
 
 use crate::failure::{Context, Failure, Outcome};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Kind};
 use crate::http::{self, Connection};
+use crate::issuer::Issuer;
 use crate::stand_in::Report;
 use serde_json::Value;
 use std::time::Duration;
@@ -12,10 +13,11 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Clusters asked for at once.
 const AT_ONCE: usize = 4;
 
-/// Somebody with a session.
+/// Somebody, and what they show.
 #[derive(Clone, Debug)]
 pub struct User {
-    cookie: String,
+    /// Whole header lines.
+    shown: String,
 }
 
 impl User {
@@ -25,12 +27,39 @@ impl User {
         let answer = http::once(gateway.address, &request).await?;
         let cookie = answer.header("set-cookie").next().and_then(|cookie| cookie.split(';').next());
         let cookie = cookie.context(|| format!("the gateway set no session cookie: {}", answer.head))?;
-        Ok(User { cookie: format!("Cookie: {cookie}\r\n") })
+        Ok(User { shown: format!("Cookie: {cookie}\r\n") })
+    }
+
+    /// A user who comes with a machine token; at the official gateway, which has none, with the password.
+    pub async fn with_token(gateway: &Gateway, name: &str) -> Outcome<User> {
+        if gateway.kind == Kind::Official {
+            return Ok(User { shown: http::basic(name) });
+        }
+        let body = r#"{"name": "bench", "scopes": ["read"]}"#;
+        let request = http::request("POST", "/api/v1/tokens", &http::basic(name), Some(body));
+        let answer = http::once(gateway.address, &request).await?.good()?;
+        let made: Value = serde_json::from_slice(&answer.body).context(|| "the token is no JSON".to_owned())?;
+        let token = made["token"].as_str().context(|| "there is no token".to_owned())?;
+        Ok(User { shown: format!("Authorization: Bearer {token}\r\n") })
+    }
+
+    /// A user who comes with a JWT; at the official gateway, which takes none, with the password.
+    pub fn with_jwt(gateway: &Gateway, issuer: &Issuer, name: &str) -> Outcome<User> {
+        let shown = match gateway.kind {
+            Kind::Official => http::basic(name),
+            Kind::Ours => format!("Authorization: Bearer {}\r\n", issuer.token(name)?),
+        };
+        Ok(User { shown })
+    }
+
+    /// A user who comes with the password each time.
+    pub fn with_password(name: &str) -> User {
+        User { shown: http::basic(name) }
     }
 
     /// A request of this user.
     pub fn request(&self, method: &str, path: &str, body: Option<&str>) -> Vec<u8> {
-        http::request(method, path, &self.cookie, body)
+        http::request(method, path, &self.shown, body)
     }
 
     /// Asks for `count` clusters, a few at once. Their names.

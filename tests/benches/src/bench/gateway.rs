@@ -1,7 +1,8 @@
 //! One of the two gateways, running.
 
 use crate::failure::{Context, Failure, Outcome};
-use crate::http;
+use crate::http::{self, PASSWORD};
+use crate::issuer::AUDIENCE;
 use crate::processes::{self, GATEWAY_MARK, TASK_MARK};
 use crate::setup::Setup;
 use rustix::process::Signal;
@@ -202,6 +203,7 @@ fn official(setup: &Setup, dir: &Path, mark: &str, schedulers: Schedulers) -> Ou
 c.DaskGateway.authenticator_class = "dask_gateway_server.auth.SimpleAuthenticator"
 c.Proxy.address = "{address}"
 c.SimpleAuthenticator.cache_max_age = {NEVER_S}
+c.SimpleAuthenticator.password = "{PASSWORD}"
 c.UnsafeLocalBackend.clusters_directory = {clusters:?}
 c.UnsafeLocalBackend.cluster_start_timeout = {NEVER_S}
 c.UnsafeLocalBackend.cluster_heartbeat_timeout = {NEVER_S}
@@ -225,8 +227,17 @@ worker_cmd = {worker:?}
 cluster_start_timeout = {NEVER_S}
 cluster_heartbeat_timeout = {NEVER_S}
 environment = {{ {TASK_MARK} = "{mark}", TMPDIR = {tmp:?}, DASK_TEMPORARY_DIRECTORY = {tmp:?} }}
+[auth]
+methods = ["tokens", "jwt", "basic"]
+[auth.jwt]
+issuer = "{issuer}"
+audience = "{AUDIENCE}"
+jwks_url = "{issuer}/keys"
+[auth.basic]
+password = "{PASSWORD}"
 "#,
         tmp = dir,
+        issuer = setup.issuer.url,
     );
     let config = write_config(dir, "faregate.toml", &text)?;
     let mut command = Command::new(&setup.faregate);

@@ -48,9 +48,12 @@ pub fn request(method: &str, path: &str, headers: &str, body: Option<&str>) -> V
     format!("{method} {path} HTTP/1.1\r\nHost: gateway\r\n{headers}{content}\r\n{body}").into_bytes()
 }
 
-/// The header line of Basic credentials without a password.
+/// The password that all users of both gateways share.
+pub const PASSWORD: &str = "measured";
+
+/// The header line of Basic credentials.
 pub fn basic(user: &str) -> String {
-    format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("{user}:")))
+    format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("{user}:{PASSWORD}")))
 }
 
 /// A connection that is kept alive.

@@ -1,12 +1,13 @@
 //! Compares the gateway with the official `dask-gateway-server`: both run side by side on loopback, and what each takes for the same
 //! work is measured in the same run, in turns. Prints the medians and how many times better ours is.
 //!
-//! `cargo run --release -p faregate-tests --bin bench`
+//! `cargo run --release -p faregate-benches --bin bench`
 
 mod clusters;
 mod failure;
 mod gateway;
 mod http;
+mod issuer;
 mod load;
 mod processes;
 mod relay;
@@ -196,7 +197,7 @@ async fn measure(setup: &Setup, arguments: &Arguments) -> Outcome<Vec<Row>> {
             gateways.push(Gateway::start(setup, kind, Schedulers::StandIns).await?);
         }
         if wanted(Part::Rest) {
-            rows.extend(rest::measure(&gateways, &scale).await?);
+            rows.extend(rest::measure(&gateways, &setup.issuer, &scale).await?);
         }
         if wanted(Part::Relay) {
             rows.extend(relay::measure(&gateways, &scale).await?);

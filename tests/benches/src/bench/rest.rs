@@ -3,6 +3,7 @@
 use crate::clusters::{User, reports};
 use crate::failure::{Context, Outcome};
 use crate::gateway::{Gateway, Kind};
+use crate::issuer::Issuer;
 use crate::load::{Keep, closed_loop};
 use crate::stand_in::{QUIET, Report};
 use crate::table::{Better, Row};
@@ -38,11 +39,11 @@ struct Side<'a> {
 }
 
 /// Measures both, in turns.
-pub async fn measure(gateways: &[Gateway], scale: &Scale) -> Outcome<Vec<Row>> {
+pub async fn measure(gateways: &[Gateway], issuer: &Issuer, scale: &Scale) -> Outcome<Vec<Row>> {
     let mut sides = Vec::new();
     for gateway in gateways {
         step(&format!("110 clusters for {:?}", gateway.kind));
-        sides.push(Side::prepare(gateway).await?);
+        sides.push(Side::prepare(gateway, issuer).await?);
     }
     let mut table = Table::default();
     for round in 1..=scale.rounds {
@@ -80,7 +81,7 @@ impl Table {
 }
 
 impl<'a> Side<'a> {
-    async fn prepare(gateway: &'a Gateway) -> Outcome<Side<'a>> {
+    async fn prepare(gateway: &'a Gateway, issuer: &Issuer) -> Outcome<Side<'a>> {
         let (none, ten, hundred) = (
             User::sign_in(gateway, "none").await?,
             User::sign_in(gateway, "ten").await?,
@@ -93,11 +94,16 @@ impl<'a> Side<'a> {
         let some: Vec<Report> = reports(gateway, &names[..CONNECTIONS]).await?;
         let same = |request: Vec<u8>| vec![vec![request]; CONNECTIONS];
         let list = |user: &User| same(user.request("GET", "/api/v1/clusters/", None));
+        let options = |user: &User| same(user.request("GET", "/api/v1/options", None));
         let each = |script: &dyn Fn(&Report) -> Vec<Vec<u8>>| some.iter().map(script).collect::<Vec<_>>();
         let heartbeats = || each(&|report| vec![heartbeat(report, None)]);
         let call = |name, scripts| Call { name, aim: Some(AIM), keep: Keep::Alive, scripts };
         let calls = vec![
             call("version", same(http::request("GET", "/api/version", "", None))),
+            call("options, by session", options(&none)),
+            call("options, by password", options(&User::with_password("none"))),
+            call("options, by machine token (official: password)", options(&User::with_token(gateway, "none").await?)),
+            call("options, by JWT, ES256 (official: password)", options(&User::with_jwt(gateway, issuer, "none")?)),
             call("list of 0 clusters", list(&none)),
             call("list of 10 clusters", list(&ten)),
             call("list of 100 clusters", list(&hundred)),

@@ -1,6 +1,7 @@
 //! What a run needs: a Python environment with the official server, a release build of ours, and a directory for the time being.
 
 use crate::failure::{Context, Failure, Outcome};
+use crate::issuer::Issuer;
 use crate::processes;
 use faregate_local::python::{self, PythonEnv, Spec};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -28,6 +29,8 @@ pub struct Setup {
     pub faregate: PathBuf,
     /// This program.
     pub bench: PathBuf,
+    /// Who signs users' JWTs.
+    pub issuer: Issuer,
     run: String,
     dir: TempDir,
     gateways: AtomicU32,
@@ -53,7 +56,7 @@ impl Setup {
         let dir = tempfile::Builder::new().prefix("faregate-bench-").tempdir();
         let dir = dir.context(|| "no temporary directory can be made".to_owned())?;
         let run = dir.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Setup { python, faregate, bench, run, dir, gateways: AtomicU32::new(0) })
+        Ok(Setup { python, faregate, bench, issuer: Issuer::start()?, run, dir, gateways: AtomicU32::new(0) })
     }
 
     /// The mark of a new gateway, and a directory for it.
@@ -78,7 +81,7 @@ fn build(bench: &Path) -> Outcome<PathBuf> {
     let status = Command::new(cargo)
         .args(["build", "--release", "--package", "faregate-local", "--bin", "faregate", "--target-dir"])
         .arg(target)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .stdin(Stdio::null())
         .status()
         .context(|| "`cargo` cannot be run; build `faregate` yourself and name it with `--faregate`".to_owned())?;
