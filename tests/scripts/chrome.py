@@ -1,11 +1,13 @@
 """A real Chromium, by its DevTools protocol."""
 
 import asyncio
+import ctypes
 import itertools
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -20,6 +22,10 @@ def executable():
     found = next((path for path in map(shutil.which, filter(None, names)) if path), None)
     assert found, "this test needs Chromium (Debian: apt-get install chromium), or its path in CHROMIUM"
     return found
+
+
+def die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: whoever kills a test kills its browser
 
 
 class Chrome:
@@ -49,6 +55,7 @@ class Chrome:
             stdout=subprocess.DEVNULL,
             stderr=self.log,
             start_new_session=True,
+            preexec_fn=die_with_parent,
         )
         self.ids = itertools.count(1)
         self.answers = {}
@@ -103,9 +110,12 @@ class Chrome:
         return tab
 
     def close(self):
-        self.process.kill()
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        shutil.rmtree(self.profile, ignore_errors=True)
+        self.log.close()
+        # those of its processes that are just dying may still write
+        while os.path.exists(self.profile):
+            shutil.rmtree(self.profile, ignore_errors=True)
 
 
 class Tab:

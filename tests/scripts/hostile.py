@@ -38,11 +38,9 @@ def poison(page, dask_scheduler=None):
 PAGE = """<!doctype html><title>hostile</title><body><script>
 const base = location.pathname.replace(/hostile.*/, ''), origin = location.protocol + '//' + location.host;
 const wait = (ms) => new Promise(done => setTimeout(done, ms));
-const within = (promise) => Promise.race([promise, wait(4000).then(() => null)]);
-const read = async (url, options) => {
-  const answer = await fetch(url, {credentials: 'include', ...options});
-  return answer.ok ? await answer.text() || 'an empty answer' : null;
-};
+const within = (promise) => Promise.race([promise, wait(15000).then(() => null)]);
+const text = async (answer) => answer.ok ? await answer.text() || 'an empty answer' : null;
+const read = async (url, options) => text(await fetch(url, {credentials: 'include', ...options}));
 const inside = async (window, url) => {
   for (let i = 0; window && i < 20; i++) {
     await wait(50);
@@ -97,7 +95,7 @@ async function attack(api, other, victim) {
     'frame another dashboard': async () => inside(frame(other).contentWindow),
     'frame with code': async () => {
       const f = frame('about:blank'); await wait(50);
-      return (await f.contentWindow.fetch(origin + api, {credentials: 'include'})).text();
+      return text(await f.contentWindow.fetch(origin + api, {credentials: 'include'}));
     },
     'frame with a source': () => new Promise(done => {
       onmessage = e => e.data.loot !== undefined && done(e.data.loot);
@@ -113,7 +111,7 @@ async function attack(api, other, victim) {
     'open another dashboard': async () => inside(open(other)),
     'open by name': async () => { open(other, 'victim'); await wait(500); return inside(open('', 'victim')); },
     'open nothing': async () => { const w = open('about:blank');
-      return w ? (await w.fetch(origin + api, {credentials: 'include'})).text() : null; },
+      return w ? text(await w.fetch(origin + api, {credentials: 'include'})) : null; },
     'connect to another dashboard': () => socket(origin + other + '/ws'),
     'events': () => new Promise(done => { const e = new EventSource(api); e.onopen = () => done('open'); e.onerror = () => done(null); }),
     'script': () => new Promise(done => { const s = document.createElement('script'); s.src = api;
@@ -121,7 +119,8 @@ async function attack(api, other, victim) {
     'worker': () => work(new Worker(base + 'hostile/worker.js'), api),
     'shared worker': () => { const w = new SharedWorker(base + 'hostile/worker.js'); w.port.start(); return work(w, api); },
     'worker of a blob': () => work(new Worker(URL.createObjectURL(new Blob(
-      ["onmessage = async e => postMessage(await (await fetch(e.data, {credentials: 'include'})).text())"]))), api),
+      ["onmessage = async e => { const a = await fetch(e.data, {credentials: 'include'});" +
+       " postMessage(a.ok ? await a.text() : null) }"]))), api),
     'service worker over all': async () => (await navigator.serviceWorker.register(base + 'hostile/worker.js', {scope: '/'})).scope,
     'service worker': async () => (await navigator.serviceWorker.register(base + 'hostile/worker.js')).scope,
     'cookies': async () => document.cookie.includes('faregate') || document.cookie.includes('stolen') ? document.cookie : null,
