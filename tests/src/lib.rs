@@ -8,6 +8,7 @@ pub mod launcher_suite;
 pub mod python;
 pub mod samples;
 pub mod script;
+pub mod secrets;
 pub mod server;
 pub mod store_suite;
 pub mod storm;

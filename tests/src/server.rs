@@ -27,6 +27,7 @@ pub struct Server {
     pub pid: u32,
     dir: TempDir,
     python: PythonEnv,
+    log_level: &'static str,
     child: Option<Child>,
 }
 
@@ -38,12 +39,28 @@ impl Server {
 
     /// The same, with clusters in another environment.
     pub fn start_with(config_toml: &str, python: PythonEnv) -> Server {
+        Server::start_logging("info", config_toml, python)
+    }
+
+    /// The same, with logs of this level.
+    pub fn start_logging(log_level: &'static str, config_toml: &str, python: PythonEnv) -> Server {
         let dir = tempfile::Builder::new().prefix("faregate-test-").tempdir().unwrap();
         let data_dir = dir.path().join("data");
-        let mut server = Server { address: String::new(), data_dir, pid: 0, dir, python, child: None };
+        let mut server = Server { address: String::new(), data_dir, pid: 0, dir, python, log_level, child: None };
         server.configure(config_toml);
         server.run();
         server
+    }
+
+    /// `faregate admin …` on its data directory, with this on standard input: what it prints. Panics if it fails.
+    pub fn admin(&self, arguments: &[&str], input: &str) -> String {
+        let mut command = Command::new(binary());
+        command.args(["admin", "--data-dir"]).arg(&self.data_dir).args(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Writes another configuration, for the next start.
@@ -127,7 +144,7 @@ impl Server {
             .arg(self.dir.path().join("faregate.toml"))
             .arg("--python")
             .arg(self.python.dir())
-            .env("RUST_LOG", "info");
+            .env("RUST_LOG", self.log_level);
         command
     }
 

@@ -140,6 +140,15 @@ impl KeyRing {
         Ok(())
     }
 
+    /// The same ring with one more key, which from then on makes and seals: `k2` after `k1`.
+    pub fn rotated(&self, random: &[u8; 32]) -> Self {
+        let number = |key: &RingKey| key.id.strip_prefix('k').and_then(|n| n.parse::<u32>().ok());
+        let next = self.keys.iter().filter_map(number).max().unwrap_or(0) + 1;
+        let mut ring = self.clone();
+        ring.keys.insert(0, RingKey::new(format!("k{next}"), STANDARD.encode(random)));
+        ring
+    }
+
     /// The key that makes and seals.
     pub fn newest(&self) -> &RingKey {
         &self.keys[0]
@@ -248,8 +257,8 @@ mod tests {
         let (old, name) = (ring(), name());
         let token = old.token("k1", Use::Cluster, &name).expect("a token");
         let sealed = old.seal(b"secret", &name, [7; 12]).expect("sealed");
-        let mut new = old.clone();
-        new.keys.insert(0, RingKey::new("k2", STANDARD.encode([9; 32])));
+        let mut new = old.rotated(&[9; 32]);
+        assert_eq!(new.check(), Ok(()));
         assert!(new.verify(&token, Use::Cluster, &name));
         assert_eq!(new.open(&sealed, &name).as_deref(), Ok(&b"secret"[..]));
         assert_eq!(new.seal(b"x", &name, [8; 12]).expect("sealed").key_id, "k2");

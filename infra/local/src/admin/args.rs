@@ -1,6 +1,6 @@
 //! The command line of `faregate admin`.
 
-use super::{Field, Place, TokensAction, UsersAction};
+use super::{Field, KeysAction, Place, TokensAction, UsersAction};
 use clap::{Args, Subcommand, ValueEnum};
 use faregate::model::{ClusterName, Month};
 
@@ -84,6 +84,9 @@ pub enum Action {
     /// Where `[auth] methods` has `tokens`.
     #[command(subcommand)]
     Tokens(TokensAction),
+    /// Change the keys that sign and seal
+    #[command(subcommand)]
+    Keys(KeysAction),
     /// Let nothing new start, and stop what runs
     Freeze {
         /// Whom: `user:<name>`, `group:<name>` or `default`

@@ -31,6 +31,10 @@ pub enum AdminError {
     Store(#[from] OpenError),
     #[error(transparent)]
     Keys(#[from] DataDirError),
+    #[error(
+        "the key ring is not here: on one machine it is in the data directory, on AWS in its secret (README, \"Rotate the keys\")"
+    )]
+    NoKeys,
     #[error("the two passwords are not the same")]
     Differ,
     #[error("the password cannot be read")]

@@ -1,7 +1,7 @@
 //! What each command does.
 
 use super::values::object;
-use super::{Action, AdminError, Entry, Hands, LimitsAction, Output, entry, show};
+use super::{Action, AdminError, Entry, Hands, LimitsAction, Output, entry, keys, show};
 use faregate::gateway::Refusal;
 use faregate::gateway::admin::{
     Act, AuditList, ClusterFilter, ClusterList, Explained, LimitsChange, LimitsChanged, LimitsList, Stopped,
@@ -26,6 +26,8 @@ pub enum Outcome {
     Audit(AuditList),
     Explained(Explained),
     Entry(Entry),
+    /// Ids of all keys, the one that makes first.
+    Keys(Vec<String>),
 }
 
 /// Does what was asked for, and puts on record who asked.
@@ -67,6 +69,7 @@ pub async fn execute(hands: &Hands, who: &str, action: Action) -> Result<Outcome
             Outcome::Stopped(all, failed)
         }
         Action::Usage { month: which, csv } => Outcome::Usage { usage: admin.usage(month(which)).await?, csv },
+        Action::Keys(action) => keys::keys(hands, who, action).await?,
         Action::Users(action) => entry::users(hands, who, action).await?,
         Action::Tokens(action) => entry::tokens(hands, who, action).await?,
         Action::Audit { month: which } => Outcome::Audit(admin.audits(month(which)).await?),
@@ -97,6 +100,7 @@ impl Outcome {
                 Outcome::Audit(audit) => show::audit(audit),
                 Outcome::Explained(explained) => show::explained(explained),
                 Outcome::Entry(entry) => entry.table(),
+                Outcome::Keys(ids) => format!("the newest key is {}; restart the gateway to have it used\n", ids[0]),
             });
         }
         let json = match self {
@@ -108,6 +112,7 @@ impl Outcome {
             Outcome::Audit(audit) => serde_json::to_string_pretty(audit),
             Outcome::Explained(explained) => serde_json::to_string_pretty(explained),
             Outcome::Entry(entry) => entry.json(),
+            Outcome::Keys(ids) => serde_json::to_string_pretty(ids),
         };
         json.map(|json| json + "\n")
     }

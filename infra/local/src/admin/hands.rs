@@ -5,6 +5,7 @@ use faregate::access::Access;
 use faregate::gateway::admin::Admin;
 use faregate::model::KeyRing;
 use faregate::ports::Accounts;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What commands are carried out with.
@@ -15,6 +16,8 @@ pub struct Hands {
     pub access: Access,
     /// The gateway's key ring, where it is at hand.
     pub ring: Option<KeyRing>,
+    /// Its data directory, where it has one.
+    pub data_dir: Option<PathBuf>,
     /// Where a new password for a user comes from.
     pub password: fn(&str) -> Result<String, AdminError>,
 }
@@ -23,6 +26,6 @@ impl Hands {
     /// On these records, which are the admin's too. Passwords are asked for.
     pub fn new(admin: Admin, records: Arc<dyn Accounts>, ring: Option<KeyRing>) -> Self {
         let access = Access::new(records, admin.host.clone());
-        Hands { admin, access, ring, password: password::ask }
+        Hands { admin, access, ring, data_dir: None, password: password::ask }
     }
 }

@@ -9,6 +9,7 @@ mod entry;
 mod error;
 mod execute;
 mod hands;
+mod keys;
 mod password;
 mod place;
 mod show;
@@ -21,6 +22,7 @@ pub use entry::{Entry, TokensAction, UsersAction};
 pub use error::AdminError;
 pub use execute::{Outcome, execute};
 pub use hands::Hands;
+pub use keys::KeysAction;
 pub use place::{Place, Silence};
 pub use values::Field;
 

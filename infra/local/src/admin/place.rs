@@ -66,7 +66,8 @@ impl Place {
             host: Arc::new(Machine::default()),
             policy: config.policy,
         };
-        Ok(Hands::new(admin, store, read_key_ring(&path)?))
+        let hands = Hands::new(admin, store, read_key_ring(&path)?);
+        Ok(Hands { data_dir: Some(path), ..hands })
     }
 }
 

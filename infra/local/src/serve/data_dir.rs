@@ -1,15 +1,11 @@
 //! The data directory: one gateway's records, keys, logs and cluster files. Nobody else may read it.
 
-use faregate::machine::random;
-use faregate::model::{KeyRing, KeyRingError};
+use faregate::model::KeyRingError;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-
-/// The key ring's file.
-const KEYS: &str = "keys.json";
 
 /// An open data directory, locked against a second gateway for as long as this lives.
 #[derive(Debug)]
@@ -85,33 +81,6 @@ impl DataDir {
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
-
-    /// The key ring; made at the first start.
-    pub fn key_ring(&self) -> Result<KeyRing, DataDirError> {
-        if let Some(ring) = read_key_ring(&self.path)? {
-            return Ok(ring);
-        }
-        let path = self.file(KEYS);
-        let failed = |source| DataDirError::Keys { path: path.clone(), source };
-        let ring = KeyRing::from_random(&random());
-        let text = serde_json::to_string_pretty(&ring).map_err(|e| failed(e.into()))?;
-        write_private(&path, text.as_bytes()).map_err(failed)?;
-        Ok(ring)
-    }
-}
-
-/// The key ring of a data directory, whoever has that open; none before the first start.
-pub fn read_key_ring(dir: &Path) -> Result<Option<KeyRing>, DataDirError> {
-    let path = dir.join(KEYS);
-    let failed = |source| DataDirError::Keys { path: path.clone(), source };
-    let text = match std::fs::read_to_string(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(failed)?,
-    };
-    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(failed)?;
-    let ring: KeyRing = serde_json::from_str(&text).map_err(|e| failed(e.into()))?;
-    ring.check().map_err(|source| DataDirError::Ring { path: path.clone(), source })?;
-    Ok(Some(ring))
 }
 
 /// Takes `gateway.lock`, and writes our process id into it for the sentence that a second gateway says.
@@ -186,14 +155,5 @@ mod tests {
             refusal.starts_with(&format!("another gateway (process {}) is using", std::process::id())),
             "{refusal}"
         );
-    }
-
-    #[test]
-    fn a_damaged_key_ring_is_not_replaced() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let data = DataDir::open(dir.path(), false).expect("opened");
-        std::fs::write(data.file("keys.json"), "{").expect("written");
-        assert!(matches!(data.key_ring(), Err(DataDirError::Keys { .. })));
-        assert_eq!(std::fs::read_to_string(data.file("keys.json")).expect("still there"), "{");
     }
 }

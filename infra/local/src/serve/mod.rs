@@ -3,13 +3,15 @@
 mod data_dir;
 mod free_port;
 mod http;
+mod key_file;
 mod limits;
 mod loops;
 mod proxy;
 mod shutdown;
 
-pub use data_dir::{DataDir, DataDirError, read_key_ring};
+pub use data_dir::{DataDir, DataDirError};
 pub use free_port::free_port;
+pub use key_file::{read_key_ring, write_key_ring};
 pub use shutdown::Signals;
 
 use crate::config::Config;

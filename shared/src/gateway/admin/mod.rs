@@ -9,6 +9,7 @@ mod changes;
 mod clusters;
 mod dashboard;
 mod explain;
+mod keys;
 mod limits;
 mod rows;
 mod stop;

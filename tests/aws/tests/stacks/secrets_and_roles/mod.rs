@@ -4,7 +4,6 @@
 mod places;
 mod rights;
 mod roles;
-mod secrets;
 
 use faregate::model::{Cluster, KeyRing, Use};
 use faregate::ports::{Wake, Wakes};
@@ -15,7 +14,7 @@ use faregate_functions::SqsWakes;
 use faregate_tests::server::PATIENCE;
 use places::{Told, told};
 use rustix::process::{Pid, Signal, kill_process};
-use secrets::Secrets;
+use faregate_tests::secrets::Secrets;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,7 +1,7 @@
 //! Where others can read, and where secrets belong.
 
 use super::look;
-use super::secrets::Secrets;
+use faregate_tests::secrets::Secrets;
 use faregate_aws_tests::stack::Stack;
 use serde::Deserialize;
 use std::collections::BTreeMap;
