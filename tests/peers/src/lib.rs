@@ -1,6 +1,7 @@
 //! Real identity providers, each a process on this machine, for the tests of signing in.
 #![allow(clippy::unwrap_used)]
 
+pub mod hub;
 pub mod kdc;
 pub mod oidc;
 
