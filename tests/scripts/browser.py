@@ -56,8 +56,8 @@ def hostile_page(host):
     return f"http://{host}{path.removesuffix('status')}hostile/page"
 
 
-async def works(chrome, visitor, host):
-    """The dashboard as distributed makes it."""
+async def works(chrome, visitor, host, more=()):
+    """The dashboard as distributed makes it, on its status page and more."""
     tab = await chrome.tab(visitor, ("root", PASSWORD))
     await tab.go(f"http://{host}{link_of(own)}")
     await eventually("Bokeh has its document", lambda: tab.run("!!window.Bokeh && Bokeh.documents.length > 0"))
@@ -68,7 +68,7 @@ async def works(chrome, visitor, host):
     # a browser says so of a header that it heeds only where it trusts the connection
     errors = [e for e in tab.errors if "Cross-Origin-Opener-Policy" not in e and "favicon" not in e]
     assert not errors, errors
-    for page in ["workers", "tasks", "graph", "profile", "info/main/workers.html"]:
+    for page in more:
         await tab.go(f"http://{host}{clean.removesuffix('status')}{page}")
         if not page.startswith("info"):
             await eventually(f"{page} is connected", lambda: 101 in tab.sockets and tab.frames > 1)
@@ -99,7 +99,8 @@ async def main():
         await chrome.connect()
         for host in HOSTS:
             visitor = await chrome.visitor()
-            other = await works(chrome, visitor, host)
+            more = ["workers", "tasks", "graph", "profile", "info/main/workers.html"]
+            other = await works(chrome, visitor, host, more)
             say("works", host)
             before = snapshot()
             # nobody knows a key that was not given to them

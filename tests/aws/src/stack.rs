@@ -179,7 +179,7 @@ fn parameters(options: &Options, front_door: &str, ports: Ports) -> BTreeMap<Str
         ("ProxyImage", "proxy"),
         ("ProxyMaxTasks", "1"), // no scaling, which the emulator does not know
         ("DashboardUrl", &dashboards),
-        ("SignIn", "basic"),
+        ("SignIn", "tokens,basic"),
         ("SharedPassword", "true"),
         ("DeletionProtection", "false"),
         ("LogLevel", "debug"),
