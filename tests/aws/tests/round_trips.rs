@@ -149,8 +149,8 @@ async fn a_changed_limit_is_seen_by_the_pass_at_once() {
     let name = served.create("alice").await;
     let report = inside.gateway.pass(0).await.unwrap();
     assert_eq!((report.active, report.ended), (2, 2), "{report:?}");
-    let report = served.call("GET", name.as_str()).basic("alice").send().await.json();
-    assert_eq!(report["status"], "STOPPING", "{report}");
+    let explained = served.call("GET", &format!("{name}/explain")).basic("alice").send().await.json();
+    assert_eq!(explained["status"], "STOPPING", "{explained}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
