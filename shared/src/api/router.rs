@@ -4,8 +4,9 @@ use super::failure::Failure;
 use super::routes::{Route, Who, routes};
 use super::{App, Dashboards, auth, operations as op};
 use axum::Router;
-use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::response::Response;
 use axum::routing::get;
 use std::sync::Arc;
 
@@ -29,10 +30,14 @@ pub fn router(app: App) -> Router {
         }
         *router = std::mem::take(router).route(&whole, handler);
     }
+    let mut dashboards = Router::new();
     let dashboard = format!("{}/clusters/{{name}}/{{*rest}}", app.prefix);
     match app.dashboards {
         Dashboards::Here { sign_in: true } | Dashboards::Elsewhere { sign_in: true, .. } => {
-            guarded = guarded.route(&dashboard, get(op::dashboard));
+            dashboards = dashboards
+                .route(&dashboard, get(op::dashboard))
+                .route_layer(from_fn_with_state(app.clone(), auth::guard))
+                .route_layer(map_response(for_browsers));
         }
         // whoever holds the key needs no sign-in, and the proxy checks it
         Dashboards::Elsewhere { sign_in: false, .. } => open = open.route(&dashboard, get(op::redirect)),
@@ -42,10 +47,42 @@ pub fn router(app: App) -> Router {
         .merge(people.route_layer(from_fn(auth::people_only)))
         .merge(admins.route_layer(from_fn(auth::admins_only)))
         .route_layer(from_fn_with_state(app.clone(), auth::guard))
+        .merge(dashboards)
         .merge(open)
         .fallback(async || Failure::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .method_not_allowed_fallback(async || {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
         })
         .with_state(app)
+}
+
+/// Browsers ask their user for a name and a password when they are told `Basic`, and for nothing else. Whatever the methods are, a
+/// token may be the password.
+async fn for_browsers(mut answer: Response) -> Response {
+    let is_basic = |said: &HeaderValue| said.as_bytes().starts_with(b"Basic");
+    let said = answer.headers().get_all(header::WWW_AUTHENTICATE);
+    if answer.status() == StatusCode::UNAUTHORIZED && !said.iter().any(is_basic) {
+        answer.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"faregate\""));
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_browser_is_asked_for_a_password_once() {
+        for (status, said, expected) in [
+            (401, "Basic realm=\"faregate\"", &["Basic realm=\"faregate\""][..]),
+            (401, "Bearer realm=\"faregate\"", &["Bearer realm=\"faregate\"", "Basic realm=\"faregate\""]),
+            (200, "Negotiate abc", &["Negotiate abc"]),
+        ] {
+            let answer = Response::builder().status(status).header(header::WWW_AUTHENTICATE, said);
+            let answer = for_browsers(answer.body(axum::body::Body::empty()).unwrap()).await;
+            let said: Vec<&str> =
+                answer.headers().get_all(header::WWW_AUTHENTICATE).iter().map(|v| v.to_str().unwrap()).collect();
+            assert_eq!(said, expected);
+        }
+    }
 }

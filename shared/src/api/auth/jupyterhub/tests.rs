@@ -1,9 +1,13 @@
 //! Tokens of a hub in every mood.
 
+use super::hub::PATIENCE;
 use super::*;
 use crate::api::auth::stub::{Reply, Stub, nobody};
+use crate::model::Role;
 use futures::future::join_all;
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 
 const NOW: Ms = 1_800_000_000_000;
 const USER: &str = "/hub/api/user";
@@ -96,7 +100,7 @@ async fn a_token_needs_the_scope_of_the_service_when_it_has_a_name() {
 }
 
 #[tokio::test]
-async fn what_a_token_may_not_read_of_its_user_is_read_with_the_gateways_own() {
+async fn groups_that_a_token_may_not_read_are_read_with_the_gateways_own() {
     let answer = Reply::Json(json!({"name": "al ice", "kind": "user", "scopes": []}));
     let scene = Scene::with(json!({"api_token": "own"}), answer.clone()).await;
     scene.hub.says(
@@ -104,7 +108,7 @@ async fn what_a_token_may_not_read_of_its_user_is_read_with_the_gateways_own() {
         Reply::Json(json!({"name": "al ice", "kind": "user", "groups": ["g"], "admin": true})),
     );
     let who = scene.enters("abc", NOW).await.unwrap().who;
-    assert_eq!((who.groups, who.role), (vec!["g".to_owned()], Role::Admin));
+    assert_eq!((who.groups, who.role), (vec!["g".to_owned()], Role::User), "a narrow token is no admin's");
     assert_eq!(scene.hub.shown("/hub/api/users/al%20ice").as_deref(), Some("token own"));
     let scene = Scene::with(json!({"api_token": "own"}), answer.clone()).await;
     assert!(scene.enters("abc", NOW).await.unwrap().who.groups.is_empty(), "it may not read them either");
@@ -132,6 +136,18 @@ async fn no_token_costs_the_hub_more_than_a_question_a_minute() {
 async fn many_at_once_are_one_question() {
     let scene = Scene::new(alice()).await;
     assert!(join_all((0..50).map(|_| scene.enters("abc", NOW))).await.iter().all(Result::is_ok));
+    assert_eq!(scene.hub.asked(USER), 1);
+}
+
+#[tokio::test]
+async fn callers_who_leave_do_not_make_the_hub_be_asked_again() {
+    let scene = Scene::new(alice()).await;
+    let leaves = || timeout(Duration::ZERO, scene.enters("abc", NOW));
+    assert!(leaves().await.is_err(), "there was no answer yet");
+    for _ in 0..10 {
+        let _ = leaves().await;
+    }
+    assert!(scene.enters("abc", NOW).await.is_ok());
     assert_eq!(scene.hub.asked(USER), 1);
 }
 

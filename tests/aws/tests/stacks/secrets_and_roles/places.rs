@@ -1,8 +1,8 @@
 //! Where others can read, and where secrets belong.
 
 use super::look;
-use faregate_tests::secrets::Secrets;
 use faregate_aws_tests::stack::Stack;
+use faregate_tests::secrets::Secrets;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
