@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 async fn signing_in(change: impl FnOnce(&mut ProxyConfig)) -> (Proxy, Dashboard) {
     let proxy = Proxy::with(|config, _| {
         config.sign_in = true;
+        config.timeouts.gateway_wait_ms = 50;
         change(config);
     })
     .await;
