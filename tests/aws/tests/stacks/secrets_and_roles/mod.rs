@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 /// One test, as a deployment takes long, and so does a session.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
-    let parameters = BTreeMap::from([("LogLevel".to_owned(), "trace".to_owned())]);
+    let parameters = [("LogLevel", "trace"), ("DashboardSignIn", "true")];
+    let parameters = BTreeMap::from(parameters.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let stack = Stack::deploy(&Options { parameters, recorded: true, ..Options::default() });
     let wires = stack.wires.as_ref().unwrap();
     let mut user = stack.script("tests/stacks/secrets_and_roles", "user", &[]);
@@ -31,6 +32,8 @@ async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
 
     let mut secrets = Secrets::default();
     let ring = shared_secrets(&stack, &mut secrets);
+    secrets.add("the dashboard's ticket", &user.hears("ticket"));
+    secrets.add("the dashboard's cookie", &user.hears("pass"));
     let key: String = serde_json::from_str(&user.hears("key")).unwrap();
     let cluster = user.hears("cluster");
     let record = stack.cluster(&cluster).await;
