@@ -3,8 +3,8 @@
 //! started again, and whatever it was doing comes to its right end: no orphan process, no stuck record, nothing started twice.
 //!
 //! First an undisturbed life is recorded; then its calls are cut off in turn, each in a gateway of its own, several at a time: in
-//! each phase the first four of each call that changes something, and the first of each that only reads (to be killed before and
-//! after those is the same for the world outside). With `KILLS_DEEP=1` it is eight and three, which takes twice as long.
+//! each phase the first eight of each call that changes something, and the first three of each that only reads (to be killed before and
+//! after those is the same for the world outside).
 //!
 //! The schedulers and workers are light ones, so that a life takes seconds: the real dask is covered in `client.rs`.
 //! `KILLS_ONLY=scale:launcher.launch:1:after` runs one point alone (several are separated by commas).
@@ -114,12 +114,7 @@ fn points(trace: &str) -> Vec<Point> {
 
 /// How many of a call of each phase are cut off.
 fn most(call: &str) -> u32 {
-    match (READING.contains(&call), std::env::var_os("KILLS_DEEP").is_some()) {
-        (true, false) => 1,
-        (true, true) => 3,
-        (false, false) => 4,
-        (false, true) => 8,
-    }
+    if READING.contains(&call) { 3 } else { 8 }
 }
 
 /// Whether a gateway came by the point; or what went wrong.

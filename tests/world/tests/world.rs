@@ -16,7 +16,7 @@ faregate_tests::store_suite!(on_a_still_world);
 
 /// How many worlds are lived; `FAREGATE_WORLDS` sets another number. 20,000 take nine minutes of a processor.
 fn worlds() -> u64 {
-    std::env::var("FAREGATE_WORLDS").map_or(4_000, |n| n.parse().expect("`FAREGATE_WORLDS` is a number"))
+    std::env::var("FAREGATE_WORLDS").map_or(6_000, |n| n.parse().expect("`FAREGATE_WORLDS` is a number"))
 }
 
 /// A rule that is taken away must be missed by this seed.
