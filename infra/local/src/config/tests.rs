@@ -162,7 +162,7 @@ fn a_wrong_value_is_refused_with_its_key_and_what_it_must_be() {
             "auth.basic.password = ''",
             "`auth.basic.password` must be text of at least one character; leave it out where everybody has a password of their own",
         ),
-        ("auth.methods = ['kerberoz']", "`auth.methods.kerberoz` is not known; `faregate config` lists all keys"),
+        ("auth.methods = ['kerberoz']", "`auth.methods.kerberoz` is not known; did you mean `kerberos`?"),
         ("auth.basic.password = 5", "`auth.basic.password` cannot be a number"),
         (
             "auth.methods = []\nauth.basic.password = 'x'",
