@@ -14,9 +14,9 @@ fn on_a_still_world(property: impl FnOnce(Arc<dyn Store>) -> Running) {
 // its store is a store like any other
 faregate_tests::store_suite!(on_a_still_world);
 
-/// How many worlds are lived; `FAREGATE_WORLDS` sets another number. 20,000 take nine minutes of a processor.
+/// How many worlds are lived; `FAREGATE_WORLDS` sets another number. 20,000 take some seven minutes of a processor.
 fn worlds() -> u64 {
-    std::env::var("FAREGATE_WORLDS").map_or(6_000, |n| n.parse().expect("`FAREGATE_WORLDS` is a number"))
+    std::env::var("FAREGATE_WORLDS").map_or(10_000, |n| n.parse().expect("`FAREGATE_WORLDS` is a number"))
 }
 
 /// A rule that is taken away must be missed by this seed.
