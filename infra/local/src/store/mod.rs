@@ -254,7 +254,7 @@ impl Store for SqliteStore {
         let mut items = Vec::with_capacity(found.len());
         for row in found {
             let Stored { value: mut cluster, version } = rows::cluster(row)?;
-            cluster.tls_cert.clear();
+            cluster.tls_cert = String::new();
             cluster.tls_key = Sealed { key_id: cluster.tls_key.key_id, data: String::new() };
             items.push(ActiveRow { cluster, version });
         }

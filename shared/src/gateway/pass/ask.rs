@@ -168,11 +168,8 @@ impl Gateway {
     }
 }
 
-fn chunks(mut due: Vec<Due<'_>>) -> Vec<Vec<Due<'_>>> {
-    let mut chunks = Vec::with_capacity(due.len() / IN_A_CALL + 1);
-    while !due.is_empty() {
-        let rest = due.split_off(due.len().min(IN_A_CALL));
-        chunks.push(std::mem::replace(&mut due, rest));
-    }
-    chunks
+fn chunks(due: Vec<Due<'_>>) -> Vec<Vec<Due<'_>>> {
+    let mut due = due.into_iter();
+    let next = || Some(due.by_ref().take(IN_A_CALL).collect()).filter(|chunk: &Vec<_>| !chunk.is_empty());
+    std::iter::from_fn(next).collect()
 }

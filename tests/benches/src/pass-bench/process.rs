@@ -1,14 +1,12 @@
 //! What this process has used, as Linux says (proc(5)).
 
+use rustix::time::{ClockId, clock_gettime};
 use std::fs;
 
-/// CPU seconds so far.
+/// CPU seconds so far, to the nanosecond (clock_gettime(2)).
 pub fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    // the second field, the program's name in brackets, may contain anything
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    ticks / rustix::param::clock_ticks_per_second() as f64
+    let spent = clock_gettime(ClockId::ProcessCPUTime);
+    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
 }
 
 /// Resident memory at this moment, in bytes.

@@ -7,7 +7,7 @@ use faregate_aws_tests::settings::settings;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-const PASSWORD: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:password";
+const SIGN_IN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:sign-in";
 
 /// As Amazon Linux has them in `/etc/pki/tls/certs/ca-bundle.crt`.
 const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -28,8 +28,8 @@ async fn serve(headers: HeaderMap, body: Bytes) -> (StatusCode, Json<Value>) {
     let answer = match operation {
         Some("GetSecretValue") => {
             let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let password = asked["SecretId"] == PASSWORD;
-            let secret = if password { json!({"password": "x".repeat(32)}) } else { json!({"seed": "x".repeat(64)}) };
+            let sign_in = asked["SecretId"] == SIGN_IN;
+            let secret = if sign_in { json!({"password": "x".repeat(32)}) } else { json!({"seed": "x".repeat(64)}) };
             json!({"ARN": asked["SecretId"], "Name": "x", "SecretString": secret.to_string()})
         }
         Some("GetItem" | "TransactWriteItems" | "PutItem" | "DeleteItem") => json!({}),
@@ -66,7 +66,9 @@ impl Address {
             text("FAREGATE_TABLE", "stack-table"),
             ("FAREGATE_QUEUE_URL", format!("{}/123456789012/wakes", self.0)),
             text("FAREGATE_SECRET", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:keys"),
-            text("FAREGATE_PASSWORD_SECRET", PASSWORD),
+            text("FAREGATE_SIGN_IN", "basic"),
+            text("FAREGATE_SHARED_PASSWORD", "true"),
+            text("FAREGATE_SIGN_IN_SECRET", SIGN_IN),
             text("FAREGATE_API_URL", "https://x.execute-api.eu-central-1.amazonaws.com/api"),
             text("FAREGATE_RELAY", "stack-relay"),
             text("FAREGATE_PROXY_URL", ""),
