@@ -3,7 +3,9 @@
 use faregate::access::Access;
 use faregate::api::{App, Dashboards, router};
 use faregate::machine::Machine;
-use faregate_functions::{Aws, Settings, SignInSecret, chain, front_door, gateway, init_logs, sign_in, sign_in_secret};
+use faregate_functions::{
+    Aws, Outside, Settings, chain, front_door, gateway, init_logs, key_ring_and_sign_in, outside, sign_in,
+};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use std::sync::Arc;
@@ -18,18 +20,15 @@ async fn main() -> Result<(), Error> {
 
 async fn app() -> Result<App, Error> {
     let settings = Settings::from_env()?;
-    let aws = Aws::load().await;
-    let secrets = aws.secrets();
-    let secret = async {
-        let Some(secret) = &settings.sign_in_secret else { return Ok(SignInSecret::default()) };
-        sign_in_secret(&secrets, secret).await
-    };
-    let (parts, secret) = tokio::try_join!(gateway(&settings, &aws, None), secret)?;
-    let access = Arc::new(Access::new(parts.store, Arc::new(Machine::default())));
+    let aws = Aws::from_env()?;
+    let secret = settings.sign_in_secret.as_deref().ok_or("`FAREGATE_SIGN_IN_SECRET` is not set")?;
+    let (ring, secret) = key_ring_and_sign_in(&aws.secrets(), &settings.secret, secret).await?;
+    let Outside { ports, store, .. } = outside(&settings, &aws, None);
+    let access = Arc::new(Access::new(store, Arc::new(Machine::default())));
     Ok(App {
-        gateway: parts.gateway,
-        auth: sign_in(&settings, secret, &parts.ring, &access)?,
+        auth: sign_in(&settings, secret, &ring, &access)?,
         access,
+        gateway: Arc::new(gateway(&settings, ports, ring)?),
         prefix: String::new(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         dashboards: settings

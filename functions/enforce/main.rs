@@ -1,21 +1,33 @@
 //! Time itself as an event, once a minute: limits, idleness, lifetimes, silence, what is past due; every few minutes a sweep, and a step
 //! of the recounts.
 
-use faregate::gateway::RecountCursor;
+use faregate::gateway::{Gateway, RecountCursor};
 use faregate::ports::{Wake, Wakes};
-use faregate_functions::{Aws, Metrics, Parts, Settings, chain, gateway, init_logs};
+use faregate_dynamodb::DynamoStore;
+use faregate_functions::{Aws, Metrics, Outside, Settings, SqsWakes, chain, gateway, init_logs, key_ring, outside};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
+use std::sync::Arc;
 use tokio::sync::Mutex;
 
 /// Minutes between two sweeps, and at least between the beginnings of two rounds of recounts.
 const EVERY: i64 = 5;
 
+/// What a pass is made with.
+struct Parts {
+    gateway: Gateway,
+    store: Arc<DynamoStore>,
+    wakes: Arc<SqsWakes>,
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     init_logs();
     let settings = Settings::from_env()?;
-    let parts = gateway(&settings, &Aws::load().await, None).await?;
+    let aws = Aws::from_env()?;
+    let ring = key_ring(&aws.secrets(), &settings.secret).await?;
+    let Outside { ports, store, wakes } = outside(&settings, &aws, None);
+    let parts = Parts { gateway: gateway(&settings, ports, ring)?, store, wakes };
     // where the recounts are; should it be lost with this process, they begin anew
     let recounts = Mutex::new(None);
     let (settings, parts, recounts) = (&settings, &parts, &recounts);

@@ -1,8 +1,12 @@
 //! The reconciler: takes wakes, and alone starts and stops tasks. One cluster's error is a later wake of its own, never a failed batch.
 
 use aws_lambda_events::sqs::SqsEvent;
+use faregate::gateway::Gateway;
 use faregate_ecs::EcsLauncher;
-use faregate_functions::{Aws, Parts, Settings, Taken, WakeMessage, chain, each, ecs_settings, gateway, init_logs};
+use faregate_functions::{
+    Aws, Outside, Settings, SqsWakes, Taken, WakeMessage, chain, each, ecs_settings, gateway, init_logs, key_ring,
+    outside,
+};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use std::sync::Arc;
 
@@ -19,11 +23,19 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
+/// What a turn is taken with.
+struct Parts {
+    gateway: Gateway,
+    wakes: Arc<SqsWakes>,
+}
+
 async fn parts() -> Result<Parts, Error> {
     let settings = Settings::from_env()?;
-    let aws = Aws::load().await;
-    let launcher = EcsLauncher::new(ecs_settings(&settings.stack)?, aws.ecs(), aws.s3());
-    Ok(gateway(&settings, &aws, Some(Arc::new(launcher))).await?)
+    let aws = Aws::from_env()?;
+    let ring = key_ring(&aws.secrets(), &settings.secret).await?;
+    let launcher = EcsLauncher::new(ecs_settings(&settings.stack)?, aws.later(Aws::ecs), aws.later(Aws::s3));
+    let Outside { ports, wakes, .. } = outside(&settings, &aws, Some(Arc::new(launcher)));
+    Ok(Parts { gateway: gateway(&settings, ports, ring)?, wakes })
 }
 
 async fn turn(parts: Arc<Parts>, body: String) -> Taken {

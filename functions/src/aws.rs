@@ -1,30 +1,50 @@
 //! The SDK's clients.
 
-use crate::http::Shared;
+use crate::http;
+use crate::settings::process;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::identity::IdentityCache;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_types::sdk_config::SharedCredentialsProvider;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use faregate::{Later, later};
 use std::time::Duration;
 
 /// Made once, at a function's start.
 #[derive(Clone)]
 pub struct Aws {
     config: SdkConfig,
-    /// Every function that has clients begins with a secret, and making a client is dear.
-    secrets: aws_sdk_secretsmanager::Client,
 }
 
 impl Aws {
-    /// Region, credentials and endpoints as Lambda gives them. A call that hangs ends well before the function does.
-    pub async fn load() -> Self {
+    /// Region, credentials and endpoints are where Lambda has them, in the environment: nothing else is looked through for them. A call
+    /// that hangs ends well before the function does.
+    pub fn from_env() -> Result<Self, String> {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(3))
             .operation_attempt_timeout(Duration::from_secs(8))
             .operation_timeout(Duration::from_secs(20))
             .build();
-        let loader =
-            aws_config::defaults(BehaviorVersion::latest()).http_client(Shared::new()).timeout_config(timeouts);
-        let config = loader.load().await;
-        Aws { secrets: aws_sdk_secretsmanager::Client::new(&config), config }
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(process("AWS_REGION").map(Region::new))
+            .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+            .identity_cache(IdentityCache::lazy().build())
+            .http_client(http::client().map_err(|e| format!("TLS cannot be used: {e}"))?)
+            .sleep_impl(TokioSleep::new())
+            .retry_config(RetryConfig::standard())
+            .timeout_config(timeouts)
+            .service_config(Endpoints);
+        config.set_endpoint_url(process("AWS_ENDPOINT_URL"));
+        Ok(Aws { config: config.build() })
+    }
+
+    /// A client for when it is needed.
+    pub fn later<T: 'static>(&self, client: fn(&Aws) -> T) -> Later<T> {
+        let aws = self.clone();
+        later(move || client(&aws))
     }
 
     /// DynamoDB.
@@ -44,18 +64,28 @@ impl Aws {
 
     /// S3. A bucket is a part of the host name on AWS, and of the path elsewhere.
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        let elsewhere = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"].iter().any(|name| std::env::var_os(name).is_some());
+        let elsewhere = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"].iter().any(|name| process(name).is_some());
         let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(elsewhere).build();
         aws_sdk_s3::Client::from_conf(config)
     }
 
     /// Secrets Manager.
     pub fn secrets(&self) -> aws_sdk_secretsmanager::Client {
-        self.secrets.clone()
+        aws_sdk_secretsmanager::Client::new(&self.config)
     }
 
     /// SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.config)
+    }
+}
+
+/// Endpoints of single services: `AWS_ENDPOINT_URL_ECS` and the like ("Service-specific endpoints", AWS SDKs and Tools Reference).
+#[derive(Debug)]
+struct Endpoints;
+
+impl LoadServiceConfig for Endpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        process(&format!("{}_{}", key.env(), key.service_id().to_uppercase().replace(' ', "_")))
     }
 }

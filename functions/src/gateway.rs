@@ -1,6 +1,6 @@
 //! The core, on AWS.
 
-use crate::{Absent, Aws, RelaySchedulers, Settings, SqsWakes, key_ring};
+use crate::{Absent, Aws, RelaySchedulers, Settings, SqsWakes};
 use faregate::dask::Listen;
 use faregate::gateway::{Gateway, GatewayConfig};
 use faregate::machine::Machine;
@@ -10,25 +10,22 @@ use faregate::ports::{Launcher, Ports, Schedulers};
 use faregate_dynamodb::DynamoStore;
 use std::sync::Arc;
 
-/// A gateway, and what a main may need beside it.
-pub struct Parts {
-    /// The core.
-    pub gateway: Arc<Gateway>,
+/// What reaches the world outside, and what a main may need of it beside.
+pub struct Outside {
+    /// All of it.
+    pub ports: Ports,
     /// Its store.
     pub store: Arc<DynamoStore>,
     /// Its queue.
     pub wakes: Arc<SqsWakes>,
-    /// Its key ring.
-    pub ring: KeyRing,
 }
 
 /// Puts it together. Only `reconcile` gives a launcher.
-pub async fn gateway(settings: &Settings, aws: &Aws, launcher: Option<Arc<dyn Launcher>>) -> Result<Parts, String> {
-    let ring = key_ring(&aws.secrets(), &settings.secret).await?;
+pub fn outside(settings: &Settings, aws: &Aws, launcher: Option<Arc<dyn Launcher>>) -> Outside {
     let store = Arc::new(DynamoStore::new(aws.dynamodb(), &settings.table));
-    let wakes = Arc::new(SqsWakes::new(aws.sqs(), &settings.queue_url));
+    let wakes = Arc::new(SqsWakes::new(aws.later(Aws::sqs), &settings.queue_url));
     let schedulers: Arc<dyn Schedulers> = match &settings.relay {
-        Some(relay) => Arc::new(RelaySchedulers::new(aws.lambda(), relay)),
+        Some(relay) => Arc::new(RelaySchedulers::new(aws.later(Aws::lambda), relay)),
         None => Arc::new(Absent),
     };
     let ports = Ports {
@@ -39,17 +36,21 @@ pub async fn gateway(settings: &Settings, aws: &Aws, launcher: Option<Arc<dyn La
         routes: Arc::new(Absent),
         host: Arc::new(Machine::default()),
     };
+    Outside { ports, store, wakes }
+}
+
+/// The gateway over it.
+pub fn gateway(settings: &Settings, ports: Ports, ring: KeyRing) -> Result<Gateway, String> {
     let mut base = settings.cluster.clone();
     base.fit(TaskSizes::Fargate).map_err(|e| format!("`FAREGATE_CONFIG`: {e}"))?;
     let options = Options::declare(&settings.options, &base).map_err(|e| format!("`FAREGATE_CONFIG`: {e}"))?;
-    let gateway = Gateway::new(GatewayConfig {
+    Ok(Gateway::new(GatewayConfig {
         ports,
-        ring: ring.clone(),
+        ring,
         policy: settings.policy.clone(),
         options: options.with_sizes(TaskSizes::Fargate),
         base,
         api_url: settings.api_url.clone(),
         listen: Listen::own_address(),
-    });
-    Ok(Parts { gateway: Arc::new(gateway), store, wakes, ring })
+    }))
 }

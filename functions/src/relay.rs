@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::DisplayErrorContext;
 use aws_sdk_lambda::primitives::Blob;
+use faregate::Later;
 use faregate::ports::{Answer, Ask, SchedulerError, Schedulers};
 
 /// Questions in one call.
@@ -11,7 +12,7 @@ const AT_ONCE: usize = 100;
 
 /// Asks through a function.
 pub struct RelaySchedulers {
-    client: Client,
+    client: Later<Client>,
     function: String,
 }
 
@@ -19,7 +20,7 @@ type Answers = Vec<Result<Answer, SchedulerError>>;
 
 impl RelaySchedulers {
     /// Through this function (name or ARN).
-    pub fn new(client: Client, function: impl Into<String>) -> Self {
+    pub fn new(client: Later<Client>, function: impl Into<String>) -> Self {
         RelaySchedulers { client, function: function.into() }
     }
 

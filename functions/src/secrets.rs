@@ -5,16 +5,42 @@ use aws_sdk_secretsmanager::error::DisplayErrorContext;
 use faregate::model::KeyRing;
 use serde::Deserialize;
 
-async fn read(client: &Client, secret: &str) -> Result<String, String> {
-    let output = client.get_secret_value().secret_id(secret).send().await;
-    let output = output.map_err(|e| format!("the secret `{secret}` cannot be read: {}", DisplayErrorContext(e)))?;
-    output.secret_string.ok_or_else(|| format!("the secret `{secret}` holds no text"))
-}
-
 /// The key ring.
 pub async fn key_ring(client: &Client, secret: &str) -> Result<KeyRing, String> {
-    let text = read(client, secret).await?;
-    KeyRing::from_secret(&text).map_err(|e| format!("the secret `{secret}` is no key ring: {e}"))
+    let output = client.get_secret_value().secret_id(secret).send().await;
+    let output = output.map_err(|e| unreadable(secret, &DisplayErrorContext(e)))?;
+    ring(secret, output.secret_string())
+}
+
+/// The key ring, and what sign-in needs, in one call.
+pub async fn key_ring_and_sign_in(
+    client: &Client,
+    key_ring: &str,
+    sign_in: &str,
+) -> Result<(KeyRing, SignInSecret), String> {
+    let call = client.batch_get_secret_value().secret_id_list(key_ring).secret_id_list(sign_in);
+    let output = call.send().await.map_err(|e| unreadable(key_ring, &DisplayErrorContext(e)))?;
+    let value = |secret: &str| {
+        if let Some(error) = output.errors().iter().find(|error| error.secret_id() == Some(secret)) {
+            return Err(unreadable(secret, &error.message().unwrap_or_default()));
+        }
+        let found = output.secret_values().iter().find(|v| [v.arn(), v.name()].contains(&Some(secret)));
+        Ok(found.and_then(|value| value.secret_string()))
+    };
+    let sign_in_text = value(sign_in)?.unwrap_or_default();
+    // the parser's message could show some of it
+    let sign_in =
+        serde_json::from_str(sign_in_text).map_err(|_| format!("the secret `{sign_in}` is no JSON object of texts"))?;
+    Ok((ring(key_ring, value(key_ring)?)?, sign_in))
+}
+
+fn unreadable(secret: &str, why: &dyn std::fmt::Display) -> String {
+    format!("the secret `{secret}` cannot be read: {why}")
+}
+
+fn ring(secret: &str, text: Option<&str>) -> Result<KeyRing, String> {
+    let text = text.ok_or_else(|| format!("the secret `{secret}` holds no text"))?;
+    KeyRing::from_secret(text).map_err(|e| format!("the secret `{secret}` is no key ring: {e}"))
 }
 
 /// What sign-in needs and nobody may read. A secret that is not needed need not be there.
@@ -27,11 +53,4 @@ pub struct SignInSecret {
     pub jupyterhub_api_token: Option<String>,
     /// A Kerberos keytab, base64.
     pub keytab: Option<String>,
-}
-
-/// What sign-in needs.
-pub async fn sign_in_secret(client: &Client, secret: &str) -> Result<SignInSecret, String> {
-    let text = read(client, secret).await?;
-    // the parser's message could show some of it
-    serde_json::from_str(&text).map_err(|_| format!("the secret `{secret}` is no JSON object of texts"))
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
+use faregate::Later;
 use faregate::model::Ms;
 use faregate::ports::{Wake, Wakes, WakesError};
 use serde::{Deserialize, Serialize};
@@ -36,13 +37,13 @@ impl WakeMessage {
 
 /// The queue.
 pub struct SqsWakes {
-    client: Client,
+    client: Later<Client>,
     queue_url: String,
 }
 
 impl SqsWakes {
     /// Sends to this queue.
-    pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
+    pub fn new(client: Later<Client>, queue_url: impl Into<String>) -> Self {
         SqsWakes { client, queue_url: queue_url.into() }
     }
 

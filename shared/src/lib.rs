@@ -8,6 +8,7 @@ pub mod api;
 mod chain;
 pub mod dask;
 pub mod gateway;
+mod later;
 pub mod machine;
 pub mod model;
 pub mod options;
@@ -15,3 +16,4 @@ pub mod ports;
 pub mod reconcile;
 
 pub use chain::chain;
+pub use later::{Later, later};

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use aws_sdk_ecs::types::DesiredStatus;
 use faregate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId, TaskState};
 use faregate::ports::{Credentials, LaunchError, Launched, Launcher, LauncherError, TaskPage};
+use faregate::{Later, later};
 use std::collections::HashMap;
 use std::time::Instant;
 
@@ -20,16 +21,17 @@ const PAGE: i32 = 100;
 #[derive(Debug)]
 pub struct EcsLauncher {
     settings: Settings,
-    ecs: aws_sdk_ecs::Client,
-    s3: aws_sdk_s3::Client,
+    ecs: Later<aws_sdk_ecs::Client>,
+    s3: Later<aws_sdk_s3::Client>,
     definitions: Definitions,
     page: i32,
 }
 
 impl EcsLauncher {
     /// Of the clients it takes endpoint, region and credentials. Calls of ECS are tried once, whatever the client is set to.
-    pub fn new(settings: Settings, ecs: aws_sdk_ecs::Client, s3: aws_sdk_s3::Client) -> Self {
-        EcsLauncher { settings, ecs: once(&ecs), s3: patient(&s3), definitions: Definitions::default(), page: PAGE }
+    pub fn new(settings: Settings, ecs: Later<aws_sdk_ecs::Client>, s3: Later<aws_sdk_s3::Client>) -> Self {
+        let (ecs, s3) = (later(move || once(&ecs)), later(move || patient(&s3)));
+        EcsLauncher { settings, ecs, s3, definitions: Definitions::default(), page: PAGE }
     }
 
     /// The same with smaller pages of lists: for tests.

@@ -15,40 +15,33 @@ use std::sync::Arc;
 /// It adds no logging, compression or limits of connections: what serves it does.
 pub fn router(app: App) -> Router {
     let app = Arc::new(app);
-    let (mut open, mut guarded) = (Router::new(), Router::new());
-    let (mut people, mut admins) = (Router::new(), Router::new());
+    let guard = || from_fn_with_state(app.clone(), auth::guard);
+    let mut router = Router::new();
     for Route { path, who, handler, .. } in routes() {
-        let router = match who {
-            Who::Anybody => &mut open,
-            Who::User | Who::Cluster | Who::UserOrCluster => &mut guarded,
-            Who::Person => &mut people,
-            Who::Admin => &mut admins,
+        // each is wrapped by itself: to merge routers is to insert their paths again, which is much of a cold start
+        let handler = match who {
+            Who::Anybody => handler,
+            Who::User | Who::Cluster | Who::UserOrCluster => handler.route_layer(guard()),
+            Who::Person => handler.route_layer(from_fn(auth::people_only)).route_layer(guard()),
+            Who::Admin => handler.route_layer(from_fn(auth::admins_only)).route_layer(guard()),
         };
         let whole = format!("{}{path}", app.prefix);
         if !path.contains("{*") {
-            *router = std::mem::take(router).route(&format!("{whole}/"), handler.clone());
+            router = router.route(&format!("{whole}/"), handler.clone());
         }
-        *router = std::mem::take(router).route(&whole, handler);
+        router = router.route(&whole, handler);
     }
-    let mut dashboards = Router::new();
     let dashboard = format!("{}/clusters/{{name}}/{{*rest}}", app.prefix);
     match app.dashboards {
         Dashboards::Here { sign_in: true } | Dashboards::Elsewhere { sign_in: true, .. } => {
-            dashboards = dashboards
-                .route(&dashboard, get(op::dashboard))
-                .route_layer(from_fn_with_state(app.clone(), auth::guard))
-                .route_layer(map_response(for_browsers));
+            let handler = get(op::dashboard).route_layer(guard()).route_layer(map_response(for_browsers));
+            router = router.route(&dashboard, handler);
         }
         // whoever holds the key needs no sign-in, and the proxy checks it
-        Dashboards::Elsewhere { sign_in: false, .. } => open = open.route(&dashboard, get(op::redirect)),
+        Dashboards::Elsewhere { sign_in: false, .. } => router = router.route(&dashboard, get(op::redirect)),
         Dashboards::Here { sign_in: false } | Dashboards::Nowhere => {}
     }
-    guarded
-        .merge(people.route_layer(from_fn(auth::people_only)))
-        .merge(admins.route_layer(from_fn(auth::admins_only)))
-        .route_layer(from_fn_with_state(app.clone(), auth::guard))
-        .merge(dashboards)
-        .merge(open)
+    router
         .fallback(async || Failure::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .method_not_allowed_fallback(async || {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")

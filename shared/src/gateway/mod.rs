@@ -23,6 +23,7 @@ mod sweep;
 mod turn;
 
 pub use adapt::Scaled;
+pub use events::task_event;
 pub use explain::{EndedTask, Explanation, Workers};
 pub use my_limits::MyLimits;
 pub use my_usage::{ClusterUsage, MyUsage, Used};
@@ -201,9 +202,13 @@ impl Gateway {
 
     /// A pause of up to `most` milliseconds before something is tried again: full jitter.
     async fn jitter(&self, most: Ms) {
-        let host = &self.ports().host;
-        host.sleep_ms((host.random() % most.max(1) as u64) as Ms).await;
+        jitter(&*self.ports().host, most).await;
     }
+}
+
+/// The same for whoever has no gateway.
+async fn jitter(host: &dyn Host, most: Ms) {
+    host.sleep_ms((host.random() % most.max(1) as u64) as Ms).await;
 }
 
 /// The same for whoever has no gateway.

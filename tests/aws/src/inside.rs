@@ -12,6 +12,7 @@ use crate::wire::Wire;
 use fake_ecs::FakeEcs;
 use faregate::dask::Listen;
 use faregate::gateway::{Gateway, GatewayConfig};
+use faregate::later;
 use faregate::machine::Machine;
 use faregate::model::{ClusterConfig, ClusterName, KeyRing, Policy, TaskSizes};
 use faregate::options::Options as ClusterOptions;
@@ -167,12 +168,13 @@ impl Inside {
     /// Lets a gateway's reconcilers and passes run.
     fn run(&mut self, gateway: Arc<Gateway>, store: Arc<DynamoStore>) {
         for n in 0..self.options.reconcilers {
+            let sqs = self.sqs.clone();
             let reader = queue::Reader {
                 client: self.sqs.clone(),
                 queue: self.queue.clone(),
                 batch: self.options.batch,
                 gateway: gateway.clone(),
-                wakes: SqsWakes::new(self.sqs.clone(), &self.queue),
+                wakes: SqsWakes::new(later(move || sqs), &self.queue),
                 turns: self.turns.clone(),
                 cut_off: (self.cut_off_percent.clone(), self.options.cut_off.1),
                 seed: n as u64,
@@ -217,14 +219,15 @@ async fn gateway(
     queue: &str,
     (config, to_ecs): (&aws_config::SdkConfig, &Wire),
 ) -> Arc<Gateway> {
-    let ecs_client = aws_sdk_ecs::Client::new(&ministack::sdk_config(&to_ecs.url).await);
+    let ecs = aws_sdk_ecs::Client::new(&ministack::sdk_config(&to_ecs.url).await);
+    let (sqs, s3) = (aws_sdk_sqs::Client::new(config), path_style(config));
     let mut base = options.base.clone();
     base.fit(TaskSizes::Fargate).unwrap();
     Arc::new(Gateway::new(GatewayConfig {
         ports: Ports {
             store,
-            wakes: Arc::new(SqsWakes::new(aws_sdk_sqs::Client::new(config), queue)),
-            launcher: Arc::new(EcsLauncher::new(launcher_settings(), ecs_client, path_style(config))),
+            wakes: Arc::new(SqsWakes::new(later(move || sqs), queue)),
+            launcher: Arc::new(EcsLauncher::new(launcher_settings(), later(move || ecs), later(move || s3))),
             schedulers: options.schedulers.clone(),
             routes: Arc::new(Absent),
             host: Arc::new(Machine::default()),

@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
+use faregate::later;
 use faregate::ports::{Wake, Wakes};
 use faregate_aws_tests::ministack::Ministack;
 use faregate_functions::{SqsWakes, WakeMessage};
@@ -23,7 +24,8 @@ impl OnSqs {
         let client = Client::new(&MINISTACK.get_or_init(Ministack::start).sdk_config().await);
         let name = format!("wakes-{}", QUEUES.fetch_add(1, Ordering::Relaxed));
         let queue = client.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
-        OnSqs { wakes: SqsWakes::new(client.clone(), &queue), client, queue }
+        let of_wakes = client.clone();
+        OnSqs { wakes: SqsWakes::new(later(move || of_wakes), &queue), client, queue }
     }
 }
 

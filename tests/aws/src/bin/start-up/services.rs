@@ -7,6 +7,7 @@ use faregate_aws_tests::settings::settings;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+const KEYS: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:keys";
 const SIGN_IN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:sign-in";
 
 /// As Amazon Linux has them in `/etc/pki/tls/certs/ca-bundle.crt`.
@@ -26,12 +27,8 @@ pub async fn start() -> Address {
 async fn serve(headers: HeaderMap, body: Bytes) -> (StatusCode, Json<Value>) {
     let operation = headers.get("x-amz-target").and_then(|target| target.to_str().ok()?.split('.').nth(1));
     let answer = match operation {
-        Some("GetSecretValue") => {
-            let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let sign_in = asked["SecretId"] == SIGN_IN;
-            let secret = if sign_in { json!({"password": "x".repeat(32)}) } else { json!({"seed": "x".repeat(64)}) };
-            json!({"ARN": asked["SecretId"], "Name": "x", "SecretString": secret.to_string()})
-        }
+        Some("GetSecretValue") => secret(&serde_json::from_slice::<Value>(&body).unwrap_or_default()["SecretId"]),
+        Some("BatchGetSecretValue") => json!({"SecretValues": [secret(&json!(KEYS)), secret(&json!(SIGN_IN))]}),
         Some("GetItem" | "TransactWriteItems" | "PutItem" | "DeleteItem") => json!({}),
         Some("UpdateItem") => json!({"Attributes": {"since": {"N": "1795168800000"}}}),
         Some("Query" | "Scan") => json!({"Items": [], "Count": 0, "ScannedCount": 0}),
@@ -43,6 +40,11 @@ async fn serve(headers: HeaderMap, body: Bytes) -> (StatusCode, Json<Value>) {
         }
     };
     (StatusCode::OK, Json(answer))
+}
+
+fn secret(id: &Value) -> Value {
+    let text = if *id == SIGN_IN { json!({"password": "x".repeat(32)}) } else { json!({"seed": "x".repeat(64)}) };
+    json!({"ARN": id, "Name": "x", "SecretString": text.to_string()})
 }
 
 impl Address {
@@ -65,7 +67,7 @@ impl Address {
             text("FAREGATE_STACK", "stack"),
             text("FAREGATE_TABLE", "stack-table"),
             ("FAREGATE_QUEUE_URL", format!("{}/123456789012/wakes", self.0)),
-            text("FAREGATE_SECRET", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:keys"),
+            text("FAREGATE_SECRET", KEYS),
             text("FAREGATE_SIGN_IN", "basic"),
             text("FAREGATE_SHARED_PASSWORD", "true"),
             text("FAREGATE_SIGN_IN_SECRET", SIGN_IN),
