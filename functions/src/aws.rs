@@ -10,7 +10,6 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::sdk_config::SharedCredentialsProvider;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
-use faregate::{Later, later};
 use std::time::Duration;
 
 /// Made once, at a function's start.
@@ -41,10 +40,10 @@ impl Aws {
         Ok(Aws { config: config.build() })
     }
 
-    /// A client for when it is needed.
-    pub fn later<T: 'static>(&self, client: fn(&Aws) -> T) -> Later<T> {
+    /// How a client is made.
+    pub fn later<T: 'static>(&self, client: fn(&Aws) -> T) -> impl FnOnce() -> T + Send + use<T> {
         let aws = self.clone();
-        later(move || client(&aws))
+        move || client(&aws)
     }
 
     /// DynamoDB.

@@ -22,7 +22,7 @@ pub struct Outside {
 
 /// Puts it together. Only `reconcile` gives a launcher.
 pub fn outside(settings: &Settings, aws: &Aws, launcher: Option<Arc<dyn Launcher>>) -> Outside {
-    let store = Arc::new(DynamoStore::new(aws.dynamodb(), &settings.table));
+    let store = Arc::new(DynamoStore::new(aws.later(Aws::dynamodb), &settings.table));
     let wakes = Arc::new(SqsWakes::new(aws.later(Aws::sqs), &settings.queue_url));
     let schedulers: Arc<dyn Schedulers> = match &settings.relay {
         Some(relay) => Arc::new(RelaySchedulers::new(aws.later(Aws::lambda), relay)),

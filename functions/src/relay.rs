@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::DisplayErrorContext;
 use aws_sdk_lambda::primitives::Blob;
-use faregate::Later;
 use faregate::ports::{Answer, Ask, SchedulerError, Schedulers};
+use faregate::{Later, later};
 
 /// Questions in one call.
 const AT_ONCE: usize = 100;
@@ -20,8 +20,8 @@ type Answers = Vec<Result<Answer, SchedulerError>>;
 
 impl RelaySchedulers {
     /// Through this function (name or ARN).
-    pub fn new(client: Later<Client>, function: impl Into<String>) -> Self {
-        RelaySchedulers { client, function: function.into() }
+    pub fn new(client: impl FnOnce() -> Client + Send + 'static, function: impl Into<String>) -> Self {
+        RelaySchedulers { client: later(client), function: function.into() }
     }
 
     async fn call(&self, asks: &[Ask]) -> Result<Answers, String> {

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use faregate::Later;
 use faregate::model::Ms;
 use faregate::ports::{Wake, Wakes, WakesError};
+use faregate::{Later, later};
 use serde::{Deserialize, Serialize};
 
 /// SQS delays a message by 900 s at most.
@@ -43,8 +43,8 @@ pub struct SqsWakes {
 
 impl SqsWakes {
     /// Sends to this queue.
-    pub fn new(client: Later<Client>, queue_url: impl Into<String>) -> Self {
-        SqsWakes { client, queue_url: queue_url.into() }
+    pub fn new(client: impl FnOnce() -> Client + Send + 'static, queue_url: impl Into<String>) -> Self {
+        SqsWakes { client: later(client), queue_url: queue_url.into() }
     }
 
     /// Sends a message, to arrive after a delay (rounded up to seconds).

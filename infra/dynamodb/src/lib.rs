@@ -31,6 +31,7 @@ use faregate::model::{
 use faregate::ports::{
     ActiveRow, Children, LimitItems, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
 };
+use faregate::{Later, later};
 use std::sync::Arc;
 
 /// DynamoDB holds 400 KB in an item ("Service, account, and table quotas", Amazon DynamoDB developer guide: 409,600 bytes). JSON is
@@ -39,14 +40,14 @@ const ITEM_LIMIT: usize = 392 * 1024;
 
 /// The store.
 pub struct DynamoStore {
-    client: Client,
+    client: Later<Client>,
     table: String,
 }
 
 impl DynamoStore {
-    /// The store in this table.
-    pub fn new(client: Client, table: impl Into<String>) -> Self {
-        DynamoStore { client, table: table.into() }
+    /// The store in this table. The client is made for the first call.
+    pub fn new(client: impl FnOnce() -> Client + Send + 'static, table: impl Into<String>) -> Self {
+        DynamoStore { client: later(client), table: table.into() }
     }
 }
 

@@ -28,9 +28,13 @@ pub struct EcsLauncher {
 }
 
 impl EcsLauncher {
-    /// Of the clients it takes endpoint, region and credentials. Calls of ECS are tried once, whatever the client is set to.
-    pub fn new(settings: Settings, ecs: Later<aws_sdk_ecs::Client>, s3: Later<aws_sdk_s3::Client>) -> Self {
-        let (ecs, s3) = (later(move || once(&ecs)), later(move || patient(&s3)));
+    /// Of the clients, each made for its first call, it takes endpoint, region and credentials. Calls of ECS are tried once, whatever the client is set to.
+    pub fn new(
+        settings: Settings,
+        ecs: impl FnOnce() -> aws_sdk_ecs::Client + Send + 'static,
+        s3: impl FnOnce() -> aws_sdk_s3::Client + Send + 'static,
+    ) -> Self {
+        let (ecs, s3) = (later(|| once(&ecs())), later(|| patient(&s3())));
         EcsLauncher { settings, ecs, s3, definitions: Definitions::default(), page: PAGE }
     }
 

@@ -68,7 +68,7 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
         sign_in: settings.dashboard_sign_in,
         timeouts: Timeouts::default(),
     };
-    let once = Arc::new(TableOnce::new(DynamoStore::new(dynamodb, &settings.table)));
+    let once = Arc::new(TableOnce::new(DynamoStore::new(|| dynamodb, &settings.table)));
     let outside = Outside { routes: Arc::new(CachedRoutes::new(table)), once };
     let remaining = tokio::select! {
         remaining = faregate_proxy::run(config, listeners, outside, told(&mut terminate)) => remaining?,

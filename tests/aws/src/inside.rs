@@ -12,7 +12,6 @@ use crate::wire::Wire;
 use fake_ecs::FakeEcs;
 use faregate::dask::Listen;
 use faregate::gateway::{Gateway, GatewayConfig};
-use faregate::later;
 use faregate::machine::Machine;
 use faregate::model::{ClusterConfig, ClusterName, KeyRing, Policy, TaskSizes};
 use faregate::options::Options as ClusterOptions;
@@ -125,7 +124,8 @@ impl Inside {
         let (aws, to_ecs) = (Wire::start(&ministack.url).await, Wire::start(ecs.url()).await);
 
         let config = ministack::sdk_config(&aws.url).await;
-        let store = Arc::new(DynamoStore::new(aws_sdk_dynamodb::Client::new(&config), table.clone()));
+        let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+        let store = Arc::new(DynamoStore::new(|| dynamodb, table.clone()));
         let ring = KeyRing::from_random(&[7; 64]);
         let gateway = gateway(&options, &ring, store.clone(), &queue, (&config, &to_ecs)).await;
         let mut loops = JoinSet::new();
@@ -158,7 +158,8 @@ impl Inside {
     /// its own, which takes its share of the events.
     pub async fn twin(&mut self) -> Arc<Gateway> {
         let config = ministack::sdk_config(&self.aws.url).await;
-        let store = Arc::new(DynamoStore::new(aws_sdk_dynamodb::Client::new(&config), self.table.clone()));
+        let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+        let store = Arc::new(DynamoStore::new(|| dynamodb, self.table.clone()));
         let world = (&config, &*self.to_ecs);
         let gateway = gateway(&self.options, &self.ring, store.clone(), &self.queue, world).await;
         self.run(gateway.clone(), store);
@@ -174,7 +175,7 @@ impl Inside {
                 queue: self.queue.clone(),
                 batch: self.options.batch,
                 gateway: gateway.clone(),
-                wakes: SqsWakes::new(later(move || sqs), &self.queue),
+                wakes: SqsWakes::new(|| sqs, &self.queue),
                 turns: self.turns.clone(),
                 cut_off: (self.cut_off_percent.clone(), self.options.cut_off.1),
                 seed: n as u64,
@@ -226,8 +227,8 @@ async fn gateway(
     Arc::new(Gateway::new(GatewayConfig {
         ports: Ports {
             store,
-            wakes: Arc::new(SqsWakes::new(later(move || sqs), queue)),
-            launcher: Arc::new(EcsLauncher::new(launcher_settings(), later(move || ecs), later(move || s3))),
+            wakes: Arc::new(SqsWakes::new(|| sqs, queue)),
+            launcher: Arc::new(EcsLauncher::new(launcher_settings(), || ecs, || s3)),
             schedulers: options.schedulers.clone(),
             routes: Arc::new(Absent),
             host: Arc::new(Machine::default()),

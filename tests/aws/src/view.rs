@@ -10,7 +10,7 @@ impl Stack {
     /// The table.
     pub async fn store(&self) -> DynamoStore {
         let client = aws_sdk_dynamodb::Client::new(&self.sdk_config().await);
-        DynamoStore::new(client, self.resource("Table"))
+        DynamoStore::new(|| client, self.resource("Table"))
     }
 
     /// A cluster's record.

@@ -36,7 +36,7 @@ fn on_dynamodb(property: impl FnOnce(Arc<dyn Accounts>) -> Running) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let (client, table) = table().await;
-        property(Arc::new(DynamoStore::new(client, table))).await;
+        property(Arc::new(DynamoStore::new(|| client, table))).await;
     });
 }
 
@@ -46,14 +46,18 @@ faregate_tests::accounts_suite!(on_dynamodb);
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_limits_count_with_what_was_kept() {
     let (client, table) = table().await;
-    let open = || Arc::new(DynamoStore::new(client.clone(), table.clone()));
+    let open = || {
+        let client = client.clone();
+        Arc::new(DynamoStore::new(|| client, table.clone()))
+    };
     store_suite::broken_limits_count_with_what_was_kept(open(), open()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_edited_by_hand_are_read_and_what_is_none_is_named() {
     let (client, table) = table().await;
-    let store = DynamoStore::new(client.clone(), table.clone());
+    let of_store = client.clone();
+    let store = DynamoStore::new(|| of_store, table.clone());
     let write = |scope: &str, name: &str, value: AttributeValue| {
         let put = client.put_item().table_name(&table).item("pk", AttributeValue::S("limits".into()));
         put.item("sk", AttributeValue::S(scope.into())).item(name, value).send()
@@ -126,7 +130,8 @@ const CONFLICTS: Faults = Faults {
 async fn a_write_that_meets_transactions_at_every_try_says_contention() {
     let (client, table) = table().await;
     let wire = Wire::start(&emulator().url).await;
-    let store = DynamoStore::new(Client::new(&ministack::sdk_config(&wire.url).await), table.clone());
+    let through_wire = Client::new(&ministack::sdk_config(&wire.url).await);
+    let store = DynamoStore::new(|| through_wire, table.clone());
     let cluster = samples::cluster("alice", 1);
     let mut beating = Heartbeat::new(cluster.name.clone());
     beating.digest = Some("same".into());
@@ -143,7 +148,7 @@ async fn a_write_that_meets_transactions_at_every_try_says_contention() {
     wire.set(CONFLICTS);
     assert_eq!(store.stop(&request).await, Err(TransactError::Contention));
     assert_eq!(store.touch(&cluster.name, "same", 5).await, Err(TransactError::Contention));
-    let held = DynamoStore::new(client, table).cluster(&cluster.name).await.unwrap().unwrap();
+    let held = DynamoStore::new(|| client, table).cluster(&cluster.name).await.unwrap().unwrap();
     assert_eq!((held.version, held.value), (1, cluster.clone()));
     wire.set(Faults::default());
     assert!(matches!(store.stop(&request).await, Ok(Some((_, true)))));

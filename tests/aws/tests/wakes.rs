@@ -3,7 +3,6 @@
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use faregate::later;
 use faregate::ports::{Wake, Wakes};
 use faregate_aws_tests::ministack::Ministack;
 use faregate_functions::{SqsWakes, WakeMessage};
@@ -25,7 +24,7 @@ impl OnSqs {
         let name = format!("wakes-{}", QUEUES.fetch_add(1, Ordering::Relaxed));
         let queue = client.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
         let of_wakes = client.clone();
-        OnSqs { wakes: SqsWakes::new(later(move || of_wakes), &queue), client, queue }
+        OnSqs { wakes: SqsWakes::new(|| of_wakes, &queue), client, queue }
     }
 }
 

@@ -19,7 +19,8 @@ pub fn open(config: &SdkConfig, table: &str) -> Result<Hands, AdminError> {
     let region = config.region().map(AsRef::as_ref).unwrap_or_default();
     // what a deployment's tasks are that do not say it: see `TaskArchitecture` in its template
     let prices = Prices::listed(region, "X86_64").map_err(AdminError::Prices)?;
-    let store = Arc::new(DynamoStore::new(Client::new(config), table));
+    let client = Client::new(config);
+    let store = Arc::new(DynamoStore::new(|| client, table));
     let admin = Admin {
         store: store.clone(),
         wakes: Arc::new(Silence),

@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use aws_sdk_ecs::config::BehaviorVersion;
 use fake_ecs::FakeEcs;
-use faregate::later;
 use faregate::model::{ClusterName, Launch, LaunchId, LaunchSpec, Ms, TaskFacts, TaskId};
 use faregate::ports::{Credentials, LaunchError, Launched, Launcher, LauncherError, TaskPage};
 use faregate_aws_tests::ministack::Ministack;
@@ -93,7 +92,7 @@ pub async fn launcher(ecs: &FakeEcs) -> EcsLauncher {
         cpu_architecture: text("X86_64"),
     };
     let (ecs, s3) = (ecs_client(ecs), s3_client().await);
-    EcsLauncher::new(settings, later(move || ecs), later(move || s3)).with_page(3)
+    EcsLauncher::new(settings, || ecs, || s3).with_page(3)
 }
 
 /// A launcher that prepares a cluster at its first launch, unless someone has prepared or discarded it: a task without an

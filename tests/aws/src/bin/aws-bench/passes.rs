@@ -25,10 +25,10 @@ pub async fn run() {
         let plain = ministack.sdk_config().await;
         create_table(&Client::new(&plain), "passes").await;
         let crowd = Crowd { clusters, schedulers: schedulers.addresses.clone(), now: now() };
-        fill(&DynamoStore::new(Client::new(&plain), "passes"), &crowd).await;
+        fill(&DynamoStore::new(move || Client::new(&plain), "passes"), &crowd).await;
         let wire = Wire::start(&ministack.url).await;
         let client = Client::new(&ministack::sdk_config(&wire.url).await);
-        let gateway = Counted::new(Arc::new(DynamoStore::new(client, "passes")));
+        let gateway = Counted::new(Arc::new(DynamoStore::new(|| client, "passes")));
         let since = crowd.now - PERIOD_MS;
         gateway.gateway.pass(since).await.unwrap();
         let first = wire.take().iter().filter(|call| is_write(call)).count();

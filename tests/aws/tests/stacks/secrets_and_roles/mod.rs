@@ -5,7 +5,6 @@ mod places;
 mod rights;
 mod roles;
 
-use faregate::later;
 use faregate::model::{Cluster, KeyRing, Use};
 use faregate::ports::{Wake, Wakes};
 use faregate_aws_tests::ministack::set_aws;
@@ -141,7 +140,7 @@ fn secrets_of(ring: &KeyRing, cluster: &Cluster, secrets: &mut Secrets) -> Strin
 /// The sweep, which the pass sends every fifth minute.
 async fn sweep(stack: &Stack) {
     let queue = aws_sdk_sqs::Client::new(&stack.sdk_config().await);
-    let wakes = SqsWakes::new(later(move || queue), stack.resource("Wakes"));
+    let wakes = SqsWakes::new(|| queue, stack.resource("Wakes"));
     wakes.wake(Wake::Sweep { cursor: None }, 0).await.unwrap();
 }
 
