@@ -6,7 +6,7 @@ use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::sdk_config::SharedCredentialsProvider;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
@@ -19,7 +19,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Region, credentials and endpoints are where Lambda has them, in the environment: nothing else is looked through for them. A call
+    /// Region, credentials, endpoints and the caller's name are where Lambda has them, in the environment: nothing else is looked through. A call
     /// that hangs ends well before the function does.
     pub fn from_env() -> Result<Self, String> {
         let timeouts = TimeoutConfig::builder()
@@ -37,6 +37,7 @@ impl Aws {
             .timeout_config(timeouts)
             .service_config(Endpoints);
         config.set_endpoint_url(process("AWS_ENDPOINT_URL"));
+        config.set_app_name(process("AWS_SDK_UA_APP_ID").and_then(|name| AppName::new(name).ok()));
         Ok(Aws { config: config.build() })
     }
 

@@ -82,3 +82,70 @@ fn failed(error: Error) -> ConnectorError {
         false => ConnectorError::other(error.into(), None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_config::retry::RetryConfig;
+    use aws_config::{BehaviorVersion, Region};
+    use aws_sdk_secretsmanager::config::Credentials;
+    use aws_sdk_secretsmanager::{Client, Config};
+    use aws_smithy_async::rt::sleep::TokioSleep;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    async fn asked(connection: &mut TcpStream) {
+        let mut read = Vec::new();
+        while !read.ends_with(br#"{"SecretId":"ring"}"#) {
+            assert!(connection.read_buf(&mut read).await.unwrap() > 0, "{}", String::from_utf8_lossy(&read));
+        }
+    }
+
+    async fn answer(connection: &mut TcpStream, status: &str, body: &str) {
+        let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.1\r\n");
+        let whole = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        connection.write_all(whole.as_bytes()).await.unwrap();
+    }
+
+    /// What goes wrong on the way goes well the next time: the SDK asks again.
+    #[tokio::test]
+    async fn connections_that_break_are_made_anew_and_good_ones_are_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("x", "x", None, None, "test"))
+            .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
+            .retry_config(RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(10)))
+            .sleep_impl(TokioSleep::new())
+            .http_client(client().unwrap())
+            .build();
+        let secret = r#"{"SecretString": "s"}"#;
+        let served = tokio::spawn(async move {
+            // closed before it is asked; closed while it is asked; broken off in the middle of its answer
+            drop(listener.accept().await.unwrap());
+            let (mut connection, _) = listener.accept().await.unwrap();
+            asked(&mut connection).await;
+            drop(connection);
+            let (mut connection, _) = listener.accept().await.unwrap();
+            asked(&mut connection).await;
+            connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-len").await.unwrap();
+            drop(connection);
+            // over one that answers badly nobody is asked again
+            let (mut connection, _) = listener.accept().await.unwrap();
+            asked(&mut connection).await;
+            answer(&mut connection, "500 Internal Server Error", "{}").await;
+            let (mut connection, _) = listener.accept().await.unwrap();
+            for _ in 0..2 {
+                asked(&mut connection).await;
+                answer(&mut connection, "200 OK", secret).await;
+            }
+        });
+        let secrets = Client::from_conf(config);
+        for _ in 0..2 {
+            let read = secrets.get_secret_value().secret_id("ring").send().await.unwrap();
+            assert_eq!(read.secret_string(), Some("s"));
+        }
+        served.await.unwrap();
+    }
+}

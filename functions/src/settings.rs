@@ -165,7 +165,11 @@ fn policy(set: Map<String, Value>, env: &Environment<'_>) -> Result<Policy, Sett
             Prices::listed(OTHERWISE, &architecture).map_err(wrong)?.unwrap_or_default()
         }
     };
-    let mut fields = serde_json::to_value(Policy { prices, ..Policy::fargate() }).map_err(wrong)?;
+    let policy = Policy { prices, ..Policy::fargate() };
+    if set.is_empty() {
+        return Ok(policy);
+    }
+    let mut fields = serde_json::to_value(policy).map_err(wrong)?;
     if let Value::Object(fields) = &mut fields {
         fields.extend(set);
     }

@@ -30,6 +30,17 @@ pub fn find(directory: Option<&Path>) -> BTreeMap<String, PathBuf> {
     found
 }
 
+/// Copies, written in one go as a file is that was unpacked: what a linker has written lies in memory in small pieces, and takes longer
+/// to be mapped.
+pub fn unpacked(binaries: &BTreeMap<String, PathBuf>, into: &Path) -> BTreeMap<String, PathBuf> {
+    let copy = |(name, from): (&String, &PathBuf)| {
+        let to = into.join(name);
+        std::fs::copy(from, &to).unwrap();
+        (name.clone(), to)
+    };
+    binaries.iter().map(copy).collect()
+}
+
 fn build(package: &str) -> Vec<(String, PathBuf)> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(workspace());

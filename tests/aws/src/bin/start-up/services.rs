@@ -3,7 +3,6 @@
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Json, Router};
-use faregate_aws_tests::settings::settings;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -74,7 +73,7 @@ impl Address {
             text("FAREGATE_API_URL", "https://x.execute-api.eu-central-1.amazonaws.com/api"),
             text("FAREGATE_RELAY", "stack-relay"),
             text("FAREGATE_PROXY_URL", ""),
-            ("FAREGATE_CONFIG", settings().to_string()),
+            text("FAREGATE_CONFIG", "{}"),
             text("FAREGATE_ECS_CLUSTER", "stack"),
             text("FAREGATE_SUBNETS", "subnet-1,subnet-2"),
             text("FAREGATE_SCHEDULER_SECURITY_GROUPS", "sg-1"),

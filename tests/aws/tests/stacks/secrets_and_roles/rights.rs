@@ -19,6 +19,12 @@ pub fn needed(call: &Call) -> BTreeSet<Right> {
         ("dynamodb", "TransactWriteItems") => body["TransactItems"].as_array().unwrap().iter().map(part).collect(),
         ("dynamodb", _) => on(arn(service, &format!("table/{}", call.resource))),
         ("sqs", _) => on(arn(service, last(&call.resource))),
+        // it asks for the right to each secret too
+        ("secretsmanager", "BatchGetSecretValue") => {
+            let ids = body["SecretIdList"].as_array().unwrap().iter().filter_map(Value::as_str);
+            let each = ids.map(|id| ("secretsmanager:GetSecretValue".to_owned(), id.to_owned()));
+            each.chain([(call.action.clone(), "*".to_owned())]).collect()
+        }
         ("secretsmanager", _) => on(call.resource.clone()),
         ("lambda", _) => on(arn(service, &format!("function:{}", call.resource))),
         ("s3", _) => on(format!("arn:aws:s3:::{}", call.resource)),
