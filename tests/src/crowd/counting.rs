@@ -10,7 +10,7 @@ use faregate::ports::{
     StoreError, Touch, TransactError, Write,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -169,9 +169,9 @@ pub struct Questions {
     /// Calls of the port.
     pub calls: usize,
     /// Whose idleness was asked for, and when.
-    pub idle: BTreeMap<ClusterName, Instant>,
+    pub idle: HashMap<ClusterName, Instant>,
     /// Who of these left the question unanswered.
-    pub unanswered: BTreeSet<ClusterName>,
+    pub unanswered: HashSet<ClusterName>,
     /// Other questions.
     pub others: usize,
     /// For how long at least one call was under way.

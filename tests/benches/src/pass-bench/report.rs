@@ -9,7 +9,7 @@ type Line = (&'static str, fn(&Pass) -> String);
 const LINES: [Line; 11] = [
     ("seconds", |p| format!("{:.2}", p.seconds)),
     ("  of these, waiting for schedulers", |p| format!("{:.2}", p.waited)),
-    ("CPU seconds", |p| format!("{:.2}", p.cpu)),
+    ("CPU seconds", |p| format!("{:.3}", p.cpu)),
     ("peak of memory beyond that at rest, MiB", |p| format!("{:.1}", p.memory as f64 / f64::from(1 << 20))),
     ("items read", |p| read(p).to_string()),
     ("items written", |p| written(p).to_string()),
