@@ -19,8 +19,8 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Region, credentials, endpoints and the caller's name are where Lambda has them, in the environment: nothing else is looked through. A call
-    /// that hangs ends well before the function does.
+    /// Region, credentials, endpoints and the caller's name are where Lambda has them, in the environment: nothing else is looked
+    /// through. A call that hangs ends well before the function does.
     pub fn from_env() -> Result<Self, String> {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(Duration::from_secs(8))

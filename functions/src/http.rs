@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use hyper_rustls::builderstates::WantsSchemes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector as Tcp, capture_connection};
 use hyper_util::client::legacy::{Client, Error};
@@ -28,15 +29,18 @@ struct Https(Client<HttpsConnector<Tcp>, SdkBody>);
 
 /// The client. Nothing is connected before the first request.
 pub fn client() -> Result<SharedHttpClient, rustls::Error> {
+    Ok(over(HttpsConnectorBuilder::new().with_provider_and_webpki_roots(default_provider())?))
+}
+
+fn over(tls: HttpsConnectorBuilder<WantsSchemes>) -> SharedHttpClient {
     let mut tcp = Tcp::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT));
-    let tls = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(default_provider())?;
     let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
     let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
     let https = SharedHttpConnector::new(Https(client));
-    Ok(http_client_fn(move |_, _| https.clone()))
+    http_client_fn(move |_, _| https.clone())
 }
 
 impl HttpConnector for Https {
@@ -91,17 +95,35 @@ mod tests {
     use aws_sdk_secretsmanager::config::Credentials;
     use aws_sdk_secretsmanager::{Client, Config};
     use aws_smithy_async::rt::sleep::TokioSleep;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use std::sync::Arc;
+    use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
 
-    async fn asked(connection: &mut TcpStream) {
+    const SECRET: &str = r#"{"SecretString": "s"}"#;
+
+    fn secrets(endpoint: String, http: SharedHttpClient) -> Client {
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("x", "x", None, None, "test"))
+            .endpoint_url(endpoint)
+            .retry_config(RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(10)))
+            .sleep_impl(TokioSleep::new())
+            .http_client(http)
+            .build();
+        Client::from_conf(config)
+    }
+
+    async fn asked<C: AsyncRead + Unpin>(connection: &mut C) {
         let mut read = Vec::new();
         while !read.ends_with(br#"{"SecretId":"ring"}"#) {
             assert!(connection.read_buf(&mut read).await.unwrap() > 0, "{}", String::from_utf8_lossy(&read));
         }
     }
 
-    async fn answer(connection: &mut TcpStream, status: &str, body: &str) {
+    async fn answer<C: AsyncWrite + Unpin>(connection: &mut C, status: &str, body: &str) {
         let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.1\r\n");
         let whole = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
         connection.write_all(whole.as_bytes()).await.unwrap();
@@ -111,16 +133,7 @@ mod tests {
     #[tokio::test]
     async fn connections_that_break_are_made_anew_and_good_ones_are_kept() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(Credentials::new("x", "x", None, None, "test"))
-            .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
-            .retry_config(RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(10)))
-            .sleep_impl(TokioSleep::new())
-            .http_client(client().unwrap())
-            .build();
-        let secret = r#"{"SecretString": "s"}"#;
+        let secrets = secrets(format!("http://{}", listener.local_addr().unwrap()), client().unwrap());
         let served = tokio::spawn(async move {
             // closed before it is asked; closed while it is asked; broken off in the middle of its answer
             drop(listener.accept().await.unwrap());
@@ -138,14 +151,48 @@ mod tests {
             let (mut connection, _) = listener.accept().await.unwrap();
             for _ in 0..2 {
                 asked(&mut connection).await;
-                answer(&mut connection, "200 OK", secret).await;
+                answer(&mut connection, "200 OK", SECRET).await;
             }
         });
-        let secrets = Client::from_conf(config);
         for _ in 0..2 {
             let read = secrets.get_secret_value().secret_id("ring").send().await.unwrap();
             assert_eq!(read.secret_string(), Some("s"));
         }
         served.await.unwrap();
+    }
+
+    /// A service with a certificate of its own making is spoken to by who knows it, and by nobody who has AWS's roots only.
+    #[tokio::test]
+    async fn a_service_must_have_a_certificate_that_is_known() {
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+        let versions = rustls::DEFAULT_VERSIONS;
+        let server = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+        let server = server.with_protocol_versions(versions).unwrap().with_no_client_auth();
+        let acceptor = TlsAcceptor::from(Arc::new(server.with_single_cert(vec![own.cert.der().clone()], key).unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        tokio::spawn(async move {
+            loop {
+                let (connection, _) = listener.accept().await.unwrap();
+                // whoever does not know it goes away
+                if let Ok(mut connection) = acceptor.accept(connection).await {
+                    asked(&mut connection).await;
+                    answer(&mut connection, "200 OK", SECRET).await;
+                }
+            }
+        });
+        let mut roots = RootCertStore::empty();
+        roots.add(own.cert.der().clone()).unwrap();
+        let known = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+        let known = known.with_protocol_versions(versions).unwrap().with_root_certificates(roots).with_no_client_auth();
+        let knows = secrets(endpoint.clone(), over(HttpsConnectorBuilder::new().with_tls_config(known)));
+        let read = knows.get_secret_value().secret_id("ring").send().await.unwrap();
+        assert_eq!(read.secret_string(), Some("s"));
+
+        let knows_aws = secrets(endpoint, client().unwrap());
+        let error = knows_aws.get_secret_value().secret_id("ring").send().await.unwrap_err();
+        let error = aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string();
+        assert!(error.contains("UnknownIssuer"), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::DisplayErrorContext;
+use aws_sdk_secretsmanager::operation::batch_get_secret_value::BatchGetSecretValueOutput;
 use faregate::model::KeyRing;
 use serde::Deserialize;
 
@@ -20,6 +21,10 @@ pub async fn key_ring_and_sign_in(
 ) -> Result<(KeyRing, SignInSecret), String> {
     let call = client.batch_get_secret_value().secret_id_list(key_ring).secret_id_list(sign_in);
     let output = call.send().await.map_err(|e| unreadable(key_ring, &DisplayErrorContext(e)))?;
+    both(&output, key_ring, sign_in)
+}
+
+fn both(output: &BatchGetSecretValueOutput, key_ring: &str, sign_in: &str) -> Result<(KeyRing, SignInSecret), String> {
     let value = |secret: &str| {
         if let Some(error) = output.errors().iter().find(|error| error.secret_id() == Some(secret)) {
             return Err(unreadable(secret, &error.message().unwrap_or_default()));
@@ -53,4 +58,40 @@ pub struct SignInSecret {
     pub jupyterhub_api_token: Option<String>,
     /// A Kerberos keytab, base64.
     pub keytab: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_secretsmanager::types::{ApiErrorType, SecretValueEntry};
+
+    fn entry(name: &str, text: &str) -> SecretValueEntry {
+        SecretValueEntry::builder().arn(format!("arn:{name}")).name(name).secret_string(text).build()
+    }
+
+    #[test]
+    fn each_secret_is_found_whatever_the_order_and_what_is_wrong_names_it_and_not_its_value() {
+        let ring = format!(r#"{{"seed": "{}"}}"#, "s".repeat(64));
+        let (ring, sign_in) = (&*ring, r#"{"password": "p"}"#);
+        let read = |ring: Option<&str>, sign_in: Option<&str>| {
+            let output = BatchGetSecretValueOutput::builder();
+            let output = output.set_secret_values(Some(
+                [sign_in.map(|text| entry("people", text)), ring.map(|text| entry("ring", text))]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
+            ));
+            let denied = ApiErrorType::builder().secret_id("arn:people").message("you may not");
+            let output = if sign_in.is_none() { output.errors(denied.build()) } else { output };
+            both(&output.build(), "ring", "arn:people")
+        };
+        let (keys, people) = read(Some(ring), Some(sign_in)).unwrap();
+        assert_eq!((keys, people.password.as_deref()), (KeyRing::from_secret(ring).unwrap(), Some("p")));
+        let error = |ring, sign_in| read(ring, sign_in).err().unwrap();
+        assert_eq!(error(Some(ring), None), "the secret `arn:people` cannot be read: you may not");
+        assert_eq!(error(None, Some(sign_in)), "the secret `ring` holds no text");
+        assert_eq!(error(Some(ring), Some("hunter2")), "the secret `arn:people` is no JSON object of texts");
+        let error = error(Some("hunter2"), Some(sign_in));
+        assert!(error.starts_with("the secret `ring` is no key ring") && !error.contains("hunter2"), "{error}");
+    }
 }
