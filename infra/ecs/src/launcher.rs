@@ -28,7 +28,8 @@ pub struct EcsLauncher {
 }
 
 impl EcsLauncher {
-    /// Of the clients, each made for its first call, it takes endpoint, region and credentials. Calls of ECS are tried once, whatever the client is set to.
+    /// Of the clients, each made for its first call, it takes endpoint, region and credentials. Calls of ECS are tried once, whatever
+    /// the client is set to.
     pub fn new(
         settings: Settings,
         ecs: impl FnOnce() -> aws_sdk_ecs::Client + Send + 'static,
