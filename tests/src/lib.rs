@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)] // names are sentences
 
 pub mod api;
+pub mod contended;
 pub mod crowd;
 pub mod killing;
 pub mod launcher_suite;

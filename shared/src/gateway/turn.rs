@@ -7,8 +7,10 @@ use crate::reconcile::{Action, Fact, View, reconcile};
 
 /// Rounds of one turn; what is left is done by the next.
 const ROUNDS: u32 = 12;
-/// Saves lost to others before the turn gives way.
-const LOST_SAVES: u32 = 6;
+/// Tries lost to others before a turn that has learned nothing gives way. One that has goes on trying: nobody else knows it.
+const LOST_TRIES: u32 = 6;
+/// The longest pause before another try to save.
+const LONGEST_PAUSE_MS: Ms = 200;
 /// A wake later than this is left to the pass (SQS delays at most 900 s).
 const LONGEST_DELAY_MS: Ms = 900_000;
 
@@ -44,16 +46,19 @@ impl Gateway {
     async fn turn_cluster(&self, name: &ClusterName) -> Result<(), TurnError> {
         let started = self.now();
         let mut facts: Vec<Fact> = Vec::new();
-        let (mut lost_saves, mut launched, mut saved) = (0, false, false);
+        let (mut rounds, mut lost, mut launched, mut saved) = (0, 0, false, false);
         let mut due_at = None;
-        for _ in 0..ROUNDS {
-            // our calls are only trusted to land within this time
-            if self.now() - started > self.policy().caller_life_ms {
-                break;
+        // our calls are only trusted to land within this time
+        while rounds < ROUNDS && self.now() - started <= self.policy().caller_life_ms {
+            if lost > 0 {
+                if lost > LOST_TRIES && facts.is_empty() {
+                    break;
+                }
+                self.jitter(LONGEST_PAUSE_MS.min(25 << lost.min(8))).await;
             }
             let Some(view) = self.view(name, !launched).await? else { return Ok(()) };
             if is_torn(&view) {
-                self.jitter(25).await;
+                lost += 1;
                 continue;
             }
             let now = self.now();
@@ -73,16 +78,13 @@ impl Gateway {
                     }
                     Err(error @ (TransactError::Conflicts(_) | TransactError::Contention)) => {
                         tracing::debug!(cluster = %name, %error, "not saved");
-                        lost_saves += 1;
-                        if lost_saves > LOST_SAVES {
-                            return Err(TurnError::Contended(name.clone()));
-                        }
-                        self.jitter(25 << lost_saves).await;
+                        lost += 1;
                         continue;
                     }
                     Err(TransactError::Failed(error)) => return Err(error.into()),
                 }
             }
+            (rounds, lost) = (rounds + 1, 0);
             facts.clear();
             due_at = plan.due_at;
             for action in &plan.after {
@@ -92,6 +94,9 @@ impl Gateway {
             if facts.is_empty() {
                 break;
             }
+        }
+        if lost > 0 && facts.is_empty() {
+            return Err(TurnError::Contended(name.clone()));
         }
         // cut short with something learned: the next turn learns it again
         if !facts.is_empty() {

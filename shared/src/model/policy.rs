@@ -58,6 +58,10 @@ pub struct Policy {
     pub keep_records_ms: Ms,
     /// Most tasks in one launch call.
     pub tasks_per_launch: u32,
+    /// Tasks that one cluster may launch at once …
+    pub launch_burst: u32,
+    /// … and then one in each so long; 0 = as fast as they are wanted.
+    pub launch_task_ms: Ms,
     /// `?wait` is held so long; 0 answers at once.
     pub wait_ms: Ms,
     /// A scale or adapt request to a scheduler is tried for so long.
@@ -114,6 +118,8 @@ impl Default for Policy {
             mass_silence_ms: 600_000,
             keep_records_ms: 86_400_000,
             tasks_per_launch: 10,
+            launch_burst: 0,
+            launch_task_ms: 0,
             wait_ms: 20_000,
             scheduler_call_ms: 10_000,
             sweep_step_ms: 0,
@@ -148,6 +154,10 @@ impl Policy {
             young_ms: 300_000,
             room_retry_ms: 30_000,
             keep_records_ms: 7 * 86_400_000,
+            // 100 tasks at once, then 20 a second ("AWS Fargate throttling quotas", Amazon ECS developer guide); ten are kept for calls
+            // that reach ECS sooner after each other than they were decided on
+            launch_burst: 90,
+            launch_task_ms: 50,
             wait_ms: 0,
             sweep_step_ms: 1_000,
             retire_ms: 120_000,

@@ -12,6 +12,7 @@ mod facts;
 mod launches;
 mod meter;
 mod observe;
+mod pace;
 mod rest;
 mod room;
 mod scheduler;

@@ -196,6 +196,10 @@ impl Draft<'_> {
         if !self.has_room() {
             return self.due(self.now);
         }
+        let slot = self.launch_slot(count as u32);
+        if slot > self.now {
+            return self.wait_until(slot);
+        }
         let Some(addresses) = self.cluster.addresses else { return };
         let config = &self.cluster.config;
         let spec = LaunchSpec {

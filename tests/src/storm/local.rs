@@ -1,8 +1,8 @@
 //! A gateway in this process over the embedded store, whose schedulers and workers are light processes.
 
-use super::contended::Contended;
 use super::{Failures, Host, People, Running, choices};
 use crate::api::QuietRoutes;
+use crate::contended::Contended;
 use crate::server::PATIENCE;
 use faregate::dask::{HttpSchedulers, Listen};
 use faregate::gateway::{Gateway, GatewayConfig};
@@ -68,7 +68,10 @@ impl Local {
         let dice = Mutex::new(Dice::new(contention_percent.into()));
         let gateway = Arc::new(Gateway::new(GatewayConfig {
             ports: Ports {
-                store: Arc::new(Contended { inner: store.clone(), percent: contention_percent, dice }),
+                store: Arc::new(Contended {
+                    inner: store.clone(),
+                    meets: Box::new(move |_| dice.lock().unwrap().percent(contention_percent)),
+                }),
                 wakes: wakes.clone(),
                 launcher: launcher.clone(),
                 schedulers: Arc::new(HttpSchedulers::new(Duration::from_secs(5))),

@@ -8,7 +8,6 @@ mod answers;
 mod board;
 mod books;
 mod burst;
-mod contended;
 mod history;
 pub mod local;
 mod people;

@@ -3,6 +3,7 @@
 
 mod admin;
 mod budgets;
+mod contention;
 mod contract;
 mod faults;
 mod forged;

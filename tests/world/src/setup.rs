@@ -233,6 +233,8 @@ fn policy(rules: Rules, priced: bool, d: &mut Dice) -> Policy {
         young_ms: 300 * S,
         billing_minimum_ms: 60 * S,
         retire_ms: 90 * S,
+        launch_burst: 5,
+        launch_task_ms: d.pick(&[0, S, 5 * S]),
         ..one_machine
     }
 }

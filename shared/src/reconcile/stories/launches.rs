@@ -73,3 +73,46 @@ fn what_has_no_room_waits_with_the_limits_name_and_starts_when_there_is_room() {
     story.view.usage[0].value.counts.workers = 0;
     assert_eq!(story.after(20_000).round().called().spec.count, 1);
 }
+
+/// Every launch that is called now; all of their tasks are accepted. Their sizes, and the tasks.
+fn launches_at_once(story: &mut Story) -> (Vec<u32>, Vec<String>) {
+    let (mut counts, mut all) = (Vec::new(), Vec::new());
+    while !story.calls_nothing() {
+        let launch = story.called();
+        let ids: Vec<String> = (0..launch.spec.count).map(|n| format!("{}-{n}", launch.id)).collect();
+        counts.push(launch.spec.count);
+        story.replies(&launch, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+        all.extend(ids);
+    }
+    (counts, all)
+}
+
+#[test]
+fn two_hundred_workers_are_twenty_calls_at_fargates_rate() {
+    let mut story = Story::running();
+    story.policy = Policy::fargate();
+    story.after(60_000).heartbeat(200, &[], &[], &[]);
+    let (begun, mut calls, mut workers) = (story.now, Vec::new(), Vec::new());
+    while workers.len() < 200 {
+        let (counts, ids) = launches_at_once(&mut story);
+        calls.extend(counts.into_iter().map(|count| (story.now - begun, count)));
+        workers.extend(ids);
+        if workers.len() < 200 {
+            story.now = story.due_at.expect("more are wanted");
+            story.round();
+        }
+    }
+    let at_once = [(0, 10); 9];
+    let paced: Vec<(Ms, u32)> = (1..=11).map(|n| (n * 500, 10)).collect();
+    assert_eq!(calls, [&at_once[..], &paced].concat());
+    assert_eq!(story.workers_charged(), 200);
+
+    let names: Vec<&str> = workers.iter().map(String::as_str).collect();
+    story.heartbeat(200, &names, &[], &[]);
+    // a transaction holds some sixty of them
+    while story.due_at == Some(story.now) {
+        story.round();
+    }
+    story.after(3_600_000).heartbeat(400, &names, &[], &[]);
+    assert_eq!(launches_at_once(&mut story).0, [10; 9], "an hour's rest allows no more at once");
+}

@@ -149,6 +149,8 @@ pub fn policy() -> Policy {
         young_ms: 5_000,
         keep_records_ms: 3_600_000,
         tasks_per_launch: 3,
+        launch_burst: 6,
+        launch_task_ms: 100,
         scheduler_call_ms: 1_500,
         sweep_step_ms: 200,
         limits_cache_ms: 500,

@@ -8,19 +8,18 @@ use faregate::model::{
 use faregate::ports::{
     ActiveRow, Children, LimitItems, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
 };
-use faregate_world::Dice;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-/// So many of a hundred conditional writes and transactions are refused for others at the same items. Nothing is written then.
+/// Conditional writes and transactions are refused for others at the same items, when it is said so. Nothing is written then.
 pub struct Contended {
     pub inner: Arc<dyn Store>,
-    pub percent: u32,
-    pub dice: Mutex<Dice>,
+    /// Does this transaction meet another? Of a conditional write of one item no writes are given.
+    pub meets: Box<dyn Fn(&[Write]) -> bool + Send + Sync>,
 }
 
 impl Contended {
-    fn luck(&self) -> Result<(), TransactError> {
-        if self.dice.lock().unwrap().percent(self.percent) { Err(TransactError::Contention) } else { Ok(()) }
+    fn luck(&self, writes: &[Write]) -> Result<(), TransactError> {
+        if (self.meets)(writes) { Err(TransactError::Contention) } else { Ok(()) }
     }
 }
 
@@ -50,7 +49,7 @@ impl Store for Contended {
         self.inner.usage(scopes).await
     }
     async fn put_usage(&self, usage: &Usage, version: Version) -> Result<(), TransactError> {
-        self.luck()?;
+        self.luck(&[])?;
         self.inner.put_usage(usage, version).await
     }
     async fn limits(&self) -> Result<LimitItems, StoreError> {
@@ -63,15 +62,15 @@ impl Store for Contended {
         self.inner.put_limits(scope, limits).await
     }
     async fn transact(&self, writes: Vec<Write>) -> Result<(), TransactError> {
-        self.luck()?;
+        self.luck(&writes)?;
         self.inner.transact(writes).await
     }
     async fn touch(&self, name: &ClusterName, digest: &str, now: Ms) -> Result<Touch, TransactError> {
-        self.luck()?;
+        self.luck(&[])?;
         self.inner.touch(name, digest, now).await
     }
     async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, TransactError> {
-        self.luck()?;
+        self.luck(&[])?;
         self.inner.stop(request).await
     }
     async fn active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError> {
