@@ -1,4 +1,4 @@
-//! The index of the active: sparse, eventually consistent, in shards that are read one after the other.
+//! The index of the active: sparse, eventually consistent, in shards to be written fast; it is only ever read whole, so it is scanned.
 
 use crate::DynamoStore;
 use crate::errors::failed;
@@ -9,23 +9,20 @@ use faregate::model::Stored;
 use faregate::ports::{ActiveRow, Page, StoreError};
 
 impl DynamoStore {
-    /// A cursor is a shard, or a shard and the cluster after which to go on: `3`, `3:<name>`.
-    pub(crate) async fn query_active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError> {
-        let (mut shard, mut start) = parse(cursor.unwrap_or("0"))?;
+    /// A cursor is the cluster after which to go on, and its shard: `3:<name>`.
+    pub(crate) async fn scan_active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError> {
+        let mut start = cursor.map(parse).transpose()?;
         loop {
             let output = self
                 .client
-                .query()
+                .scan()
                 .table_name(&self.table)
                 .index_name("active")
-                .key_condition_expression("#shard = :shard")
-                .expression_attribute_names("#shard", "shard")
-                .expression_attribute_values(":shard", text(shard.to_string()))
                 .set_exclusive_start_key(start.take())
                 .limit(i32::try_from(limit).unwrap_or(i32::MAX))
                 .send()
                 .await
-                .map_err(|e| failed("Query of the index", e))?;
+                .map_err(|e| failed("Scan of the index", e))?;
             let items: Vec<ActiveRow> = output
                 .items
                 .unwrap_or_default()
@@ -34,27 +31,27 @@ impl DynamoStore {
                     cluster_in_index(item).map(|Stored { value, version }| ActiveRow { cluster: value, version })
                 })
                 .collect::<Result<_, _>>()?;
-            let cursor = match output.last_evaluated_key.as_ref().and_then(|key| key.get("sk")) {
-                Some(AttributeValue::S(name)) => Some(format!("{shard}:{name}")),
-                _ if shard + 1 < SHARDS => Some((shard + 1).to_string()),
-                _ => None,
-            };
-            match &cursor {
-                Some(cursor) if items.is_empty() => (shard, start) = parse(cursor)?,
+            let cursor = output.last_evaluated_key.as_ref().map(cursor_of).transpose()?;
+            match output.last_evaluated_key {
+                // a page may be empty though more follow
+                Some(key) if items.is_empty() => start = Some(key),
                 _ => return Ok(Page { items, cursor }),
             }
         }
     }
 }
 
-fn parse(cursor: &str) -> Result<(usize, Option<Item>), StoreError> {
-    let (shard, after) = cursor.split_once(':').map_or((cursor, None), |(shard, after)| (shard, Some(after)));
-    let number = shard.parse().ok().filter(|n| *n < SHARDS);
-    let number = number.ok_or_else(|| StoreError(format!("`{cursor}` is no cursor of ours")))?;
-    let start = after.map(|name| {
-        let mut key = cluster_key(name, None)?;
-        key.insert("shard".into(), text(shard));
-        Ok::<_, StoreError>(key)
-    });
-    Ok((number, start.transpose()?))
+fn cursor_of(key: &Item) -> Result<String, StoreError> {
+    match (key.get("shard"), key.get("sk")) {
+        (Some(AttributeValue::S(shard)), Some(AttributeValue::S(name))) => Ok(format!("{shard}:{name}")),
+        _ => Err(StoreError("a Scan of the index ends without its key".to_owned())),
+    }
+}
+
+fn parse(cursor: &str) -> Result<Item, StoreError> {
+    let parts = cursor.split_once(':').filter(|(shard, _)| shard.parse().is_ok_and(|n: usize| n < SHARDS));
+    let (shard, name) = parts.ok_or_else(|| StoreError(format!("`{cursor}` is no cursor of ours")))?;
+    let mut key = cluster_key(name, None)?;
+    key.insert("shard".into(), text(shard));
+    Ok(key)
 }

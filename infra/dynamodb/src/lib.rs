@@ -111,7 +111,7 @@ impl Store for DynamoStore {
     }
 
     async fn active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError> {
-        self.query_active(cursor, limit).await
+        self.scan_active(cursor, limit).await
     }
 
     async fn ledger(

@@ -31,7 +31,7 @@ impl Call {
 
     /// A read of an index: what it shows may be old.
     pub(super) fn is_eventually_consistent(&self) -> bool {
-        self.action == "dynamodb:Query" && self.resource.contains("/index/")
+        self.action == "dynamodb:Scan" && self.resource.contains("/index/")
     }
 
     /// The body as JSON, null if it is none.

@@ -75,7 +75,7 @@ fn kinds(calls: &[Call]) -> BTreeMap<String, usize> {
     for call in calls {
         let body = call.json();
         let kind = match call.action.as_str() {
-            "dynamodb:Query" if call.resource.contains("/index/") => "dynamodb:Query of the index".to_owned(),
+            "dynamodb:Scan" if call.resource.contains("/index/") => "dynamodb:Scan of the index".to_owned(),
             "dynamodb:BatchGetItem" => {
                 let keys = body["RequestItems"]["passes"]["Keys"].as_array().map_or(0, Vec::len);
                 let full = if keys == BATCH { "of 100 keys" } else { "of fewer keys" };
