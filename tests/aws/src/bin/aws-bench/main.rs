@@ -18,8 +18,7 @@ use faregate_aws_tests::ministack::Ministack;
 const PARTS: [&str; 4] = ["workers", "heartbeats", "creates", "passes"];
 /// `ReconcileConcurrency` of the template: so many batches of wakes are taken at once.
 const RECONCILERS: usize = 4;
-/// So many wakes are in one. The template has 5: a turn's calls of anything but RunTask take AWS a tenth of a second, and the
-/// emulator, on a small machine, half a second or more; twice as many at once make up for that.
+/// So many wakes are in one: `BatchSize` of the template.
 const BATCH: i32 = 10;
 /// How long ECS takes to answer RunTask, in milliseconds: an estimate, on the slow side.
 const RUN_TASK_MS: u64 = 500;
