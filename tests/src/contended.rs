@@ -10,11 +10,13 @@ use faregate::ports::{
 };
 use std::sync::Arc;
 
+/// Does a transaction meet another? Of a conditional write of one item no writes are given.
+pub type Meets = Box<dyn Fn(&[Write]) -> bool + Send + Sync>;
+
 /// Conditional writes and transactions are refused for others at the same items, when it is said so. Nothing is written then.
 pub struct Contended {
     pub inner: Arc<dyn Store>,
-    /// Does this transaction meet another? Of a conditional write of one item no writes are given.
-    pub meets: Box<dyn Fn(&[Write]) -> bool + Send + Sync>,
+    pub meets: Meets,
 }
 
 impl Contended {
