@@ -9,8 +9,6 @@ use crate::reconcile::{Action, Fact, View, reconcile};
 const ROUNDS: u32 = 12;
 /// Tries lost to others before a turn that has learned nothing gives way. One that has goes on trying: nobody else knows it.
 const LOST_TRIES: u32 = 6;
-/// The longest pause before another try to save.
-const LONGEST_PAUSE_MS: Ms = 200;
 /// A wake later than this is left to the pass (SQS delays at most 900 s).
 const LONGEST_DELAY_MS: Ms = 900_000;
 
@@ -54,7 +52,7 @@ impl Gateway {
                 if lost > LOST_TRIES && facts.is_empty() {
                     break;
                 }
-                self.jitter(LONGEST_PAUSE_MS.min(25 << lost.min(8))).await;
+                self.jitter(25 << lost.min(3)).await;
             }
             let Some(view) = self.view(name, !launched).await? else { return Ok(()) };
             if is_torn(&view) {

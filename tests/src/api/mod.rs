@@ -8,6 +8,7 @@ pub use call::{Answer, Call};
 pub use host::TestHost;
 pub use quiet::{QuietLauncher, QuietRoutes, QuietSchedulers, QuietWakes};
 
+use crate::contended::{Contended, Meets};
 use axum::Router;
 use faregate::access::Access;
 use faregate::api::auth::{Auth, Method, SharedPassword, Tokens};
@@ -47,6 +48,8 @@ pub struct Setup {
     pub policy: Policy,
     /// Groups, and who is in them.
     pub groups: BTreeMap<String, BTreeSet<String>>,
+    /// Which of the gateway's writes meet others; by default none.
+    pub meets: Option<Meets>,
 }
 
 /// A gateway that is served, and the hands that its story needs on it.
@@ -89,7 +92,10 @@ impl Api {
         let schedulers = Arc::new(QuietSchedulers::default());
         let wakes = Arc::new(QuietWakes::default());
         let ports = Ports {
-            store: store.clone(),
+            store: match setup.meets {
+                Some(meets) => Arc::new(Contended { inner: store.clone(), meets }),
+                None => store.clone(),
+            },
             wakes: wakes.clone(),
             launcher: launcher.clone(),
             schedulers: schedulers.clone(),
