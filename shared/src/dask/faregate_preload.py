@@ -4,7 +4,7 @@ def dask_setup(scheduler):
     from hmac import compare_digest
 
     from distributed.diagnostics.plugin import SchedulerPlugin
-    from distributed.metrics import monotonic, time
+    from distributed.metrics import monotonic
     from tornado.ioloop import PeriodicCallback
     from tornado.web import RequestHandler
 
@@ -26,6 +26,14 @@ def dask_setup(scheduler):
 
     clients = Clients()
     tasks = set()
+    idle = [None, 0]
+
+    def idle_ms():
+        # distributed tells since when by a clock that may be set: what is counted is the time since we saw it
+        since = scheduler.check_idle()
+        if since != idle[0]:
+            idle[:] = since, monotonic()
+        return None if since is None else int((monotonic() - idle[1]) * 1000)
 
     class Handler(RequestHandler):
         def prepare(self):
@@ -34,11 +42,9 @@ def dask_setup(scheduler):
 
     class Idle(Handler):
         def get(self):
-            since = scheduler.check_idle()
             users = sum(map(is_user, scheduler.clients))
-            idle = None if since is None else max(0, int((time() - since) * 1000))
             alone = None if users else int((monotonic() - clients.left_at) * 1000)
-            self.write({"idle_ms": idle, "clients": users, "clientless_ms": alone, "workers": len(scheduler.workers)})
+            self.write({"idle_ms": idle_ms(), "clients": users, "clientless_ms": alone, "workers": len(scheduler.workers)})
 
     class Retire(Handler):
         def post(self):
@@ -61,7 +67,7 @@ def dask_setup(scheduler):
             scheduler.log_event("warn", {"message": pickle.dumps(text), "category": pickle.dumps(UserWarning)})
 
     # idleness begins when the scheduler notices it: not only when it is asked
-    PeriodicCallback(scheduler.check_idle, 1000).start()
+    PeriodicCallback(idle_ms, 1000).start()
     scheduler.add_plugin(clients, name="faregate")
     routes = [("/faregate/" + handler.__name__.lower(), handler) for handler in (Idle, Retire, Warn)]
     scheduler.http_application.add_handlers(".*", routes)
