@@ -53,7 +53,11 @@ fn route(name: &ClusterName, mut item: Item) -> Result<Option<Route>, StoreError
     };
     let routed: Routed = serde_dynamo::from_item(record).map_err(|e| malformed(name, e))?;
     let is_served = matches!(routed.status, Status::Running | Status::Stopping);
-    Ok(routed.addresses.filter(|_| is_served).map(|at| Route { scheduler: at.scheduler, dashboard: at.dashboard }))
+    Ok(routed.addresses.filter(|_| is_served).map(|at| Route {
+        scheduler: at.scheduler,
+        dashboard: at.dashboard,
+        closed: false,
+    }))
 }
 
 #[cfg(test)]
@@ -85,7 +89,11 @@ mod tests {
 
     #[test]
     fn a_cluster_has_a_route_while_it_has_addresses_until_it_is_at_rest() {
-        let served = Route { scheduler: ([10, 0, 0, 7], 8786).into(), dashboard: Some(([10, 0, 0, 7], 8787).into()) };
+        let served = Route {
+            scheduler: ([10, 0, 0, 7], 8786).into(),
+            dashboard: Some(([10, 0, 0, 7], 8787).into()),
+            closed: false,
+        };
         for status in Status::ALL {
             let found = route(&name(), item(|c| (c.status, c.addresses) = (status, addresses(Some(8787))))).unwrap();
             let is_served = matches!(status, Status::Running | Status::Stopping);

@@ -100,6 +100,9 @@ impl Front {
         let Some(route) = self.routes.lookup(&name).await else {
             return tracing::debug!(cluster = %name, "no route to this cluster's scheduler");
         };
+        if route.closed {
+            return tracing::info!(cluster = %name, "relay connection refused: the cluster's owner is shut out");
+        }
         let connect = async {
             let mut scheduler = TcpStream::connect(route.scheduler).await?;
             accept::tune(&scheduler)?;

@@ -93,7 +93,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let routes = FileRoutes::open(&dir.path().join("data/routes")).unwrap();
         let name: ClusterName = "0123456789abcdef0123456789abcdef".parse().unwrap();
-        let route = Route { scheduler: ([127, 0, 0, 1], 8786).into(), dashboard: None };
+        let route = Route { scheduler: ([127, 0, 0, 1], 8786).into(), dashboard: None, closed: false };
         assert_eq!(routes.lookup(&name).await, None);
         routes.publish(&name, &route).await.unwrap();
         let moved = Route { dashboard: Some(([127, 0, 0, 1], 8787).into()), ..route };

@@ -42,7 +42,7 @@ async fn without_an_api_its_paths_are_404_in_json() {
     let (public, address) = listen().await;
     let keys = MemoryKeys::new(KeyRing::from_random(&[1; 64]));
     let gone = listen().await.1;
-    let routes = Arc::new(One(Route { scheduler: gone, dashboard: Some(gone) }));
+    let routes = Arc::new(One(Route { scheduler: gone, dashboard: Some(gone), closed: false }));
     tokio::spawn(run(config(&keys), Listeners { public, relay: None, internal: None }, routes, pending()));
     for path in ["/api/health", "/api/v1/clusters/", "/", "/nothing", "/clusters/", "/%0A"] {
         let reply = get(address, path).await;
@@ -57,7 +57,7 @@ async fn a_ring_in_memory_is_replaced_while_it_serves() {
     let (old, new) = (KeyRing::from_random(&[1; 64]), KeyRing::from_random(&[2; 64]));
     let keys = MemoryKeys::new(old.clone());
     let gone = listen().await.1;
-    let routes = Arc::new(One(Route { scheduler: gone, dashboard: Some(gone) }));
+    let routes = Arc::new(One(Route { scheduler: gone, dashboard: Some(gone), closed: false }));
     tokio::spawn(run(config(&keys), Listeners { public, relay: None, internal: None }, routes, pending()));
     let path = |ring: &KeyRing| {
         format!("/clusters/{0}/{1}/status", cluster(), ring.token("k1", Use::Dashboard, &cluster()).unwrap())
@@ -73,7 +73,7 @@ async fn what_remains_ends_with_the_last_relay() {
     let (public, address) = listen().await;
     let (scheduler, place) = listen().await;
     let keys = MemoryKeys::new(KeyRing::from_random(&[1; 64]));
-    let routes = Arc::new(One(Route { scheduler: place, dashboard: None }));
+    let routes = Arc::new(One(Route { scheduler: place, dashboard: None, closed: false }));
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async { drop(stopped.await) };
     let proxy = tokio::spawn(run(config(&keys), Listeners { public, relay: None, internal: None }, routes, shutdown));

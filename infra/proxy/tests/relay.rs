@@ -3,6 +3,7 @@
 
 mod support;
 
+use faregate::ports::{Route, Routes};
 use rustls::pki_types::ServerName;
 use std::io::ErrorKind;
 use std::sync::{Arc, OnceLock};
@@ -273,4 +274,23 @@ async fn messages_of_every_size_pass_while_the_receiver_is_slow() {
     }
     let mut client = soon(sending).await.unwrap();
     echo(&mut client, &mut server, b"ping").await;
+}
+
+#[tokio::test]
+async fn a_closed_route_lets_nobody_in_and_those_who_are_in_stay() {
+    let proxy = Proxy::start().await;
+    let (scheduler, address) = listen().await;
+    proxy.publish(address, None).await;
+    let (mut client, mut server) = proxy.joined(&scheduler).await;
+    let closed = Route { scheduler: address, dashboard: None, closed: true };
+    proxy.routes.publish(&cluster(), &closed).await.unwrap();
+
+    let mut late = TcpStream::connect(proxy.public).await.unwrap();
+    late.write_all(&client_hello(&format!("daskgateway-{}", cluster()))).await.unwrap();
+    assert!(is_closed(late).await);
+    echo(&mut client, &mut server, b"still here").await;
+
+    proxy.publish(address, None).await;
+    let (mut client, mut server) = proxy.joined(&scheduler).await;
+    echo(&mut client, &mut server, b"in again").await;
 }

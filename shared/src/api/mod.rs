@@ -9,10 +9,12 @@ mod content;
 mod failure;
 mod operations;
 mod path;
+mod peer;
 mod report;
 mod router;
 mod routes;
 
+pub use peer::Peer;
 pub use router::router;
 pub use routes::{Route, Who, routes};
 

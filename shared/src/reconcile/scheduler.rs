@@ -59,7 +59,11 @@ impl Draft<'_> {
             for task in self.tasks.iter_mut().map(|t| &mut t.now).filter(|t| t.facts.role == TaskRole::Scheduler) {
                 task.check_at = None;
             }
-            self.before.push(Action::Publish(Route { scheduler: addresses.scheduler, dashboard: addresses.dashboard }));
+            self.before.push(Action::Publish(Route {
+                scheduler: addresses.scheduler,
+                dashboard: addresses.dashboard,
+                closed: false,
+            }));
             return;
         }
         self.judge_late_schedulers();

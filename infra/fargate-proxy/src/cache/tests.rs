@@ -48,7 +48,7 @@ fn name(n: usize) -> ClusterName {
 }
 
 fn route(port: u16) -> Option<Route> {
-    Some(Route { scheduler: ([10, 0, 0, 7], port).into(), dashboard: None })
+    Some(Route { scheduler: ([10, 0, 0, 7], port).into(), dashboard: None, closed: false })
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
+use faregate::api::Peer;
 use std::fs::Permissions;
 use std::future::Future;
 use std::io;
@@ -33,8 +34,16 @@ pub async fn serve(
     closing: Arc<AtomicBool>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let router = router.layer(from_fn_with_state(closing, refuse_new)).layer(from_fn(log));
+    let router =
+        router.layer(from_fn_with_state(closing, refuse_new)).layer(from_fn(log)).layer(from_fn(believe_proxy));
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+}
+
+/// Whoever connects here is the proxy: what it says of the other end of its connections is so.
+async fn believe_proxy(mut request: Request, next: Next) -> Response {
+    let peer = Peer::take(request.headers_mut());
+    request.extensions_mut().insert(peer);
+    next.run(request).await
 }
 
 /// Clusters made now would be stopped at once.

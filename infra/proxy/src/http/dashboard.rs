@@ -47,7 +47,8 @@ impl Site {
         {
             return unknown();
         }
-        let Some(address) = self.routes.lookup(name).await.and_then(|route| route.dashboard) else { return unknown() };
+        let route = self.routes.lookup(name).await.filter(|route| !route.closed);
+        let Some(address) = route.and_then(|route| route.dashboard) else { return unknown() };
         let Ok(uri) = tail.parse::<Uri>() else { return unknown() };
         let mount = mount_of(request.uri(), &tail);
         let host = request.headers().get(header::HOST).cloned();

@@ -3,6 +3,7 @@
 use super::answer::{Answer, AnswerBody, refuse};
 use super::headers;
 use bytes::Bytes;
+use faregate::api::Peer;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header, request};
 use http_body_util::{Either, Empty};
 use hyper::body::{Body, Incoming};
@@ -67,6 +68,7 @@ impl Gateway {
         // Answered by our own server when the gateway starts to read the body.
         head.headers.remove(header::EXPECT);
         head.headers.insert(HeaderName::from_static("x-forwarded-proto"), scheme);
+        Peer::default().write(&mut head.headers);
         head.version = Version::HTTP_11;
         to_origin_form(&mut head);
         let body = if body.is_end_stream() { Either::Right(Empty::new()) } else { Either::Left(body) };

@@ -80,7 +80,7 @@ impl Proxy {
     }
 
     pub async fn publish(&self, scheduler: SocketAddr, dashboard: Option<SocketAddr>) {
-        self.routes.publish(&cluster(), &Route { scheduler, dashboard }).await.unwrap();
+        self.routes.publish(&cluster(), &Route { scheduler, dashboard, closed: false }).await.unwrap();
     }
 
     /// A raw relay connection through `door`: the proxy's side of the ClientHello is done, the scheduler has read it.

@@ -1,6 +1,6 @@
 //! HTTP Basic with a password that all users share, or with none.
 
-use super::{Entered, Method, Presented, Refused};
+use super::{Entered, Method, Peer, Presented, Refused};
 use crate::model::{Ms, user_name};
 use async_trait::async_trait;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -26,11 +26,11 @@ impl Method for SharedPassword {
         Some(CHALLENGE)
     }
 
-    fn takes(&self, presented: &Presented) -> bool {
+    fn takes(&self, presented: &Presented, _: &Peer) -> bool {
         matches!(presented, Presented::Basic { .. })
     }
 
-    async fn enter(&self, presented: &Presented, _: Ms) -> Result<Entered, Refused> {
+    async fn enter(&self, presented: &Presented, _: &Peer, _: Ms) -> Result<Entered, Refused> {
         let Presented::Basic { name, password } = presented else { return Err(Refused::denied("no password")) };
         if let Some(right) = &self.password {
             // digests have one length, so that the time says nothing about the password's
@@ -49,7 +49,7 @@ mod tests {
     async fn name(password: Option<&str>, name: &str, given: &str) -> Option<String> {
         let method = SharedPassword { password: password.map(str::to_owned) };
         let presented = Presented::Basic { name: name.to_owned(), password: given.to_owned() };
-        method.enter(&presented, 0).await.ok().map(|entered| entered.who.name)
+        method.enter(&presented, &Peer::default(), 0).await.ok().map(|entered| entered.who.name)
     }
 
     #[tokio::test]

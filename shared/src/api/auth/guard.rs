@@ -3,10 +3,10 @@
 use super::presented::authorization;
 use super::session::COOKIE;
 use super::{Refused, SignedIn, rights};
-use crate::api::App;
 use crate::api::body::discard;
 use crate::api::failure::Failure;
 use crate::api::path::cluster_name;
+use crate::api::{App, Peer};
 use crate::gateway::Caller;
 use crate::model::{ClusterName, Identity, Ms, Role, Use};
 use axum::extract::{FromRequestParts, Request, State};
@@ -62,17 +62,22 @@ async fn admit(app: &App, parts: &mut Parts, now: Ms) -> Admitted {
     if let Some(cluster) = cluster_by_token(app, parts).await {
         return cluster.map(Caller::Cluster).map_err(|_| unauthorized()).into();
     }
-    let SignedIn { who, renew_from, reply } = match app.auth.sign_in(&parts.headers, now).await {
-        Ok(signed_in) => signed_in,
-        Err(Refused::Denied(why)) => {
-            tracing::info!(%why, "somebody was not let in");
-            return Err(unauthorized()).into();
-        }
-        Err(Refused::Unavailable(sentence)) => {
-            tracing::warn!(sentence, "nobody can be let in");
-            return Err(Failure::new(StatusCode::BAD_GATEWAY, sentence)).into();
-        }
-    };
+    let SignedIn { who, renew_from, reply } =
+        match app.auth.sign_in(&parts.headers, &Peer::of(&parts.extensions), now).await {
+            Ok(signed_in) => signed_in,
+            Err(Refused::Denied(why)) => {
+                tracing::info!(%why, "somebody was not let in");
+                return Err(unauthorized()).into();
+            }
+            Err(Refused::Unavailable(sentence)) => {
+                tracing::warn!(sentence, "nobody can be let in");
+                return Err(Failure::new(StatusCode::BAD_GATEWAY, sentence)).into();
+            }
+            Err(Refused::Forbidden(sentence)) => {
+                tracing::info!(sentence, "authentication failed");
+                return Err(Failure::new(StatusCode::FORBIDDEN, sentence)).into();
+            }
+        };
     if changes_state(&parts.method) && is_foreign(&parts.headers) {
         let message = "a page of another site may not change anything here";
         return Err(Failure::new(StatusCode::FORBIDDEN, message)).into();

@@ -10,7 +10,7 @@ mod tests;
 
 pub use config::Config;
 
-use super::{Entered, Method, Presented, Refused, Web, Wrong};
+use super::{Entered, Method, Peer, Presented, Refused, Web, Wrong};
 use crate::model::Ms;
 use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -85,11 +85,11 @@ impl Method for JupyterHub {
         Some(HeaderValue::from_static("jupyterhub"))
     }
 
-    fn takes(&self, presented: &Presented) -> bool {
+    fn takes(&self, presented: &Presented, _: &Peer) -> bool {
         matches!(presented, Presented::JupyterHub(_))
     }
 
-    async fn enter(&self, presented: &Presented, now: Ms) -> Result<Entered, Refused> {
+    async fn enter(&self, presented: &Presented, _: &Peer, now: Ms) -> Result<Entered, Refused> {
         let Presented::JupyterHub(token) = presented else { return Err(Refused::denied("no token of JupyterHub")) };
         let authorization = authorization(token).ok_or(Refused::denied("this cannot be a token of JupyterHub"))?;
         let Asked { answer, .. } = self.asked(token, now);

@@ -29,6 +29,7 @@ pub use presented::Presented;
 pub use tokens::Tokens;
 pub use web::Web;
 
+use crate::api::Peer;
 use crate::model::{Identity, KeyRing, KeyRingError, Ms, Role};
 use async_trait::async_trait;
 use axum::http::{HeaderMap, HeaderValue};
@@ -43,6 +44,8 @@ pub enum Refused {
     Denied(Cow<'static, str>),
     /// Who would have to say whether they are good cannot be asked: the sentence is for the caller.
     Unavailable(String),
+    /// They are known, and not let in by this way: the sentence is for the caller.
+    Forbidden(String),
 }
 
 impl Refused {
@@ -76,14 +79,14 @@ pub trait Method: Send + Sync {
     fn name(&self) -> &'static str;
     /// What `WWW-Authenticate` says to those without credentials.
     fn challenge(&self) -> Option<HeaderValue>;
-    /// Are these credentials of the kind that it judges? By their look alone.
-    fn takes(&self, presented: &Presented) -> bool;
+    /// Are these credentials of the kind that it judges? By their look, and where they come from.
+    fn takes(&self, presented: &Presented, peer: &Peer) -> bool;
     /// Who it is. Only ever asked of what it [takes](Method::takes).
-    async fn enter(&self, presented: &Presented, now: Ms) -> Result<Entered, Refused>;
+    async fn enter(&self, presented: &Presented, peer: &Peer, now: Ms) -> Result<Entered, Refused>;
     /// Is a session still good that began at `since` with credentials of this method? Asked with every request, so what it reads it
     /// keeps for up to a minute.
-    async fn stands(&self, who: &Identity, since: Ms, now: Ms) -> Result<bool, Refused> {
-        let _ = (who, since, now);
+    async fn stands(&self, who: &Identity, peer: &Peer, since: Ms, now: Ms) -> Result<bool, Refused> {
+        let _ = (who, peer, since, now);
         Ok(true)
     }
 }
@@ -153,30 +156,25 @@ impl Auth {
     }
 
     /// Credentials that a method takes decide; otherwise the cookie does, and a bad one counts as absent.
-    async fn sign_in(&self, headers: &HeaderMap, now: Ms) -> Result<SignedIn, Refused> {
-        match Presented::read(headers) {
-            Some(presented) => {
-                let presented = presented?;
-                match self.methods.iter().find(|method| method.takes(&presented)) {
-                    Some(method) => {
-                        let Entered { mut who, reply } = method.enter(&presented, now).await?;
-                        self.enrich(&mut who);
-                        Ok(SignedIn { who, renew_from: Some(now), reply })
-                    }
-                    None => self.by_session(headers, now).await,
-                }
+    async fn sign_in(&self, headers: &HeaderMap, peer: &Peer, now: Ms) -> Result<SignedIn, Refused> {
+        let presented = Presented::read(headers)?;
+        match self.methods.iter().find(|method| method.takes(&presented, peer)) {
+            Some(method) => {
+                let Entered { mut who, reply } = method.enter(&presented, peer, now).await?;
+                self.enrich(&mut who);
+                Ok(SignedIn { who, renew_from: Some(now), reply })
             }
-            None => self.by_session(headers, now).await,
+            None => self.by_session(headers, peer, now).await,
         }
     }
 
-    async fn by_session(&self, headers: &HeaderMap, now: Ms) -> Result<SignedIn, Refused> {
+    async fn by_session(&self, headers: &HeaderMap, peer: &Peer, now: Ms) -> Result<SignedIn, Refused> {
         let missing = || Refused::denied("no credentials, and no session");
         let found = self.sessions.find(headers, now).ok_or_else(missing)?;
         let over = || Refused::denied("the session is over: what it began with is no longer good");
         // a method that is configured no more lets nobody in
         let method = self.methods.iter().find(|method| method.name() == found.who.method).ok_or_else(over)?;
-        match method.stands(&found.who, found.since, now).await? {
+        match method.stands(&found.who, peer, found.since, now).await? {
             true => Ok(SignedIn { who: found.who, renew_from: found.renew.then_some(found.since), reply: None }),
             false => Err(over()),
         }
@@ -193,7 +191,7 @@ mod tests {
         let methods: Vec<Box<dyn Method>> = vec![Box::new(SharedPassword { password: None })];
         let auth = Auth::new(&ring, methods, ["root".to_owned()].into()).unwrap();
         let headers = [(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap())].into_iter().collect();
-        auth.sign_in(&headers, 0).await.ok().map(|signed_in| signed_in.who)
+        auth.sign_in(&headers, &Peer::default(), 0).await.ok().map(|signed_in| signed_in.who)
     }
 
     #[tokio::test]

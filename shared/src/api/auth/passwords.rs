@@ -1,7 +1,7 @@
 //! HTTP Basic with passwords of users' own.
 
 use super::basic::CHALLENGE;
-use super::{Entered, Method, Presented, Refused};
+use super::{Entered, Method, Peer, Presented, Refused};
 use crate::access::Access;
 use crate::model::{Identity, Ms, user_name};
 use async_trait::async_trait;
@@ -24,11 +24,11 @@ impl Method for Passwords {
         Some(CHALLENGE)
     }
 
-    fn takes(&self, presented: &Presented) -> bool {
+    fn takes(&self, presented: &Presented, _: &Peer) -> bool {
         matches!(presented, Presented::Basic { .. })
     }
 
-    async fn enter(&self, presented: &Presented, _: Ms) -> Result<Entered, Refused> {
+    async fn enter(&self, presented: &Presented, _: &Peer, _: Ms) -> Result<Entered, Refused> {
         let Presented::Basic { name, password } = presented else { return Err(Refused::denied("no password")) };
         let name = user_name(name).map_err(|_| Refused::denied("no user can be called so"))?;
         match self.access.verify_password(&name, password).await? {
@@ -37,7 +37,7 @@ impl Method for Passwords {
         }
     }
 
-    async fn stands(&self, who: &Identity, since: Ms, now: Ms) -> Result<bool, Refused> {
+    async fn stands(&self, who: &Identity, _: &Peer, since: Ms, now: Ms) -> Result<bool, Refused> {
         Ok(self.access.password_stands(&who.name, since, now).await?)
     }
 }

@@ -17,6 +17,8 @@ pub enum Presented {
     JupyterHub(String),
     /// `Negotiate <token>`: a GSS-API token, decoded.
     Negotiate(Vec<u8>),
+    /// No such header, or one of a scheme that is nobody's here.
+    Nothing,
 }
 
 /// Scheme and credentials of the `Authorization` header; without a space there are no credentials.
@@ -27,25 +29,25 @@ pub(super) fn authorization(headers: &HeaderMap) -> Option<(&[u8], &[u8])> {
 }
 
 impl Presented {
-    /// Reads the header. None = there is none, or its scheme is nobody's here.
-    pub(super) fn read(headers: &HeaderMap) -> Option<Result<Self, Refused>> {
-        let (scheme, credentials) = authorization(headers)?;
+    /// Reads the header.
+    pub(super) fn read(headers: &HeaderMap) -> Result<Self, Refused> {
+        let Some((scheme, credentials)) = authorization(headers) else { return Ok(Presented::Nothing) };
         let is = |name: &str| scheme.eq_ignore_ascii_case(name.as_bytes());
         let token = || match std::str::from_utf8(credentials) {
             Ok(token) if !token.is_empty() => Ok(token.to_owned()),
             _ => Err(Refused::denied("the token is empty, or no text")),
         };
         if is("basic") {
-            Some(basic(credentials))
+            basic(credentials)
         } else if is("bearer") {
-            Some(token().map(Presented::Bearer))
+            token().map(Presented::Bearer)
         } else if is("jupyterhub") {
-            Some(token().map(Presented::JupyterHub))
+            token().map(Presented::JupyterHub)
         } else if is("negotiate") {
             let decoded = STANDARD.decode(credentials).ok().filter(|token| !token.is_empty());
-            Some(decoded.map(Presented::Negotiate).ok_or_else(|| Refused::denied("the GSS-API token is no base64")))
+            decoded.map(Presented::Negotiate).ok_or_else(|| Refused::denied("the GSS-API token is no base64"))
         } else {
-            None
+            Ok(Presented::Nothing)
         }
     }
 
@@ -56,7 +58,7 @@ impl Presented {
             Presented::Basic { name, password } => {
                 Some((password, Some(name.as_str()).filter(|name| !name.is_empty())))
             }
-            Presented::JupyterHub(_) | Presented::Negotiate(_) => None,
+            Presented::JupyterHub(_) | Presented::Negotiate(_) | Presented::Nothing => None,
         }
     }
 }
@@ -78,14 +80,14 @@ mod tests {
     use super::*;
     use axum::http::HeaderValue;
 
-    fn read(line: &[u8]) -> Option<Result<Presented, Refused>> {
+    fn read(line: &[u8]) -> Result<Presented, Refused> {
         let headers = [(header::AUTHORIZATION, HeaderValue::from_bytes(line).unwrap())].into_iter().collect();
         Presented::read(&headers)
     }
 
     fn name(credentials: &[u8]) -> Option<(String, String)> {
         match read(format!("Basic {}", STANDARD.encode(credentials)).as_bytes()) {
-            Some(Ok(Presented::Basic { name, password })) => Some((name, password)),
+            Ok(Presented::Basic { name, password }) => Some((name, password)),
             _ => None,
         }
     }
@@ -99,10 +101,10 @@ mod tests {
 
     #[test]
     fn schemes_have_no_case_and_spaces_round_credentials_do_not_count() {
-        assert!(matches!(read(b"  bAsIc   YWxpY2U6eA==  "), Some(Ok(_))));
-        assert!(matches!(read(b"BEARER x"), Some(Ok(Presented::Bearer(token))) if token == "x"));
-        assert!(matches!(read(b"JupyterHub x"), Some(Ok(Presented::JupyterHub(_)))));
-        assert!(matches!(read(b"negotiate YII="), Some(Ok(Presented::Negotiate(token))) if token == [0x60, 0x82]));
+        assert!(matches!(read(b"  bAsIc   YWxpY2U6eA==  "), Ok(Presented::Basic { .. })));
+        assert!(matches!(read(b"BEARER x"), Ok(Presented::Bearer(token)) if token == "x"));
+        assert!(matches!(read(b"JupyterHub x"), Ok(Presented::JupyterHub(_))));
+        assert!(matches!(read(b"negotiate YII="), Ok(Presented::Negotiate(token)) if token == [0x60, 0x82]));
     }
 
     #[test]
@@ -110,10 +112,10 @@ mod tests {
         for bad in
             [&b"Basic"[..], b"Basic %%%", b"Basic YWxpY2U", b"Basic YWxpY2U=", b"Bearer", b"Negotiate", b"Bearer \xff"]
         {
-            assert!(matches!(read(bad), Some(Err(_))), "{bad:?}");
+            assert!(read(bad).is_err(), "{bad:?}");
         }
         for unknown in [&b""[..], b"   ", b"Basi YWxpY2U6eA==", b"YWxpY2U6eA==", b"Digest x"] {
-            assert!(read(unknown).is_none(), "{unknown:?}");
+            assert!(matches!(read(unknown), Ok(Presented::Nothing)), "{unknown:?}");
         }
     }
 }

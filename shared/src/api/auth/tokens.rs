@@ -1,6 +1,6 @@
 //! Machine tokens: sent by programs as Bearer, or as the password of Basic.
 
-use super::{Entered, Method, Presented, Refused};
+use super::{Entered, Method, Peer, Presented, Refused};
 use crate::access::{Access, TOKEN_PREFIX, Unsettled};
 use crate::chain;
 use crate::model::{Identity, MachineToken, Ms, Role, TokenUse};
@@ -32,11 +32,11 @@ impl Method for Tokens {
         None
     }
 
-    fn takes(&self, presented: &Presented) -> bool {
+    fn takes(&self, presented: &Presented, _: &Peer) -> bool {
         presented.token().is_some_and(|(text, _)| text.starts_with(TOKEN_PREFIX))
     }
 
-    async fn enter(&self, presented: &Presented, now: Ms) -> Result<Entered, Refused> {
+    async fn enter(&self, presented: &Presented, _: &Peer, now: Ms) -> Result<Entered, Refused> {
         let (text, name) = presented.token().ok_or(Refused::denied("no token"))?;
         let token = self.access.verify_token(text, name, now).await?;
         let token = token.ok_or(Refused::denied("there is no such token of this user, or it is no longer good"))?;
@@ -46,7 +46,7 @@ impl Method for Tokens {
         Ok(Entered { who, reply: None })
     }
 
-    async fn stands(&self, who: &Identity, since: Ms, now: Ms) -> Result<bool, Refused> {
+    async fn stands(&self, who: &Identity, _: &Peer, since: Ms, now: Ms) -> Result<bool, Refused> {
         let Some(token) = &who.token else { return Ok(false) };
         Ok(self.access.token_stands(&token.id, &who.name, since, now).await?)
     }

@@ -30,7 +30,7 @@ impl Scene {
     }
 
     async fn enters(&self, token: &str, now: Ms) -> Result<Entered, Refused> {
-        self.method.enter(&Presented::JupyterHub(token.to_owned()), now).await
+        self.method.enter(&Presented::JupyterHub(token.to_owned()), &Peer::default(), now).await
     }
 }
 
@@ -210,7 +210,7 @@ async fn a_hub_that_is_gone_or_never_answers_is_waited_for_five_seconds_at_most(
     let gone = method(&format!("{}/hub/api", nobody().await), json!({}));
     for method in [&silent.method, &gone] {
         let begun = Instant::now();
-        assert!(is_unavailable(&method.enter(&Presented::JupyterHub("abc".into()), NOW).await));
+        assert!(is_unavailable(&method.enter(&Presented::JupyterHub("abc".into()), &Peer::default(), NOW).await));
         assert!(begun.elapsed() <= PATIENCE, "{:?}", begun.elapsed());
     }
 }

@@ -14,7 +14,7 @@ mod tests;
 pub use config::Config;
 
 use super::groups::groups;
-use super::{Entered, Method, Presented, Refused, Web, Wrong, web};
+use super::{Entered, Method, Peer, Presented, Refused, Web, Wrong, web};
 use crate::model::{Ms, Role, user_name};
 use async_trait::async_trait;
 use axum::http::HeaderValue;
@@ -48,11 +48,11 @@ impl Method for Jwt {
         Some(HeaderValue::from_static("Bearer realm=\"faregate\""))
     }
 
-    fn takes(&self, presented: &Presented) -> bool {
+    fn takes(&self, presented: &Presented, _: &Peer) -> bool {
         presented.token().is_some_and(|(token, _)| looks_like_one(token))
     }
 
-    async fn enter(&self, presented: &Presented, now: Ms) -> Result<Entered, Refused> {
+    async fn enter(&self, presented: &Presented, _: &Peer, now: Ms) -> Result<Entered, Refused> {
         let (text, claimed) = presented.token().ok_or(Refused::denied("no token"))?;
         let token = Token::read(text, &self.config.algorithms)?;
         claims::check(&token.claims, &self.config, now)?;

@@ -62,8 +62,8 @@ fn published(keys: &[&Signer]) -> Reply {
 }
 
 async fn enters(method: &Jwt, presented: Presented, now: Ms) -> Result<Entered, Refused> {
-    assert!(method.takes(&presented));
-    method.enter(&presented, now).await
+    assert!(method.takes(&presented, &Peer::default()));
+    method.enter(&presented, &Peer::default(), now).await
 }
 
 fn is_denied(result: &Result<Entered, Refused>) -> bool {
@@ -92,10 +92,15 @@ async fn a_good_token_enters_as_bearer_and_as_password() {
 async fn other_credentials_are_not_its_business() {
     let scene = Scene::new().await;
     for text in ["fgt_0123456789abcdef_00", "secret", "eyJ", "eyJ.e30.", ""] {
-        assert!(!scene.method.takes(&Presented::Bearer(text.to_owned())), "{text}");
-        assert!(!scene.method.takes(&Presented::Basic { name: "alice".into(), password: text.to_owned() }), "{text}");
+        assert!(!scene.method.takes(&Presented::Bearer(text.to_owned()), &Peer::default()), "{text}");
+        assert!(
+            !scene
+                .method
+                .takes(&Presented::Basic { name: "alice".into(), password: text.to_owned() }, &Peer::default()),
+            "{text}"
+        );
     }
-    assert!(!scene.method.takes(&Presented::JupyterHub(scene.token())));
+    assert!(!scene.method.takes(&Presented::JupyterHub(scene.token()), &Peer::default()));
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ mod token;
 
 pub use keytab::KeytabError;
 
-use super::{Entered, Method, Presented, Refused, Wrong};
+use super::{Entered, Method, Peer, Presented, Refused, Wrong};
 use crate::model::Ms;
 use crate::ports::StoreError;
 use accept::{Accepted, Policy, Random, accept};
@@ -140,11 +140,11 @@ impl Method for Kerberos {
         Some(HeaderValue::from_static("Negotiate"))
     }
 
-    fn takes(&self, presented: &Presented) -> bool {
+    fn takes(&self, presented: &Presented, _: &Peer) -> bool {
         matches!(presented, Presented::Negotiate(_))
     }
 
-    async fn enter(&self, presented: &Presented, now: Ms) -> Result<Entered, Refused> {
+    async fn enter(&self, presented: &Presented, _: &Peer, now: Ms) -> Result<Entered, Refused> {
         let Presented::Negotiate(token) = presented else { return Err(Refused::denied("no Kerberos token")) };
         let Accepted { user, once, until, answer } =
             accept(token, &self.keytab, &self.policy, now, &random()?).map_err(Refused::Denied)?;

@@ -198,13 +198,16 @@ impl Once for Down {
 }
 
 async fn enter(kerberos: &Kerberos, token: Vec<u8>) -> Result<Entered, Refused> {
-    kerberos.enter(&Presented::Negotiate(token), NOW).await
+    kerberos.enter(&Presented::Negotiate(token), &Peer::default(), NOW).await
 }
 
 #[tokio::test]
 async fn a_token_is_good_once() {
     let kerberos = Config::default().with_keytab(&keytab(), Arc::new(Seen::default())).unwrap();
-    assert!(kerberos.takes(&Presented::Negotiate(vec![1])) && !kerberos.takes(&Presented::Bearer("x".into())));
+    assert!(
+        kerberos.takes(&Presented::Negotiate(vec![1]), &Peer::default())
+            && !kerberos.takes(&Presented::Bearer("x".into()), &Peer::default())
+    );
     let token = Token::good(18);
     let first = enter(&kerberos, token.raw()).await.unwrap();
     assert_eq!((first.who.name.as_str(), first.who.method.as_str()), ("alice", "kerberos"));

@@ -90,8 +90,8 @@ async fn forged_tokens_are_denied_and_cost_the_issuer_nothing() {
     let asked = scene.asked();
     for (what, token) in &table {
         let presented = Presented::Bearer(token.clone());
-        if scene.method.takes(&presented) {
-            let entered = scene.method.enter(&presented, NOW + 10 * MINUTE).await;
+        if scene.method.takes(&presented, &Peer::default()) {
+            let entered = scene.method.enter(&presented, &Peer::default(), NOW + 10 * MINUTE).await;
             assert!(is_denied(&entered), "{what}: {entered:?}");
         }
     }
