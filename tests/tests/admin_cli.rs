@@ -197,7 +197,7 @@ fn users_and_tokens_enter_a_gateway_that_runs() {
         (&["users", "remove", "alice"], "", 1, "there is no user `alice` with a password"),
         (&["users", "add", "bob", "a password"], "", 2, "unexpected argument"),
         (&["tokens", "create", "--user", "bob", "--name", "x"], "", 2, "--scope"),
-        (&["tokens", "create", "--user", "bob", "--name", "x", "--scope", "all"], "", 2, "create, read, stop"),
+        (&["tokens", "create", "--user", "bob", "--name", "x", "--scope", "all"], "", 2, "create, read, connect, stop"),
         (&["tokens", "create", "--user", "bob", "--name", "x", "--scope", "read", "--days", "367"], "", 2, "1..=366"),
         (&["tokens", "create", "--user", "bob", "--name", "", "--scope", "read"], "", 2, "`name` must have 1 to 64"),
         (&["tokens", "revoke", "0123456789abcdef"], "", 1, "there is no token `0123456789abcdef`"),

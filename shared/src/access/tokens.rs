@@ -251,6 +251,13 @@ fn checked(mut new: NewToken) -> Result<NewToken, Refusal> {
         let is = new.groups.len();
         return invalid(format!("`groups` may be {MOST_GROUPS} beside the token's own, and not {is}"));
     }
+    if let Some(group) = new.groups.iter().find(|group| MachineToken::of_group(group).is_some()) {
+        let shown: String = group.chars().take(64).collect();
+        return invalid(format!(
+            "`groups` has `{}`: a group called `token:…` is a machine token's own",
+            shown.escape_debug()
+        ));
+    }
     match new.groups.iter().find(|group| valid_user(group).is_err()) {
         Some(_) => {
             invalid("`groups` has a name that no group can have: 1 to 128 characters, no control character".into())

@@ -58,3 +58,10 @@ pub enum Dashboards {
     /// Nowhere: there is no proxy, and no link.
     Nowhere,
 }
+
+impl Dashboards {
+    /// Is a link's key all that it takes to look?
+    pub fn are_keyed(&self) -> bool {
+        matches!(self, Dashboards::Here { sign_in: false } | Dashboards::Elsewhere { sign_in: false, .. })
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{App, Dashboards};
 use crate::gateway::Refusal;
-use crate::model::{Cluster, Ms, Status};
+use crate::model::{Cluster, Identity, Ms, Status, TokenScope};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -21,7 +21,7 @@ pub struct Report<'a> {
     tls: Option<Tls<'a>>,
 }
 
-/// Certificate and key; null unless it is RUNNING.
+/// Certificate and key; null unless it is RUNNING, and the caller may connect to it.
 #[derive(Serialize)]
 struct Tls<'a> {
     tls_cert: Option<&'a str>,
@@ -29,21 +29,22 @@ struct Tls<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// All there is to say, the private key included.
-    pub fn full(app: &App, cluster: &'a Cluster) -> Result<Self, Refusal> {
-        let running = cluster.status == Status::Running;
+    /// All there is to say to this caller: the private key to those who may connect.
+    pub fn full(app: &App, who: &Identity, cluster: &'a Cluster) -> Result<Self, Refusal> {
+        let opens = cluster.status == Status::Running && who.allows(TokenScope::Connect);
         let tls = Tls {
-            tls_cert: running.then_some(&cluster.tls_cert),
-            tls_key: running.then(|| app.gateway.open_key(cluster)).transpose()?,
+            tls_cert: opens.then_some(&cluster.tls_cert),
+            tls_key: opens.then(|| app.gateway.open_key(cluster)).transpose()?,
         };
-        Ok(Report { tls: Some(tls), ..Report::short(app, cluster)? })
+        Ok(Report { tls: Some(tls), ..Report::short(app, who, cluster)? })
     }
 
     /// As in a list: without certificate and key.
-    pub fn short(app: &App, cluster: &'a Cluster) -> Result<Self, Refusal> {
+    pub fn short(app: &App, who: &Identity, cluster: &'a Cluster) -> Result<Self, Refusal> {
+        let shown = has_dashboard(cluster) && (who.allows(TokenScope::Connect) || !app.dashboards.are_keyed());
         Ok(Report {
             name: cluster.name.as_str(),
-            dashboard_route: if has_dashboard(cluster) { dashboard_route(app, cluster)? } else { None },
+            dashboard_route: if shown { dashboard_route(app, cluster)? } else { None },
             status: cluster.status.as_str(),
             start_time: cluster.created_at,
             stop_time: cluster.stopped_at,
@@ -62,13 +63,11 @@ pub fn has_dashboard(cluster: &Cluster) -> bool {
 pub fn dashboard_route(app: &App, cluster: &Cluster) -> Result<Option<String>, Refusal> {
     let name = &cluster.name;
     match app.dashboards {
-        Dashboards::Here { sign_in: true } | Dashboards::Elsewhere { sign_in: true, .. } => {
-            Ok(Some(format!("/clusters/{name}/status")))
-        }
-        Dashboards::Here { sign_in: false } | Dashboards::Elsewhere { sign_in: false, .. } => {
+        Dashboards::Nowhere => Ok(None),
+        Dashboards::Here { .. } | Dashboards::Elsewhere { .. } if app.dashboards.are_keyed() => {
             Ok(Some(format!("/clusters/{name}/{}/status", app.gateway.dashboard_key(cluster)?)))
         }
-        Dashboards::Nowhere => Ok(None),
+        Dashboards::Here { .. } | Dashboards::Elsewhere { .. } => Ok(Some(format!("/clusters/{name}/status"))),
     }
 }
 

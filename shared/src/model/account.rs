@@ -18,27 +18,33 @@ pub struct Account {
     pub expires_at: Option<Ms>,
 }
 
+/// What the name of a token's own group begins with.
+const OWN_GROUP: &str = "token:";
+
 /// What the holder of a machine token may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenScope {
-    /// Start clusters, and scale and extend them.
+    /// Start clusters, and scale and extend them; whoever starts one may also connect to it.
     Create,
-    /// See clusters, options, limits and usage.
+    /// See clusters, options, limits and usage, and none of the secrets that let anybody in to a cluster.
     Read,
+    /// Get a cluster's key, with which code runs in it, and the way in to its dashboard.
+    Connect,
     /// Stop clusters.
     Stop,
 }
 
 impl TokenScope {
     /// All of them.
-    pub const ALL: [TokenScope; 3] = [TokenScope::Create, TokenScope::Read, TokenScope::Stop];
+    pub const ALL: [TokenScope; 4] = [TokenScope::Create, TokenScope::Read, TokenScope::Connect, TokenScope::Stop];
 
     /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {
             TokenScope::Create => "create",
             TokenScope::Read => "read",
+            TokenScope::Connect => "connect",
             TokenScope::Stop => "stop",
         }
     }
@@ -81,7 +87,13 @@ pub struct MachineToken {
 impl MachineToken {
     /// The group that it is in alone: limits on its totals are the token's own.
     pub fn own_group(id: &str) -> String {
-        format!("token:{id}")
+        format!("{OWN_GROUP}{id}")
+    }
+
+    /// The token whose own group this would be. No group that comes from elsewhere may be called so: its members would count as that
+    /// token's, under its limits, and be stopped with it.
+    pub fn of_group(group: &str) -> Option<&str> {
+        group.strip_prefix(OWN_GROUP)
     }
 
     /// Is it good?

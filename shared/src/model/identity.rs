@@ -40,6 +40,20 @@ pub struct TokenUse {
     pub scopes: BTreeSet<TokenScope>,
 }
 
+impl TokenUse {
+    /// Is it good for this? `create` is good for `connect` too: code runs with either.
+    pub fn allows(&self, scope: TokenScope) -> bool {
+        self.scopes.contains(&scope) || (scope == TokenScope::Connect && self.scopes.contains(&TokenScope::Create))
+    }
+}
+
+impl Identity {
+    /// May they do what this scope names? A person may.
+    pub fn allows(&self, scope: TokenScope) -> bool {
+        self.token.as_ref().is_none_or(|token| token.allows(scope))
+    }
+}
+
 /// The text cannot be a user's name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a user name has 1 to 128 characters, none of them a control character")]

@@ -1,9 +1,10 @@
 //! Passwords of users' own and machine tokens: made, used, refused, revoked; and what a freeze leaves open.
 
 use faregate::access::Access;
+use faregate::api::Dashboards;
 use faregate::api::auth::{Method, Passwords, Tokens};
 use faregate::gateway::admin::Act;
-use faregate::model::{Limits, Scope};
+use faregate::model::{Cluster, ClusterName, Limits, Scope};
 use faregate_tests::api::{Answer, Api, Call, Methods, Setup};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -134,6 +135,84 @@ async fn a_token_does_what_its_scopes_say_and_nothing_for_people_or_admins() {
 }
 
 #[tokio::test]
+async fn what_lets_anybody_in_to_a_cluster_is_for_the_scope_connect() {
+    for dashboards in [Dashboards::Here { sign_in: false }, Dashboards::Here { sign_in: true }] {
+        let keyed = dashboards.are_keyed();
+        let api = Api::with(Setup { dashboards: Some(dashboards), ..Setup::default() }).await;
+        let name = api.running("alice").await;
+        let whole = api.report("alice", &name).await;
+        let key = whole["tls_key"].as_str().unwrap();
+        let route = whole["dashboard_route"].as_str().unwrap();
+        let cluster = format!("/api/v1/clusters/{name}");
+        for (scopes, connects) in [
+            (&["read"][..], false),
+            (&["read", "stop"], false),
+            (&["read", "connect"], true),
+            (&["read", "create"], true),
+        ] {
+            let (text, _) = token(&api, "alice", scopes).await;
+            let cookie = api.get(CLUSTERS).bearer(&text).send().await.session().unwrap();
+            let ask = |path: &str| [api.get(path).bearer(&text), api.get(path).cookie(&cookie)];
+            for call in ask(&cluster) {
+                let report = call.send().await.json();
+                assert_eq!(report["status"], "RUNNING", "the rest is there: {scopes:?}");
+                assert_eq!(report.as_object().unwrap().len(), whole.as_object().unwrap().len(), "{scopes:?}");
+                assert_eq!(
+                    (report["tls_key"] == key, report["tls_key"].is_null()),
+                    (connects, !connects),
+                    "{scopes:?}"
+                );
+                assert_eq!(report["tls_cert"].is_null(), !connects, "{scopes:?}");
+                assert_eq!(report["dashboard_route"].is_null(), keyed && !connects, "{scopes:?}");
+            }
+            for call in ask(CLUSTERS) {
+                let listed = call.send().await.json()[name.as_str()]["dashboard_route"].clone();
+                assert_eq!(listed.is_null(), keyed && !connects, "{scopes:?}");
+            }
+            for call in ask(&format!("{cluster}?wait")) {
+                let waited = call.send().await;
+                assert_eq!(waited.status, if connects { 200 } else { 409 }, "{scopes:?}");
+                assert!(connects || waited.error().contains("the scope `connect`, and has `read"), "{waited:?}");
+            }
+            if !keyed {
+                for call in ask(route) {
+                    let opened = call.send().await;
+                    assert_eq!(opened.status, if connects { 302 } else { 403 }, "{scopes:?}");
+                    assert_eq!(opened.set_cookies("faregate-dashboard").is_empty(), !connects, "{scopes:?}");
+                }
+            }
+            // nothing else that it may read has the key, or the way to it
+            if !connects {
+                for path in [&format!("{cluster}/explain"), "/api/v1/limits", "/api/v1/usage", "/api/v1/options"] {
+                    for call in ask(path) {
+                        let answer = call.send().await;
+                        let said = String::from_utf8_lossy(&answer.body).into_owned();
+                        assert_eq!(answer.status, 200, "{path}");
+                        let secret = api.gateway.dashboard_key(&stored(&api, &name).await).unwrap();
+                        for secret in [key, &secret, &api.token(&name)] {
+                            assert!(!said.contains(secret), "{path}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn stored(api: &Api, name: &ClusterName) -> Cluster {
+    faregate::ports::Store::cluster(&*api.store, name).await.unwrap().unwrap().value
+}
+
+#[tokio::test]
+async fn where_a_token_may_not_connect_others_clusters_are_still_others() {
+    let api = Api::new().await;
+    let name = api.running("bob").await;
+    let (text, _) = token(&api, "alice", &["read"]).await;
+    assert_eq!(status(api.get(&format!("/api/v1/clusters/{name}?wait")).bearer(&text)).await, 403);
+    assert_eq!(status(api.get(&format!("/api/v1/clusters/{}?wait", "0".repeat(32))).bearer(&text)).await, 404);
+}
+
+#[tokio::test]
 async fn an_admins_token_is_no_admin() {
     let api = Api::new().await;
     let (text, _) = token(&api, "root", &["create", "read", "stop"]).await;
@@ -244,7 +323,7 @@ async fn what_is_wrong_with_a_new_token_is_named() {
         ("scopes", json!([]), "`scopes` is empty"),
         ("scopes", json!("read"), "`scopes` must be a list of strings, not a string"),
         ("scopes", json!(["read", 1]), "`scopes` must be a list of strings, not a number"),
-        ("scopes", json!(["admin"]), "`scopes` cannot have `admin`: there is `create`, `read`, `stop`"),
+        ("scopes", json!(["admin"]), "`scopes` cannot have `admin`: there is `create`, `read`, `connect`, `stop`"),
         ("expires_in", json!(0), "`expires_in` must be 1 to 31622400 seconds (366 days), not 0"),
         ("expires_in", json!(31_622_401), "`expires_in` must be 1 to 31622400 seconds (366 days), not 31622401"),
         ("expires_in", json!(-1e300), "`expires_in` must be 1 to"),

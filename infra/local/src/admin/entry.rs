@@ -56,7 +56,7 @@ pub enum TokensAction {
         /// What it is called
         #[arg(long)]
         name: String,
-        /// What it is good for: create, read, stop; may be repeated
+        /// What it is good for: create (which implies connect), read, connect, stop; may be repeated
         #[arg(long = "scope", required = true, value_delimiter = ',', value_parser = scope, value_name = "SCOPE")]
         scopes: Vec<TokenScope>,
         /// How many days it is good

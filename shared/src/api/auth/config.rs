@@ -1,7 +1,7 @@
 //! How people sign in, as it is configured: the same on one machine (`[auth]` of its file) and on AWS (`auth` of the Settings).
 
 use super::{MOST_GROUPS, jupyterhub, jwt, kerberos};
-use crate::model::user_name;
+use crate::model::{MachineToken, user_name};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -142,6 +142,10 @@ impl Config {
         }
         if uses("kerberos") {
             self.kerberos.check()?;
+        }
+        if let Some(group) = self.groups.keys().find(|group| MachineToken::of_group(group).is_some()) {
+            let problem = format!("has `{group}`: a group called `token:…` is a machine token's own");
+            return Err(Wrong::new("auth.groups", problem));
         }
         let all = self.groups.values().flatten();
         if let Some(user) = all.clone().find(|user| all.clone().filter(|other| other == user).count() > MOST_GROUPS) {

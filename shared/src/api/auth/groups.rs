@@ -1,7 +1,7 @@
 //! Groups as an identity provider names them, made into those that a user counts in.
 
 use super::MOST_GROUPS;
-use crate::model::user_name;
+use crate::model::{MachineToken, user_name};
 use std::collections::BTreeSet;
 
 /// Each once, in order, so that the same groups are kept of too many whatever order they came in. Names follow the rule of user names.
@@ -10,12 +10,16 @@ pub fn groups(user: &str, named: impl IntoIterator<Item = String>) -> Vec<String
     let mut groups = BTreeSet::new();
     for name in named {
         match user_name(&name) {
-            Ok(name) => drop(groups.insert(name)),
-            Err(_) => unfit += 1,
+            Ok(name) if MachineToken::of_group(&name).is_none() => drop(groups.insert(name)),
+            Ok(_) | Err(_) => unfit += 1,
         }
     }
     if unfit > 0 {
-        tracing::warn!(user, unfit, "no group can be called so: some of a user's groups are left out");
+        tracing::warn!(
+            user,
+            unfit,
+            "no group can be called so, or only a machine token's own (`token:<id>`): some of a user's groups are left out"
+        );
     }
     if groups.len() > MOST_GROUPS {
         let left_out = groups.len() - MOST_GROUPS;
@@ -38,7 +42,7 @@ mod tests {
 
     #[test]
     fn each_group_counts_once_and_what_cannot_be_one_is_left_out() {
-        let named = ["b", "a", "b", "", "x\ny", "andre\u{301}"].map(str::to_owned);
+        let named = ["b", "a", "b", "", "x\ny", "andre\u{301}", "token:0123456789abcdef"].map(str::to_owned);
         assert_eq!(groups("alice", named), ["a", "andr\u{e9}", "b"]);
     }
 }

@@ -26,11 +26,12 @@ pub use guard::{ClusterCaller, User, admins_only, dashboard_cookie, guard, peopl
 pub use open::OpenError;
 pub use passwords::Passwords;
 pub use presented::Presented;
+pub use rights::within_scopes;
 pub use tokens::Tokens;
 pub use web::Web;
 
 use crate::api::Peer;
-use crate::model::{Identity, KeyRing, KeyRingError, Ms, Role};
+use crate::model::{Identity, KeyRing, KeyRingError, MachineToken, Ms, Role};
 use async_trait::async_trait;
 use axum::http::{HeaderMap, HeaderValue};
 use session::Sessions;
@@ -132,6 +133,7 @@ impl Auth {
     /// What the configuration knows of a user whom a method has let in. A machine token has what it was given, and no more.
     fn enrich(&self, who: &mut Identity) {
         if who.token.is_none() {
+            leave_tokens_groups(who);
             if self.admins.contains(&who.name) {
                 who.role = Role::Admin;
             }
@@ -170,7 +172,8 @@ impl Auth {
 
     async fn by_session(&self, headers: &HeaderMap, peer: &Peer, now: Ms) -> Result<SignedIn, Refused> {
         let missing = || Refused::denied("no credentials, and no session");
-        let found = self.sessions.find(headers, now).ok_or_else(missing)?;
+        let mut found = self.sessions.find(headers, now).ok_or_else(missing)?;
+        leave_tokens_groups(&mut found.who);
         let over = || Refused::denied("the session is over: what it began with is no longer good");
         // a method that is configured no more lets nobody in
         let method = self.methods.iter().find(|method| method.name() == found.who.method).ok_or_else(over)?;
@@ -178,6 +181,13 @@ impl Auth {
             true => Ok(SignedIn { who: found.who, renew_from: found.renew.then_some(found.since), reply: None }),
             false => Err(over()),
         }
+    }
+}
+
+/// Only a machine token is in the group of its own, whatever a method says.
+fn leave_tokens_groups(who: &mut Identity) {
+    if who.token.is_none() {
+        who.groups.retain(|group| MachineToken::of_group(group).is_none());
     }
 }
 
@@ -207,7 +217,7 @@ mod tests {
         let groups = groups.map(|(group, user)| (group.to_owned(), [user.to_owned()].into())).into();
         let auth = Auth::new(&KeyRing::from_random(&[7; 64]), Vec::new(), BTreeSet::new()).unwrap().with_groups(groups);
         let mut who = Entered::user("alice".into(), "basic").who;
-        who.groups.push("b".into());
+        who.groups.extend(["b", "token:0123456789abcdef"].map(str::to_owned));
         auth.enrich(&mut who);
         assert_eq!(who.groups, ["b", "a"]);
     }

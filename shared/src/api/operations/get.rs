@@ -1,14 +1,16 @@
 use crate::api::App;
-use crate::api::auth::User;
+use crate::api::auth::{User, within_scopes};
 use crate::api::failure::{Failure, json};
 use crate::api::path::Named;
 use crate::api::report::Report;
+use crate::model::TokenScope;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use std::sync::Arc;
 
-/// `GET /api/v1/clusters/{name}[?wait]`: one cluster, with `wait` once it has left PENDING (or a while later).
+/// `GET /api/v1/clusters/{name}[?wait]`: one cluster, with `wait` once it has left PENDING (or a while later). The client waits in order
+/// to connect: whoever may not is told so, with a status whose sentence it shows.
 pub async fn get(
     State(app): State<Arc<App>>,
     User(who): User,
@@ -16,11 +18,15 @@ pub async fn get(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let cluster = if wants_to_wait(query.as_deref().unwrap_or_default()) {
+        if let Err(sentence) = within_scopes(&who, TokenScope::Connect) {
+            app.gateway.get(&who, &name).await?;
+            return Err(Failure::new(StatusCode::CONFLICT, sentence));
+        }
         app.gateway.wait(&who, &name).await?
     } else {
         app.gateway.get(&who, &name).await?
     };
-    Ok(json(StatusCode::OK, &Report::full(&app, &cluster)?))
+    Ok(json(StatusCode::OK, &Report::full(&app, &who, &cluster)?))
 }
 
 /// As the official server: `?wait`, `?wait=` and any number but zero.

@@ -2,7 +2,7 @@
 
 use super::Config;
 use crate::api::auth::groups::groups;
-use crate::api::auth::web::Answer;
+use crate::api::auth::web::{Answer, NoAnswer};
 use crate::api::auth::{Entered, Refused, Web, Wrong};
 use crate::model::{Role, user_name};
 use axum::http::HeaderValue;
@@ -102,9 +102,14 @@ impl Hub {
         let headers: HeaderMap = [(header::AUTHORIZATION, authorization)].into_iter().collect();
         let mut pause = FIRST_PAUSE;
         loop {
-            let problem = match timeout_at(deadline, self.web.get(url, &headers, TIMEOUT)).await {
+            let problem = match timeout_at(deadline, self.web.get_following(url, &headers, TIMEOUT)).await {
                 Ok(Ok(Answer { status, .. })) if status.is_server_error() => format!("answers {status}"),
                 Ok(Ok(answer)) => return read(&answer),
+                // it is up, and asking again at once is of no use
+                Ok(Err(error @ (NoAnswer::Elsewhere(_) | NoAnswer::Redirects))) => {
+                    tracing::warn!(%url, %error, "JupyterHub does not answer about a token: is `auth.jupyterhub.api_url` right?");
+                    return Err(silent());
+                }
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => format!("no answer within {PATIENCE:?}"),
             };

@@ -194,14 +194,52 @@ async fn what_is_no_answer_of_a_hub_is_none() {
         Reply::Json(json!({"name": 7, "kind": "user"})),
         Reply::Json(json!([])),
         Reply::Json(with("groups", json!("x"))),
-        Reply::Redirect("/hub/login".into()),
+        Reply::Redirect("/hub/page".into()),
+        Reply::Redirect("http://127.0.0.1:1/hub/api/user".into()),
         Reply::Text(400, String::new()),
         Reply::Text(429, String::new()),
     ] {
         let scene = Scene::with(json!({}), reply).await;
+        scene.hub.says("/hub/page", Reply::Text(200, "<html>".into()));
         assert!(is_unavailable(&scene.enters("abc", NOW).await));
         assert_eq!(scene.hub.asked(USER), 1, "it is up: asking again at once is of no use");
     }
+}
+
+#[tokio::test]
+async fn redirects_of_the_hub_are_followed_within_its_origin() {
+    let scene = Scene::with(json!({"api_token": "own"}), Reply::Redirect("/deep/er/user".into())).await;
+    let narrow = json!({"name": "alice", "kind": "user", "scopes": []});
+    for (at, to) in [("/deep/er/user", "../user"), ("/deep/user", &format!("{}/user?x=1", scene.hub.url))] {
+        scene.hub.says(at, Reply::Redirect(to.into()));
+    }
+    // `..` is the hub's to resolve
+    scene.hub.says("/deep/er/../user", Reply::Redirect("/deep/user".into()));
+    scene.hub.says("/user", Reply::Json(narrow));
+    scene.hub.says("/hub/api/users/alice", Reply::Redirect("/users/alice".into()));
+    scene.hub.says("/users/alice", Reply::Json(json!({"name": "alice", "kind": "user", "groups": ["g"]})));
+    let who = scene.enters("abc", NOW).await.unwrap().who;
+    assert_eq!((who.name.as_str(), who.groups), ("alice", vec!["g".to_owned()]));
+    assert_eq!(scene.hub.shown("/user").as_deref(), Some("token abc"));
+    assert_eq!(scene.hub.shown("/users/alice").as_deref(), Some("token own"));
+}
+
+#[tokio::test]
+async fn a_token_is_never_sent_to_another_origin_nor_round_in_circles() {
+    let other = Stub::start().await;
+    other.says("/user", Reply::Json(alice()));
+    let scene = Scene::with(json!({}), Reply::Redirect(format!("{}/user", other.url))).await;
+    assert!(is_unavailable(&scene.enters("abc", NOW).await));
+    assert_eq!(other.asked("/user"), 0);
+    let scene = Scene::with(json!({}), Reply::Redirect(USER.into())).await;
+    assert!(is_unavailable(&scene.enters("abc", NOW).await));
+    assert_eq!(scene.hub.asked(USER), 11, "the first, and ten redirects");
+}
+
+#[tokio::test]
+async fn the_hub_makes_nobody_a_member_of_a_tokens_group() {
+    let scene = Scene::new(with("groups", json!(["token:0123456789abcdef", "token:", "tokens"]))).await;
+    assert_eq!(scene.enters("abc", NOW).await.unwrap().who.groups, ["tokens"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,9 +34,7 @@ pub async fn dashboard(
         Dashboards::Nowhere => return Err(Failure::new(StatusCode::NOT_FOUND, "dashboards are served nowhere")),
     };
     admin.looks_at(&act, &cluster).await?;
-    let keyed =
-        matches!(app.dashboards, Dashboards::Here { sign_in: false } | Dashboards::Elsewhere { sign_in: false, .. });
-    let path = match dashboard_route(&app, &cluster)?.filter(|_| keyed) {
+    let path = match dashboard_route(&app, &cluster)?.filter(|_| app.dashboards.are_keyed()) {
         Some(route) => route,
         None => ticket_path(&app, &cluster, "/status")?,
     };
