@@ -24,7 +24,7 @@ def plain(text):
     text = re.sub(r"\d+\.\d+ USD used", "N USD used", text)
     text = re.sub(r"\d{4}-\d\d(-\d\d( \d\d:\d\d:\d\d)?)?", "DATE", text)
     text = re.sub(r"\d+ s from now", "N s from now", text)
-    text = re.sub(r"(heartbeat|connected) for \d+ s\b", r"\1 for N s", text)
+    text = re.sub(r"(heartbeat|connected|answered|idle) for \d+ s\b", r"\1 for N s", text)
     return " ".join(text.split())
 
 

@@ -215,3 +215,19 @@ pub fn binary() -> &'static Path {
         executables.reduce(|_, last| last).expect("cargo names the binary it has built")
     })
 }
+
+/// A signal to a cluster's scheduler.
+pub fn signal_scheduler(cluster: &str, signal: Signal) {
+    let name = format!("DASK_GATEWAY_CLUSTER_NAME={cluster}");
+    let mut signalled = 0;
+    for entry in Path::new("/proc").read_dir().unwrap().flatten() {
+        let read = |file| std::fs::read(entry.path().join(file)).unwrap_or_default();
+        let has = |bytes: &[u8], what: &str| bytes.split(|b| *b == 0).any(|text| text == what.as_bytes());
+        if has(&read("environ"), &name) && has(&read("cmdline"), "dask_gateway.scheduler_preload") {
+            let pid = entry.file_name().to_string_lossy().parse().unwrap();
+            kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+            signalled += 1;
+        }
+    }
+    assert!(signalled > 0, "no scheduler of {cluster}");
+}

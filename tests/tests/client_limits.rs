@@ -5,9 +5,8 @@
 use faregate_local::python::PythonEnv;
 use faregate_tests::python::{DASK_VERSIONS, dask};
 use faregate_tests::script::Script;
-use faregate_tests::server::{Server, binary, eventually};
-use rustix::process::{Pid, Signal, kill_process};
-use std::path::Path;
+use faregate_tests::server::{Server, binary, eventually, signal_scheduler};
+use rustix::process::Signal;
 use std::process::Command;
 
 /// One cluster of each profile: one with a real scheduler, one whose scheduler never says anything.
@@ -122,6 +121,7 @@ fn every_refusal_is_a_sentence_in_an_exception_or_warning_of_the_clients_own() {
 const EDITS: &str = r#"
 cluster_heartbeat_period = 1
 cluster_heartbeat_timeout = 5
+scheduler_busy_timeout = 15
 lifetime_warning = 600
 retire_timeout = 600
 "#;
@@ -130,7 +130,7 @@ retire_timeout = 600
 fn an_edit_of_limits_reaches_what_runs_and_clusters_end_for_what_is_not_done() {
     let (server, mut script) = start(EDITS, "edits");
     let hung = script.hears("running");
-    hold_scheduler(&hung);
+    signal_scheduler(&hung, Signal::STOP);
     script.go_on();
     let mut said = Said::default();
     script.hears("on both workers");
@@ -159,7 +159,7 @@ fn an_edit_of_limits_reaches_what_runs_and_clusters_end_for_what_is_not_done() {
     still too long a life: ValueError: `seconds` = 100000 exceeds this cluster's longest lifetime of 7200 s (`max_lifetime` of user:alice): it began at DATE UTC, so it lives until DATE UTC at most, and N s from now would fit
     extended: its lifetime, extended by its owner
     lonely: STOPPED, no-client: no client was connected for N s; its timeout without clients is 2 s (`no_client_timeout`)
-    hung: FAILED, heartbeat-timeout: no heartbeat for N s, and the scheduler left 3 questions unanswered
+    hung: FAILED, heartbeat-timeout: no heartbeat for N s, and no answer to any question, although its process is stopped (SIGSTOP): `scheduler_busy_timeout` is 15 s
     ");
     nothing_runs_but_the_gateway(&server);
 }
@@ -197,19 +197,4 @@ fn admin(server: &Server, arguments: &[&str]) {
 /// Every scheduler, worker and supervisor is gone: only the gateway and its proxy are left.
 fn nothing_runs_but_the_gateway(server: &Server) {
     eventually("only the gateway and its proxy are left", || server.processes().len() == 2);
-}
-
-/// SIGSTOP to a cluster's scheduler: it lives, and does nothing.
-fn hold_scheduler(cluster: &str) {
-    let name = format!("DASK_GATEWAY_CLUSTER_NAME={cluster}");
-    let mut held = 0;
-    for entry in Path::new("/proc").read_dir().unwrap().flatten() {
-        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-        if environment.split(|b| *b == 0).any(|variable| variable == name.as_bytes()) {
-            let pid = entry.file_name().to_string_lossy().parse().unwrap();
-            kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
-            held += 1;
-        }
-    }
-    assert!(held > 0, "no process of {cluster}");
 }

@@ -48,6 +48,12 @@ impl Gateway {
                     Err(error) => tracing::warn!(cluster = %name, %error, "tasks are to be described again"),
                 }
             }
+            Action::Observe(task) => match ports.launcher.activity(task).await {
+                Ok(activity) => return Ok(vec![Fact::Observed { activity }]),
+                Err(error) => {
+                    tracing::warn!(cluster = %name, %task, %error, "what a scheduler's process does is not known")
+                }
+            },
             Action::List(launch) => {
                 let at = self.now();
                 match ports.launcher.list_launch(launch).await {

@@ -7,7 +7,7 @@ use crate::model::{
 };
 use crate::ports::Children;
 use crate::reconcile::allowed_workers;
-use crate::reconcile::enforce::{Bound, Deadline, Timeouts, deadline};
+use crate::reconcile::enforce::{Bound, Deadline, Timeouts, deadline, waiting_for_scheduler};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -92,6 +92,7 @@ impl Gateway {
             }
             false => Vec::new(),
         };
+        let waiting = self.waiting(&cluster, &children);
         let most = allowed_workers(&cluster, &limits);
         let deadline = deadline(&cluster, &limits, self.policy()).filter(|_| wanted);
         let (ends_at, ends_by) = deadline.map(|d| (d.at, ends_by(&cluster, d))).unzip();
@@ -107,9 +108,19 @@ impl Gateway {
             held_by,
             tasks: ended(&children),
             reason: cluster.reason,
-            waiting: cluster.waiting,
+            waiting,
             warnings: cluster.warnings,
         })
+    }
+}
+
+impl Gateway {
+    /// What it waits for: its scheduler first, then what keeps it from starting more, then workers that do not start.
+    fn waiting(&self, cluster: &Cluster, children: &Children) -> Option<Reason> {
+        let seen_at = children.heartbeat.as_ref().and_then(|heartbeat| heartbeat.value.seen_at);
+        let silent = waiting_for_scheduler(cluster, seen_at, self.now(), self.policy());
+        let failure = || cluster.start_failure.clone().filter(|_| cluster.wants_to_run());
+        silent.or_else(|| cluster.waiting.clone()).or_else(failure)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The cluster's record.
 
-use super::{ClusterConfig, ClusterName, Counts, Ms, Reason, Scope, Sealed};
+use super::{Activity, ClusterConfig, ClusterName, Counts, Ms, Reason, Scope, Sealed};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -141,6 +141,12 @@ pub struct Cluster {
     pub unanswered: u32,
     /// The pass doubts that its scheduler lives: the reconciler is to ask the launcher.
     pub suspect: bool,
+    /// What the launcher said last of the process of a scheduler that leaves questions unanswered, where it can tell.
+    #[serde(default)]
+    pub scheduler_activity: Option<Activity>,
+    /// How its last worker failed to start, until one succeeds.
+    #[serde(default)]
+    pub start_failure: Option<Reason>,
     /// What is counted for it.
     pub charged: Charged,
     /// What of it is being billed.
@@ -199,6 +205,8 @@ impl Cluster {
             worker_failures: 0,
             unanswered: 0,
             suspect: false,
+            scheduler_activity: None,
+            start_failure: None,
             charged: Charged { keys, counts: Counts::CLUSTER },
             meter: Meter::default(),
             shrink: None,

@@ -47,7 +47,7 @@ pub use prices::{Prices, Rates};
 pub use reason::{Reason, ReasonCode};
 pub use record::{Key, Record, Stored, Version};
 pub use size::{InvalidSize, format_size, parse_size};
-pub use task::{Task, TaskFacts, TaskId, TaskRole, TaskState};
+pub use task::{Activity, Task, TaskFacts, TaskId, TaskRole, TaskState};
 pub use task_size::TaskSizes;
 pub use ticket::{PASS_LIFE_MS, TICKET_LIFE_MS, Ticket};
 pub use usage::{Counts, Usage};

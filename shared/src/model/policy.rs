@@ -18,6 +18,8 @@ pub struct Policy {
     pub heartbeat_timeout_ms: Ms,
     /// Unanswered health questions in a row that count as an answer.
     pub health_questions: u32,
+    /// A scheduler whose process runs may be silent, and leave questions unanswered, for so long: it is busy.
+    pub scheduler_busy_timeout_ms: Ms,
     /// Start failures of workers in a row that end a cluster.
     pub worker_start_failure_limit: u32,
     /// Start failures of schedulers that end a cluster.
@@ -98,6 +100,7 @@ impl Default for Policy {
             heartbeat_period_ms: 15_000,
             heartbeat_timeout_ms: 60_000,
             health_questions: 3,
+            scheduler_busy_timeout_ms: 1_800_000,
             worker_start_failure_limit: 3,
             scheduler_start_failure_limit: 3,
             max_lifetime_ms: None,

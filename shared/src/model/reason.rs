@@ -31,6 +31,8 @@ pub enum ReasonCode {
     WaitingForCapacity,
     Throttled,
     SchedulerStarting,
+    SchedulerSilent,
+    WorkerStarting,
     // refusals
     LimitReached,
     // what happened to one task

@@ -94,6 +94,18 @@ impl TaskFacts {
     }
 }
 
+/// What a running task's process does at the moment, where the host can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activity {
+    /// It is stopped (SIGSTOP, or a debugger): somebody must let it go on.
+    Stopped,
+    /// It uses processor time.
+    Computing,
+    /// It runs, and uses next to no processor time.
+    Waiting,
+}
+
 /// A task's record: the launcher's facts, and what we make of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {

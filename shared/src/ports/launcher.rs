@@ -1,6 +1,6 @@
 //! What starts and stops tasks.
 
-use crate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId};
+use crate::model::{Activity, ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId};
 use async_trait::async_trait;
 
 /// A cluster's secrets, as its tasks get them. `Debug` shows none of them.
@@ -85,6 +85,11 @@ pub trait Launcher: Send + Sync {
 
     /// Describes tasks, in the order asked; none = not known (gone long ago, never was, or not visible yet).
     async fn describe(&self, tasks: &[TaskId]) -> Result<Vec<Option<TaskFacts>>, LauncherError>;
+
+    /// What the process of a running task does at the moment; none where the host cannot tell, or it does not run.
+    async fn activity(&self, _task: &TaskId) -> Result<Option<Activity>, LauncherError> {
+        Ok(None)
+    }
 
     /// Everything of one launch that is remembered, running or stopped.
     async fn list_launch(&self, launch: &LaunchId) -> Result<Vec<TaskFacts>, LauncherError>;

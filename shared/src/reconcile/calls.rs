@@ -134,6 +134,10 @@ impl Draft<'_> {
                 task.check_at = Some(soon);
             }
         }
+        if self.cluster.unanswered > 0 {
+            let schedulers: Vec<TaskId> = self.may_run(TaskRole::Scheduler).map(|t| t.facts.id.clone()).collect();
+            self.after.extend(schedulers.into_iter().filter(|id| page.contains(id)).map(Action::Observe));
+        }
         if !page.is_empty() {
             self.after.push(Action::Describe(page));
         }

@@ -14,6 +14,7 @@ impl Draft<'_> {
                     Err(error) => self.learn_refused(launch, error),
                 },
                 Fact::Described { task, at, facts } => self.learn_described(task, *at, facts.as_ref()),
+                Fact::Observed { activity } => self.cluster.scheduler_activity = *activity,
                 Fact::Listed { launch, at, tasks } => self.learn_listed(launch, *at, tasks),
             }
         }

@@ -17,6 +17,7 @@ mod rest;
 mod room;
 mod scheduler;
 mod shrink;
+mod start_failures;
 #[cfg(test)]
 mod stories;
 mod workers;
@@ -28,7 +29,8 @@ pub use room::allowed_workers;
 
 use crate::dask::Listen;
 use crate::model::{
-    Cluster, Effective, Heartbeat, Launch, LaunchId, Ms, Policy, Reason, Stored, Task, TaskFacts, TaskId, Usage,
+    Activity, Cluster, Effective, Heartbeat, Launch, LaunchId, Ms, Policy, Reason, Stored, Task, TaskFacts, TaskId,
+    Usage,
 };
 use crate::ports::{LaunchError, Launched, Route, Write};
 use draft::Draft;
@@ -77,6 +79,11 @@ pub enum Fact {
         /// What it is.
         facts: Option<TaskFacts>,
     },
+    /// The launcher was asked what a running task does.
+    Observed {
+        /// What it does, where the launcher can tell.
+        activity: Option<Activity>,
+    },
     /// A launch's tasks were listed.
     Listed {
         /// Which.
@@ -99,6 +106,8 @@ pub enum Action {
     Stop(TaskId),
     /// Describe tasks.
     Describe(Vec<TaskId>),
+    /// Ask what a running task's process does.
+    Observe(TaskId),
     /// List a launch's tasks.
     List(LaunchId),
     /// Tell the proxy where the cluster is.
@@ -133,6 +142,7 @@ pub fn reconcile(view: &View, facts: &[Fact], now: Ms, policy: &Policy) -> Plan 
         draft.judge_scheduler();
         if draft.cluster.wants_to_run() {
             draft.judge_workers();
+            draft.tell_start_failures();
             draft.shrink();
         }
         if draft.cluster.wants_to_run() {

@@ -35,7 +35,7 @@ impl Draft<'_> {
 
     fn judge_running(&mut self) {
         if self.may_run(TaskRole::Scheduler).next().is_some() {
-            return;
+            return self.watch_silent_scheduler();
         }
         let last = self.tasks.iter().map(|t| &t.now).filter(|t| t.facts.role == TaskRole::Scheduler);
         let last = last.max_by_key(|t| t.facts.accepted_at).cloned();
@@ -46,6 +46,21 @@ impl Draft<'_> {
         } else {
             let reason = Reason::new(ReasonCode::SchedulerFailed, format!("the scheduler died{}", how(last.as_ref())));
             self.cluster.end(Status::Failed, reason, self.now);
+        }
+    }
+
+    /// While a scheduler leaves questions unanswered, the launcher is asked about its task again and again: it alone can say that the
+    /// task is gone.
+    fn watch_silent_scheduler(&mut self) {
+        if self.cluster.unanswered == 0 {
+            self.cluster.scheduler_activity = None;
+            return;
+        }
+        let again = self.now + self.policy.check_ms * 6;
+        for task in self.tasks.iter_mut().map(|t| &mut t.now) {
+            if task.facts.role == TaskRole::Scheduler && task.may_run() {
+                task.check_at.get_or_insert(again);
+            }
         }
     }
 

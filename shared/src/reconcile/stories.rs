@@ -8,6 +8,7 @@ mod life;
 mod limits;
 mod meter;
 mod shrink;
+mod troubles;
 mod workers;
 
 use super::*;

@@ -17,6 +17,7 @@ pub fn settings() -> Value {
             "worker_start_timeout_ms": 60_000,
             "heartbeat_period_ms": 1_000,
             "heartbeat_timeout_ms": 6_000,
+            "scheduler_busy_timeout_ms": 20_000,
             "stop_retry_ms": 5_000,
             "check_ms": 2_000,
             "launch_retry_ms": 1_000,

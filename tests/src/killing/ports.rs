@@ -3,8 +3,8 @@
 use super::Trap;
 use async_trait::async_trait;
 use faregate::model::{
-    Audit, Cluster, ClusterName, Heartbeat, Launch, LaunchId, LedgerEntry, Limits, Month, Ms, Scope, Stored, Task,
-    TaskFacts, TaskId, Usage, UserKey, Version,
+    Activity, Audit, Cluster, ClusterName, Heartbeat, Launch, LaunchId, LedgerEntry, Limits, Month, Ms, Scope, Stored,
+    Task, TaskFacts, TaskId, Usage, UserKey, Version,
 };
 use faregate::ports::{
     ActiveRow, Children, Credentials, LaunchError, Launched, Launcher, LauncherError, LimitItems, Page, Ports,
@@ -51,6 +51,9 @@ impl Launcher for Trapped<dyn Launcher> {
     }
     async fn describe(&self, tasks: &[TaskId]) -> Result<Vec<Option<TaskFacts>>, LauncherError> {
         self.trap.call("launcher.describe", self.inner.describe(tasks)).await
+    }
+    async fn activity(&self, task: &TaskId) -> Result<Option<Activity>, LauncherError> {
+        self.trap.call("launcher.activity", self.inner.activity(task)).await
     }
     async fn list_launch(&self, launch: &LaunchId) -> Result<Vec<TaskFacts>, LauncherError> {
         self.trap.call("launcher.list_launch", self.inner.list_launch(launch)).await

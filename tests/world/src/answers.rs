@@ -19,7 +19,7 @@ impl State {
         };
         let found = self.dask.keys().copied().find(|i| self.fleet.tasks[*i].runs() && listens(i));
         let cut_off = self.is_within(self.setup.cut_off);
-        let Some(index) = found.filter(|i| self.is_healthy(*i) && !cut_off) else {
+        let Some(index) = found.filter(|i| self.is_healthy(*i) && !self.is_occupied(*i) && !cut_off) else {
             return Err(SchedulerError::Unanswered("connection refused or timed out".into()));
         };
         if self.fleet.tasks[index].cluster != ask.cluster {

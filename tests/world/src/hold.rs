@@ -114,7 +114,11 @@ impl State {
         let clientless_for = dask.clientless_since.map_or(0, |since| self.now - since);
         // a question is asked every half minute, and every minute there is a pass
         let is_new = self.now - edited_at <= grace;
-        let late = |timeout: Ms, since: Ms| timeout > 0 && since.min(running_for) > timeout + grace && !is_new;
+        // nobody can ask who is busy, or hangs
+        let answers_for = if dask.hung { 0 } else { self.now - dask.occupied_until };
+        let late = |timeout: Ms, since: Ms| {
+            timeout > 0 && since.min(running_for) > timeout + grace && answers_for > grace && !is_new
+        };
         if late(idle.unwrap_or(0), idle_for) {
             self.breach("it outlives its idle timeout", short(&cluster.name).into());
         }

@@ -18,6 +18,8 @@ pub struct Saga {
     pub exited: bool,
     /// Schedulers that died unasked.
     pub schedulers_died: u32,
+    /// Its scheduler was busy for minutes.
+    pub was_busy: bool,
     /// Its scheduler hung.
     pub hung: bool,
     /// Workers that truly failed to start.
@@ -61,9 +63,13 @@ impl State {
                 saga.schedulers_died > 0 || was_away
             }
             ReasonCode::HeartbeatTimeout => {
-                saga.hung || saga.exited || saga.schedulers_died > 0 || self.is_cut_off_alone()
+                let is_ours = saga.was_busy && was_away || self.is_cut_off_alone();
+                saga.hung || saga.exited || saga.schedulers_died > 0 || is_ours
             }
-            ReasonCode::WorkerStartFailed => saga.failed_workers + late_workers >= limit || saga.hung,
+            ReasonCode::WorkerStartFailed => {
+                let failed = saga.failed_workers + late_workers;
+                failed >= limit || saga.hung || failed > 0 && self.was_idle(name)
+            }
             ReasonCode::IdleTimeout => self.was_idle(name),
             ReasonCode::AdminStopped => saga.stop_asked,
             _ => self.is_due_by_limits(name, reason.code),

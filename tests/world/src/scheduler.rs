@@ -44,6 +44,8 @@ pub struct Dask {
     pub warned: Vec<String>,
     /// It answers nobody any more.
     pub hung: bool,
+    /// It answers nobody, and does nothing else, until then.
+    pub occupied_until: Ms,
     /// It has had work since; none = it has none.
     pub busy_since: Option<Ms>,
     /// When it had no work any more, or began.
@@ -89,6 +91,7 @@ impl State {
             client_since: self.now,
             warned: Vec::new(),
             hung: false,
+            occupied_until: 0,
             busy_since: busy.then_some(self.now),
             idle_since: self.now,
             at: Loop::Waiting(0),
@@ -120,6 +123,21 @@ impl State {
         self.fleet.tasks[index].runs() && self.dask.get(&index).is_some_and(|d| !d.hung)
     }
 
+    /// Is its event loop blocked at the moment?
+    pub fn is_occupied(&self, index: usize) -> bool {
+        self.dask.get(&index).is_some_and(|d| self.now < d.occupied_until)
+    }
+
+    /// Its event loop is blocked for a while: by a very large graph, say.
+    pub fn keep_busy(&mut self, index: usize, time: Ms) {
+        self.say(|| format!("scheduler {index} is busy for {} s", time / S));
+        let (until, cluster) = (self.now + time, self.fleet.tasks[index].cluster.clone());
+        self.saga(&cluster).was_busy = true;
+        if let Some(dask) = self.dask.get_mut(&index) {
+            dask.occupied_until = until;
+        }
+    }
+
     /// The healthy scheduler of the cluster that a task belongs to.
     fn scheduler_of(&self, task: usize) -> Option<usize> {
         let cluster = &self.fleet.tasks[task].cluster;
@@ -134,6 +152,9 @@ impl State {
                 if self.now - started > 60 * S { (0, Change::End(1)) } else { (5 * S, Change::Connect) };
             return self.after(delay, Event::Task(worker, change));
         };
+        if self.is_occupied(scheduler) {
+            return self.after(5 * S, Event::Task(worker, Change::Connect));
+        }
         self.fleet.tasks[worker].connected_at.get_or_insert(self.now);
         let Some(dask) = self.dask.get_mut(&scheduler) else { return };
         dask.connected.insert(worker);
@@ -188,6 +209,10 @@ impl State {
     pub fn schedule(&mut self, index: usize, what: Schedule) {
         if !self.is_healthy(index) {
             return;
+        }
+        if self.is_occupied(index) {
+            let later = self.dask[&index].occupied_until - self.now;
+            return self.after(later, Event::Dask(index, what));
         }
         let Some(dask) = self.dask.get_mut(&index) else { return };
         match what {

@@ -93,6 +93,8 @@ pub struct Setup {
     pub kills: i64,
     /// Schedulers that hang.
     pub hangs: i64,
+    /// Schedulers that are busy for minutes, and answer nobody meanwhile.
+    pub busy: i64,
     /// Worker processes restarted by their nannies.
     pub restarts: i64,
     /// Percent of workers that end before they connect.
@@ -180,6 +182,7 @@ impl Setup {
             remembers_ms: d.pick(&[700 * S, 3_600 * S]),
             kills: d.below(5),
             hangs: i64::from(d.percent(15)),
+            busy: d.below(3),
             restarts: d.below(4),
             broken_workers: if d.percent(15) { d.between(5, 40) as u32 } else { 0 },
             retire_ms: d.pick(&[5 * S, 20 * S, 200 * S]),
@@ -210,6 +213,7 @@ fn policy(rules: Rules, priced: bool, d: &mut Dice) -> Policy {
         lifetime_warning_ms: 120 * S,
         // starts here are as slow as on AWS, or slower
         cluster_start_timeout_ms: 120 * S,
+        scheduler_busy_timeout_ms: d.pick(&[300 * S, 900 * S]),
         ..Policy::default()
     };
     if d.percent(25) {

@@ -44,6 +44,8 @@ pub enum Whim {
     Kill,
     /// A scheduler hangs for good.
     Hang,
+    /// A scheduler is busy for minutes.
+    Busy,
     /// A nanny restarts its worker.
     Restart,
     /// There is, or is no, capacity.

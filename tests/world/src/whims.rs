@@ -40,6 +40,7 @@ impl State {
             }
         }
         let mut whims = vec![(Whim::Kill, setup.kills), (Whim::Hang, setup.hangs), (Whim::Restart, setup.restarts)];
+        whims.push((Whim::Busy, setup.busy));
         whims.push((Whim::Work, 6));
         whims.push((Whim::Clients, 4));
         whims.push((Whim::Exit, i64::from(self.dice.percent(10))));
@@ -143,6 +144,14 @@ impl State {
                     if let Some(dask) = self.dask.get_mut(&task) {
                         dask.hung = true;
                     }
+                }
+            }
+            Whim::Busy => {
+                let schedulers = self.running(TaskRole::Scheduler);
+                if let Some(task) = self.one_of(&schedulers) {
+                    let longest = self.setup.policy.scheduler_busy_timeout_ms - 60 * S;
+                    let busy_for = self.dice.between(60 * S, longest.min(400 * S));
+                    self.keep_busy(task, busy_for);
                 }
             }
             Whim::Restart => {

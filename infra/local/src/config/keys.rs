@@ -224,7 +224,12 @@ pub const SECTIONS: &[Section] = &[
             key!(
                 "cluster_heartbeat_timeout",
                 |c| Slot::Seconds(&mut c.policy.heartbeat_timeout_ms),
-                "Silence of a scheduler until it is asked whether it lives; only then it is failed."
+                "Silence of a scheduler until it is asked whether it lives."
+            ),
+            key!(
+                "scheduler_busy_timeout",
+                |c| Slot::Seconds(&mut c.policy.scheduler_busy_timeout_ms),
+                "A scheduler whose process runs may be silent for so long, as with a large graph, before its cluster is failed. One whose process is gone is failed at once."
             ),
             key!(
                 "max_lifetime",

@@ -137,6 +137,10 @@ impl Config {
             let what = format!("must be more than `cluster_heartbeat_period` ({period} seconds)");
             return Err(Problem::new("cluster_heartbeat_timeout", what));
         }
+        if self.policy.scheduler_busy_timeout_ms < timeout {
+            let what = format!("must be at least `cluster_heartbeat_timeout` ({} seconds)", timeout as f64 / 1000.0);
+            return Err(Problem::new("scheduler_busy_timeout", what));
+        }
         Ok(())
     }
 }

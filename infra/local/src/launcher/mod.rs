@@ -7,6 +7,7 @@
 //!
 //! What is on disk ([`records`]) and in `/proc` is the truth; memory only knows where to look, and what can change no more.
 
+mod activity;
 mod credentials;
 mod durable;
 mod facts;
@@ -27,7 +28,7 @@ pub use supervise::supervise;
 
 use async_trait::async_trait;
 use facts::Entry;
-use faregate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId};
+use faregate::model::{Activity, ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId};
 use faregate::ports::{Credentials, LaunchError, Launched, Launcher, LauncherError, TaskPage};
 use records::ClusterDir;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -127,6 +128,11 @@ impl Launcher for ProcessLauncher {
     async fn describe(&self, tasks: &[TaskId]) -> Result<Vec<Option<TaskFacts>>, LauncherError> {
         let tasks = tasks.to_vec();
         self.blocking(move |inner| inner.describe(&tasks)).await
+    }
+
+    async fn activity(&self, task: &TaskId) -> Result<Option<Activity>, LauncherError> {
+        let task = task.clone();
+        self.blocking(move |inner| inner.activity(&task)).await
     }
 
     async fn list_launch(&self, launch: &LaunchId) -> Result<Vec<TaskFacts>, LauncherError> {

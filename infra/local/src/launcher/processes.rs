@@ -29,6 +29,12 @@ impl Process {
         Ok(Stat::of(self.pid)?.is_some_and(|stat| stat.process == *self && !stat.zombie))
     }
 
+    /// Whether it is stopped, and the processor time it has used, in clock ticks (a hundredth of a second); none = it is gone.
+    pub fn usage(&self) -> io::Result<Option<Usage>> {
+        let stat = Stat::of(self.pid)?.filter(|stat| stat.process == *self && !stat.zombie);
+        Ok(stat.map(|Stat { stopped, ticks, .. }| Usage { stopped, ticks }))
+    }
+
     /// A handle that stays with this very process; none = it is gone. Readable from its end on.
     pub fn open(&self) -> io::Result<Option<OwnedFd>> {
         let Some(pid) = Pid::from_raw(self.pid) else { return Ok(None) };
@@ -49,6 +55,15 @@ impl Process {
     }
 }
 
+/// What a process makes of the processor. `/proc` tells it in ticks of `sysconf(_SC_CLK_TCK)`, which is 100 on every Linux.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Stopped by a signal (SIGSTOP) or a debugger.
+    pub stopped: bool,
+    /// Processor time used so far, in ticks.
+    pub ticks: u64,
+}
+
 /// What one line of `/proc/<pid>/stat` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
@@ -57,6 +72,10 @@ struct Stat {
     session: i32,
     /// Ended, not reaped, and no thread of it left.
     zombie: bool,
+    /// Stopped by a signal or a debugger.
+    stopped: bool,
+    /// Processor time that it has used, in clock ticks.
+    ticks: u64,
 }
 
 impl Stat {
@@ -80,6 +99,8 @@ impl Stat {
             parent: field(4)? as i32,
             session: field(6)? as i32,
             zombie: matches!(*state, "Z" | "X" | "x") && field(20)? <= 1,
+            stopped: matches!(*state, "T" | "t"),
+            ticks: (field(14)? + field(15)?) as u64,
         })
     }
 }
@@ -156,13 +177,20 @@ mod tests {
     use super::*;
 
     fn stat(pid: i32, parent: i32, session: i32, start: u64) -> Stat {
-        Stat { process: Process { pid, start }, parent, session, zombie: false }
+        Stat { process: Process { pid, start }, parent, session, zombie: false, stopped: false, ticks: 0 }
     }
 
     #[test]
     fn a_program_may_be_called_anything() {
         let line = "77 (a) Z 1 (b) S 5 77 60 0 -1 4194304 99 0 0 0 0 0 0 0 20 0 3 0 199675 3133440 390";
-        let expected = Stat { process: Process { pid: 77, start: 199_675 }, parent: 5, session: 60, zombie: false };
+        let expected = Stat {
+            process: Process { pid: 77, start: 199_675 },
+            parent: 5,
+            session: 60,
+            zombie: false,
+            stopped: false,
+            ticks: 0,
+        };
         assert_eq!(Stat::parse(77, line).unwrap(), expected);
     }
 

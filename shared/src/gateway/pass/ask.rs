@@ -63,7 +63,8 @@ impl Gateway {
             }
         };
         let silent = verdict.silent_ms.is_some();
-        if let Some(silent_ms) = verdict.silent_ms {
+        let pause = self.policy().heartbeat_period_ms;
+        if let Some(silent_ms) = verdict.silent_ms.filter(|_| !self.memory().was_asked(&cluster.name, now, pause)) {
             let at = now - silent_ms + self.policy().heartbeat_timeout_ms;
             add(Purpose::Health { silent_ms }, Question::Health, (at, at), true);
         }
@@ -122,6 +123,9 @@ impl Gateway {
     ) -> Result<PassReport, Refusal> {
         let cluster = &due.judged.cluster;
         let mut report = PassReport::default();
+        if matches!(due.purpose, Purpose::Health { .. }) {
+            self.memory().note_asked(&cluster.name, asked_at);
+        }
         let end = match due.purpose {
             Purpose::Health { silent_ms } => match judge_silence(cluster, silent_ms, &answer, silence, self.policy()) {
                 Silent::Nothing => None,
@@ -133,8 +137,7 @@ impl Gateway {
             },
             Purpose::Idle { .. } => {
                 self.memory().note(&cluster.name, asked_at, &answer);
-                let reason = due.judged.verdict.timeouts.judge(&answer, self.policy());
-                reason.map(|reason| (Status::Stopped, reason))
+                due.judged.verdict.timeouts.judge(cluster, &answer, self.policy())
             }
             // asked again by the next pass, while it is over the limit
             Purpose::Retire => None,

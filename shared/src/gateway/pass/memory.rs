@@ -10,6 +10,8 @@ use std::collections::{HashMap, HashSet};
 #[derive(Default)]
 pub(in super::super) struct Memory {
     known: HashMap<ClusterName, Known>,
+    /// Silent clusters, and when each was asked for its health.
+    asked: HashMap<ClusterName, Ms>,
 }
 
 #[derive(Clone, Copy)]
@@ -56,8 +58,23 @@ impl Memory {
         }
     }
 
+    /// Was a silent cluster asked for its health so recently? Its scheduler may be busy for long: nobody asks it without a pause.
+    pub(super) fn was_asked(&self, name: &ClusterName, now: Ms, pause: Ms) -> bool {
+        self.asked.get(name).is_some_and(|at| (0..pause).contains(&(now - at)))
+    }
+
+    /// A silent cluster was asked for its health.
+    pub(super) fn note_asked(&mut self, name: &ClusterName, at: Ms) {
+        self.asked.insert(name.clone(), at);
+    }
+
     /// Forgets the clusters that are no longer active.
     pub(super) fn keep(&mut self, judged: &[Judged]) {
+        if !self.asked.is_empty() {
+            let silent = judged.iter().filter(|j| j.verdict.silent_ms.is_some());
+            let silent: HashSet<&ClusterName> = silent.map(|j| &j.cluster.name).collect();
+            self.asked.retain(|name, _| silent.contains(name));
+        }
         if self.known.len() > judged.len() / 2 {
             let active: HashSet<&ClusterName> = judged.iter().map(|j| &j.cluster.name).collect();
             self.known.retain(|name, _| active.contains(name));

@@ -1,7 +1,7 @@
 //! Idle clusters, and those without clients: when to ask, and what the answer means.
 
 use super::seconds;
-use crate::model::{Cluster, Effective, Ms, Policy, Reason, ReasonCode, Scope};
+use crate::model::{Cluster, Effective, Ms, Policy, Reason, ReasonCode, Scope, Status};
 use crate::ports::{Answer, Idleness, SchedulerError};
 
 /// A timeout of a cluster, and whose it is; none = its own configuration's.
@@ -57,8 +57,27 @@ impl Timeouts {
             .min()
     }
 
-    /// Judges the answer. Idle is what distributed's scheduler says; no answer is never "idle".
-    pub fn judge(&self, answer: &Result<Answer, SchedulerError>, policy: &Policy) -> Option<Reason> {
+    /// Judges the answer: how the cluster is to end, and why. Idle is what distributed's scheduler says; no answer is never "idle".
+    pub fn judge(
+        &self,
+        cluster: &Cluster,
+        answer: &Result<Answer, SchedulerError>,
+        policy: &Policy,
+    ) -> Option<(Status, Reason)> {
+        let (reason, workers) = self.over(answer, policy)?;
+        match &cluster.start_failure {
+            // nobody could use it
+            Some(failure) if reason.code == ReasonCode::IdleTimeout && workers == 0 => {
+                let message = format!("no worker started, and it was {}; {}", reason.message, failure.message);
+                let reason = Reason { code: ReasonCode::WorkerStartFailed, message, numbers: reason.numbers };
+                Some((Status::Failed, reason))
+            }
+            _ => Some((Status::Stopped, reason)),
+        }
+    }
+
+    /// The timeout that is over, and how many workers there are.
+    fn over(&self, answer: &Result<Answer, SchedulerError>, policy: &Policy) -> Option<(Reason, u32)> {
         let said = match answer {
             Ok(Answer::Idle(said)) => *said,
             Ok(Answer::Ok) | Err(_) if policy.rules.no_answer_is_not_idle => return None,
@@ -71,14 +90,14 @@ impl Timeouts {
         if let Some((timeout, ms)) = over(&self.idle, said.idle_ms) {
             let (idle, most, whose) = (ms / 1000, seconds(timeout.ms), whose("idle_timeout", timeout.from));
             let message = format!("idle for {idle} s; its idle timeout is {most} s{whose}");
-            return Some(Reason::new(ReasonCode::IdleTimeout, message).with("idle_ms", ms));
+            return Some((Reason::new(ReasonCode::IdleTimeout, message).with("idle_ms", ms), said.workers));
         }
         let (timeout, ms) = over(&self.clientless, said.clientless_ms)?;
         let (alone, most) = (ms / 1000, seconds(timeout.ms));
         let message = format!(
             "no client was connected for {alone} s; its timeout without clients is {most} s (`no_client_timeout`)"
         );
-        Some(Reason::new(ReasonCode::NoClient, message).with("clientless_ms", ms))
+        Some((Reason::new(ReasonCode::NoClient, message).with("clientless_ms", ms), said.workers))
     }
 }
 
@@ -114,9 +133,10 @@ mod tests {
 
     #[test]
     fn idle_is_what_the_scheduler_says_and_no_answer_is_never_idle() {
-        let policy = Policy::default();
-        let judge =
-            |timeouts: &Timeouts, said| timeouts.judge(&Ok(Answer::Idle(said)), &policy).map(|r| (r.code, r.message));
+        let (cluster, policy) = (super::super::tests::cluster(), Policy::default());
+        let judge = |timeouts: &Timeouts, said| {
+            timeouts.judge(&cluster, &Ok(Answer::Idle(said)), &policy).map(|(_, r)| (r.code, r.message))
+        };
         assert_eq!(judge(&timeouts(60, 0), said(None, Some(900 * S))), None);
         assert_eq!(judge(&timeouts(60, 0), said(Some(60 * S - 1), None)), None);
         insta::assert_compact_debug_snapshot!(judge(&timeouts(60, 0), said(Some(61 * S), None)).unwrap(), @r#"(IdleTimeout, "idle for 61 s; its idle timeout is 60 s")"#);
@@ -126,8 +146,22 @@ mod tests {
             SchedulerError::Nonsense("".into()),
             SchedulerError::Relay("".into()),
         ] {
-            assert_eq!(timeouts(1, 1).judge(&Err(error), &policy), None);
+            assert_eq!(timeouts(1, 1).judge(&cluster, &Err(error), &policy), None);
         }
+    }
+
+    #[test]
+    fn a_cluster_whose_workers_fail_to_start_does_not_end_for_idleness() {
+        let (mut cluster, policy) = (super::super::tests::cluster(), Policy::default());
+        let idle =
+            |workers| Ok(Answer::Idle(Idleness { idle_ms: Some(61 * S), clients: 1, clientless_ms: None, workers }));
+        let why = "1 of 3 tries to start a worker failed; the last: a worker ended before it connected: no such module";
+        cluster.start_failure = Some(Reason::new(ReasonCode::WorkerStarting, why));
+        let (target, reason) = timeouts(60, 0).judge(&cluster, &idle(0), &policy).unwrap();
+        assert_eq!((target, reason.code), (Status::Failed, ReasonCode::WorkerStartFailed));
+        insta::assert_snapshot!(reason.message, @"no worker started, and it was idle for 61 s; its idle timeout is 60 s; 1 of 3 tries to start a worker failed; the last: a worker ended before it connected: no such module");
+        let (target, reason) = timeouts(60, 0).judge(&cluster, &idle(1), &policy).unwrap();
+        assert_eq!((target, reason.code), (Status::Stopped, ReasonCode::IdleTimeout), "others did start");
     }
 
     #[test]
@@ -136,9 +170,9 @@ mod tests {
         cluster.config.idle_timeout = 3600.0;
         let limit = LimitValue { value: 60 * S, from: Scope::Group("a".into()) };
         let limits = Effective { idle_timeout_ms: Some(limit), ..Effective::default() };
-        let judged =
-            Timeouts::of(&cluster, &limits).judge(&Ok(Answer::Idle(said(Some(60 * S), None))), &Policy::default());
-        insta::assert_snapshot!(judged.unwrap().message, @"idle for 60 s; its idle timeout is 60 s (`idle_timeout` of group:a)");
+        let answer = Ok(Answer::Idle(said(Some(60 * S), None)));
+        let judged = Timeouts::of(&cluster, &limits).judge(&cluster, &answer, &Policy::default());
+        insta::assert_snapshot!(judged.unwrap().1.message, @"idle for 60 s; its idle timeout is 60 s (`idle_timeout` of group:a)");
         cluster.config.idle_timeout = 5.0;
         assert_eq!(Timeouts::of(&cluster, &limits).idle, Some(Timeout { ms: 5 * S, from: None }));
     }

@@ -8,7 +8,7 @@ mod silence;
 pub use budget::{Spending, is_warning_of, judge_budget};
 pub use idle::{Heard, Timeout, Timeouts};
 pub use lifetime::{Bound, Deadline, Longest, deadline};
-pub use silence::{Silence, Silent, heard, judge_silence};
+pub use silence::{Silence, Silent, heard, judge_silence, waiting_for_scheduler};
 
 use crate::model::{Cluster, Effective, Heartbeat, Ms, Policy, Reason, ReasonCode, Status};
 use time::OffsetDateTime;

@@ -1,7 +1,8 @@
 //! Who is silent, and whether the scheduler or we are to blame.
 
 use super::Verdict;
-use crate::model::{Cluster, Ms, Policy, Reason, ReasonCode};
+use super::seconds;
+use crate::model::{Activity, Cluster, Ms, Policy, Reason, ReasonCode, Status};
 use crate::ports::{Answer, SchedulerError};
 
 /// How many are active, and how many of them are silent.
@@ -38,8 +39,8 @@ pub fn heard(cluster: &Cluster, verdict: &Verdict) -> bool {
     cluster.unanswered > 0 && verdict.silent_ms.is_none() && verdict.end.is_none()
 }
 
-/// Judges the answer to a health question to a silent cluster. Silence alone fails nobody; a relay's error is no answer; three
-/// unanswered questions are one.
+/// Judges the answer to a health question to a silent cluster. Silence alone fails nobody; a relay's error is no answer; nor is a busy
+/// scheduler a dead one: as long as the launcher knows its task, unanswered questions end it only after a long time.
 pub fn judge_silence(
     cluster: &Cluster,
     silent_ms: Ms,
@@ -57,10 +58,79 @@ pub fn judge_silence(
         // the launcher is asked about the task, once; but questions that nobody could answer are no evidence afterwards
         return if cluster.unanswered == 1 { Silent::Nothing } else { Silent::Count(1) };
     }
-    if unanswered < policy.health_questions {
-        return Silent::Count(unanswered);
+    let is_busy = policy.rules.ask_before_failing && silent_ms < policy.scheduler_busy_timeout_ms;
+    if is_busy || unanswered < policy.health_questions {
+        // beyond what counts as an answer nothing more is learned, nor written
+        return Silent::Count(unanswered.min(policy.health_questions));
     }
-    let message =
-        format!("no heartbeat for {} s, and the scheduler left {unanswered} questions unanswered", silent_ms / 1000);
+    let (silent, longest) = (silent_ms / 1000, seconds(policy.scheduler_busy_timeout_ms));
+    let what = process(cluster.scheduler_activity);
+    let message = format!(
+        "no heartbeat for {silent} s, and no answer to any question, although {what}: `scheduler_busy_timeout` is {longest} s"
+    );
     Silent::End(Reason::new(ReasonCode::HeartbeatTimeout, message).with("silent_ms", silent_ms))
+}
+
+/// What a cluster waits for whose scheduler was last heard of at `seen_at`; none while it is heard of.
+pub fn waiting_for_scheduler(cluster: &Cluster, seen_at: Option<Ms>, now: Ms, policy: &Policy) -> Option<Reason> {
+    if cluster.status != Status::Running || !cluster.wants_to_run() {
+        return None;
+    }
+    let seen_at = seen_at.max(cluster.running_at)?;
+    let silent_ms = now - seen_at;
+    let silent = silent_ms / 1000;
+    let message = if cluster.unanswered > 0 {
+        let (what, longest) = (process(cluster.scheduler_activity), seconds(policy.scheduler_busy_timeout_ms));
+        let hint = match cluster.scheduler_activity {
+            Some(Activity::Stopped) => "; hint: `kill -CONT` lets it go on",
+            _ => "",
+        };
+        format!(
+            "the scheduler has not answered for {silent} s; {what}; the cluster ends if that is gone, or after {longest} s \
+             (`scheduler_busy_timeout`){hint}"
+        )
+    } else if silent_ms > policy.heartbeat_timeout_ms / 2 && silent_ms > 2 * policy.heartbeat_period_ms {
+        format!("the scheduler has sent no heartbeat for {silent} s: it may be busy, or be retiring workers")
+    } else {
+        return None;
+    };
+    Some(Reason::new(ReasonCode::SchedulerSilent, message).with("silent_ms", silent_ms))
+}
+
+/// Of a silent scheduler.
+fn process(activity: Option<Activity>) -> &'static str {
+    match activity {
+        Some(Activity::Stopped) => "its process is stopped (SIGSTOP)",
+        Some(Activity::Computing) => "its process runs and computes",
+        Some(Activity::Waiting) => "its process runs and uses next to no processor time",
+        None => "its task runs, as far as is known",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::cluster;
+    use super::*;
+
+    #[test]
+    fn who_is_silent_is_told_of_with_what_its_process_does() {
+        let (mut cluster, policy) = (cluster(), Policy::default());
+        let told = |cluster: &Cluster, silent_s: Ms| {
+            let seen_at = cluster.created_at + 5_000;
+            let waiting = waiting_for_scheduler(cluster, Some(seen_at), seen_at + silent_s * 1000, &policy);
+            waiting.map_or("nothing".to_owned(), |reason| reason.message)
+        };
+        assert_eq!(told(&cluster, 30), "nothing");
+        insta::assert_snapshot!(told(&cluster, 40), @"the scheduler has sent no heartbeat for 40 s: it may be busy, or be retiring workers");
+        cluster.unanswered = 1;
+        insta::assert_snapshot!(told(&cluster, 75), @"the scheduler has not answered for 75 s; its task runs, as far as is known; the cluster ends if that is gone, or after 1800 s (`scheduler_busy_timeout`)");
+        cluster.scheduler_activity = Some(Activity::Computing);
+        insta::assert_snapshot!(told(&cluster, 75), @"the scheduler has not answered for 75 s; its process runs and computes; the cluster ends if that is gone, or after 1800 s (`scheduler_busy_timeout`)");
+        cluster.scheduler_activity = Some(Activity::Waiting);
+        insta::assert_snapshot!(told(&cluster, 75), @"the scheduler has not answered for 75 s; its process runs and uses next to no processor time; the cluster ends if that is gone, or after 1800 s (`scheduler_busy_timeout`)");
+        cluster.scheduler_activity = Some(Activity::Stopped);
+        insta::assert_snapshot!(told(&cluster, 75), @"the scheduler has not answered for 75 s; its process is stopped (SIGSTOP); the cluster ends if that is gone, or after 1800 s (`scheduler_busy_timeout`); hint: `kill -CONT` lets it go on");
+        cluster.end(Status::Stopped, Reason::new(ReasonCode::UserStopped, "asked"), 0);
+        assert_eq!(told(&cluster, 75), "nothing");
+    }
 }

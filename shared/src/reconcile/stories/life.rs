@@ -54,7 +54,7 @@ fn a_stopping_cluster_is_charged_until_its_last_task_is_seen_at_rest() {
 }
 
 #[test]
-fn silence_alone_fails_nobody_and_three_unanswered_questions_do() {
+fn silence_alone_fails_nobody_nor_do_unanswered_questions_before_a_busy_scheduler_had_its_time() {
     let mut cluster = Story::running().cluster().clone();
     let policy = Policy::default();
     let verdict = judge(&cluster, None, &Effective::default(), 0, 100_000, &policy);
@@ -66,7 +66,18 @@ fn silence_alone_fails_nobody_and_three_unanswered_questions_do() {
     assert_eq!(judge_silence(&cluster, silent, &relay, few, &policy), Silent::Nothing);
     assert_eq!(judge_silence(&cluster, silent, &unanswered, few, &policy), Silent::Count(1));
     cluster.unanswered = 2;
-    assert!(matches!(judge_silence(&cluster, silent, &unanswered, few, &policy), Silent::End(_)));
+    assert_eq!(judge_silence(&cluster, silent, &unanswered, few, &policy), Silent::Count(3));
+    let long = policy.scheduler_busy_timeout_ms;
+    assert_eq!(judge_silence(&cluster, long - 1, &unanswered, few, &policy), Silent::Count(3));
+    assert!(matches!(judge_silence(&cluster, long, &unanswered, few, &policy), Silent::End(_)));
+    cluster.unanswered = 1;
+    assert_eq!(
+        judge_silence(&cluster, long, &unanswered, few, &policy),
+        Silent::Count(2),
+        "three questions, however late"
+    );
+    cluster.unanswered = 3;
+    assert_eq!(judge_silence(&cluster, silent, &unanswered, few, &policy), Silent::Count(3), "nothing more is written");
     let many = Silence { active: 10, silent: 9 };
     // what was not answered while nobody could be heard is no evidence afterwards
     assert_eq!(judge_silence(&cluster, silent, &unanswered, many, &policy), Silent::Count(1));

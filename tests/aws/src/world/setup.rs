@@ -135,6 +135,7 @@ pub fn policy() -> Policy {
         worker_start_timeout_ms: 5_000,
         heartbeat_period_ms: HEARTBEAT_MS,
         heartbeat_timeout_ms: 2_500,
+        scheduler_busy_timeout_ms: 5_000,
         stop_retry_ms: 1_500,
         check_ms: 400,
         launch_retry_ms: 400,
