@@ -3,8 +3,9 @@
 use super::answer::{Answer, AnswerBody, refuse};
 use super::isolation::{Entrance, isolate};
 use super::{Site, headers, path};
+use faregate::dask::DASHBOARD_HEADER;
 use faregate::model::ClusterName;
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::handshake;
@@ -58,6 +59,11 @@ impl Site {
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
         strip_request(request.headers_mut(), websocket);
+        // in place of what the client may have sent
+        match HeaderValue::try_from(self.keys.get().dashboard_keys(name)) {
+            Ok(keys) => request.headers_mut().insert(DASHBOARD_HEADER, keys),
+            Err(_) => return unknown(),
+        };
         match self.ask(address, request).await {
             Ok(answer) => {
                 let mut answer = pass_on(answer, browser);
