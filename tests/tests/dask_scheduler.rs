@@ -77,6 +77,27 @@ print(*client.run(lambda dask_worker: add(dask_worker)).values(), flush=True)
 sys.stdin.read()
 ";
 
+/// Plugins whose ends leave files in the tasks' directory.
+const PLUGINS: &str = "
+import os, sys
+from distributed import Client, SchedulerPlugin, WorkerPlugin
+
+class OfWorkers(WorkerPlugin):
+    def teardown(self, worker):
+        open(os.path.join(os.environ['TEST_DIRECTORY'], 'torn-down-' + worker.name), 'w').close()
+
+class OfScheduler(SchedulerPlugin):
+    async def close(self):
+        open(os.path.join(os.environ['TEST_DIRECTORY'], 'closed'), 'w').close()
+
+client = Client(sys.argv[1], timeout=60)
+client.wait_for_workers(3, timeout=100)
+client.register_plugin(OfWorkers())
+client.register_plugin(OfScheduler())
+print('registered', flush=True)
+sys.stdin.read()
+";
+
 /// The first that a current Python runs.
 const OLDEST_DASK: &str = "2023.4.1";
 
@@ -235,7 +256,7 @@ async fn so_does_one_of_the_newest_which_passes_the_key_on_to_its_workers_pages(
 /// Every port that any process of the cluster listens on, asked for pages of every kind.
 async fn pages_of(python: PythonEnv) {
     let mut cluster = TestCluster::start_in(&python).await;
-    let addresses = cluster.addresses().await;
+    let addresses = cluster.wants(1).await;
     cluster.start_worker(addresses.comm, "w-1");
     cluster.idleness_when("one worker", |idle| idle.workers == 1).await;
     let mut client = cluster.client(addresses.comm, ADDS_ROUTES);
@@ -286,7 +307,7 @@ async fn pages_of(python: PythonEnv) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scheduler_says_which_workers_it_has_ever_seen() {
     let mut cluster = TestCluster::start(DASK_VERSIONS[0]).await;
-    let addresses = cluster.addresses().await;
+    let addresses = cluster.wants(1).await;
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     let question = Question::Workers { names: names(&["w-1", "w-2"]) };
     assert_eq!(cluster.ask(addresses.dashboard, question.clone()).await, Ok(Answer::Workers(names(&[]))));
@@ -301,7 +322,7 @@ async fn a_scheduler_says_which_workers_it_has_ever_seen() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workers_configured_preloads_are_loaded_and_taken_down_beside_ours() {
     let mut cluster = TestCluster::start(DASK_VERSIONS[0]).await;
-    let addresses = cluster.addresses().await;
+    let addresses = cluster.wants(1).await;
     let said = cluster.directory.path().join("said");
     let source = format!(
         "def dask_setup(worker): open({said:?}, 'a').write('setup ' + worker.name)\n\
@@ -319,6 +340,42 @@ async fn a_workers_configured_preloads_are_loaded_and_taken_down_beside_ours() {
     while std::fs::read_to_string(&said).unwrap_or_default() != "setup w-1 teardown" {
         assert!(begun.elapsed() < DEADLINE, "{:?}\n{}", std::fs::read_to_string(&said), cluster.logs());
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_told_to_end_all_at_once_ends_in_order() {
+    end_of(DASK_VERSIONS[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_ends_one_of_a_later_dask() {
+    end_of(DASK_VERSIONS[1]).await;
+}
+
+/// Without order a worker hangs until its nanny kills it, more often than not.
+async fn end_of(version: &str) {
+    let names = ["w-1", "w-2", "w-3"];
+    let mut cluster = TestCluster::start(version).await;
+    let addresses = cluster.wants(3).await;
+    for name in names {
+        cluster.start_worker(addresses.comm, name);
+    }
+    let mut client = cluster.client(addresses.comm, PLUGINS);
+    assert_eq!(client.line().await, "registered", "{}", cluster.logs());
+    for process in &cluster.processes {
+        let pid = rustix::process::Pid::from_raw(process.child.id().unwrap() as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    }
+    for process in &mut cluster.processes {
+        tokio::time::timeout(DEADLINE, process.child.wait()).await.expect("its end").unwrap();
+    }
+    let logs = cluster.logs();
+    // a worker whose scheduler leaves first stops because of that, waits for its nanny, which waits for it, and is killed after eight seconds
+    assert!(!logs.contains("scheduler-close"), "{logs}");
+    assert_eq!(logs.matches("Worker closed").count(), 3, "{logs}");
+    for plugin in names.map(|name| format!("torn-down-{name}")).into_iter().chain(["closed".to_owned()]) {
+        assert!(cluster.directory.path().join(&plugin).exists(), "{plugin}\n{logs}");
     }
 }
 
@@ -411,6 +468,7 @@ impl TestCluster {
             .current_dir(self.directory.path())
             .env("PATH", format!("{}:{path}", self.python.join("bin").display()))
             .envs(environment(&self.config, &self.api_url, &self.name))
+            .env("TEST_DIRECTORY", self.directory.path())
             .env("DASK_GATEWAY_API_TOKEN", file("token"))
             .env("DASK_DISTRIBUTED__COMM__TLS__CA_FILE", file("cert.pem"));
         for role in ["SCHEDULER", "WORKER", "CLIENT"] {
@@ -453,6 +511,13 @@ impl TestCluster {
             dashboard: address("dashboard_address"),
             api: address("api_address"),
         }
+    }
+
+    /// Asks for so many workers: more would be retired.
+    async fn wants(&mut self, count: u32) -> Announced {
+        let addresses = self.addresses().await;
+        assert_eq!(self.ask(addresses.api, Question::Scale { count }).await, Ok(Answer::Ok));
+        addresses
     }
 
     /// The first heartbeat of which `condition` holds.
@@ -507,7 +572,7 @@ impl TestCluster {
     }
 
     fn logs(&self) -> String {
-        ["scheduler", "w-1", "w-2", "client"]
+        ["scheduler", "w-1", "w-2", "w-3", "client"]
             .map(|name| std::fs::read_to_string(self.log(name)).unwrap_or_default())
             .join("\n---\n")
     }
