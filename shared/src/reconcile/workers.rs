@@ -65,11 +65,12 @@ impl Draft<'_> {
                 let stopped_at = task.facts.stopped_at.unwrap_or(now);
                 let never_seen = self.never_seen.contains(&task.facts.id);
                 let judged_at = if never_seen { now } else { stopped_at + check };
-                if !never_seen && may_ask && room > 0 && asks(task, now, now + check) {
+                let is_told = never_seen || (now >= judged_at && heard_at > stopped_at);
+                if !is_told && may_ask && room > 0 && asks(task, now, now + check) {
                     room -= 1;
                     self.to_ask.push(task.facts.id.clone());
                 }
-                if now >= judged_at && heard_at <= stopped_at && !never_seen {
+                if now >= judged_at && !is_told {
                     dues.push(ask_again);
                 } else if now >= judged_at {
                     if room == 0 {
