@@ -30,6 +30,15 @@ def poison(page, dask_scheduler=None):
                 self.write("forgotten?")
             elif what == "echo":
                 self.write("echo")
+            elif what == "text.txt":
+                self.set_header("Content-Type", "text/plain")
+                self.write("text")
+            elif what == "picture.svg":
+                self.set_header("Content-Type", "image/svg+xml")
+                self.write('<svg xmlns="http://www.w3.org/2000/svg"/>')
+            else:
+                self.set_status(int(what))
+                self.write("an error of its own")
 
     dask_scheduler.http_application.add_handlers(".*$", [(r"/hostile/(.*)", Hostile)])
 
@@ -52,6 +61,19 @@ const inside = async (window, url) => {
   }
   return null;
 };
+// Is an answer of ours a document that a page can get into? What is fetched from there is not bound by what the page is told.
+const through = (url, loot) => new Promise(done => {
+  const f = document.createElement('iframe');
+  f.onload = async () => {
+    try {
+      const w = f.contentWindow;
+      if (w.location.href === 'about:blank') return done(null);
+      const got = await text(await w.fetch(loot, {credentials: 'include'}));
+      done(got && !got.includes('"error"') ? got : null);
+    } catch { done(null); }
+  };
+  f.src = url; document.body.append(f); setTimeout(() => done(null), 3000);
+});
 const frame = (url) => { const f = document.createElement('iframe'); f.src = url; document.body.append(f); return f; };
 const socket = (url) => new Promise(done => {
   const s = new WebSocket(url.replace(/^http/, 'ws'), ['bokeh', 'x']);
@@ -123,6 +145,21 @@ async function attack(api, other, victim) {
        " postMessage(a.ok ? await a.text() : null) }"]))), api),
     'service worker over all': async () => (await navigator.serviceWorker.register(base + 'hostile/worker.js', {scope: '/'})).scope,
     'service worker': async () => (await navigator.serviceWorker.register(base + 'hostile/worker.js')).scope,
+    ...Object.fromEntries([
+      ['no such page', base + 'no-such-page'], ['no such path', base + 'api/x'], ['an error of its own', base + 'hostile/500'],
+      ['a text', base + 'hostile/text.txt'], ['a picture', base + 'hostile/picture.svg'], ['an empty answer', base + 'hostile/204'],
+      ['a WebSocket refused', base + 'status/ws'], ['a static file', base + 'static/css/root.css'],
+      ['a redirect', base + 'hostile/redirect?to=' + encodeURIComponent('/no-such-page')],
+      ['no such cluster', '/clusters/00000000000000000000000000000000/status'], ['no such path of ours', '/nothing'],
+      ['another dashboard', other], ['the API', api], ['health', '/api/health'], ['a path that is refused', base + '%2e%2e/api/x'],
+    ].flatMap(([what, url]) => [
+      ['the API through a frame of ' + what, () => through(url, api)],
+      ['another dashboard through a frame of ' + what, () => through(url, other)],
+    ])),
+    'through a head that is too long': async () => {
+      for (let i = 0; i < 170; i++) document.cookie = `long${i}=${'x'.repeat(3900)}; path=${base}hostile/echo`;
+      return await through(base + 'hostile/echo', api) || await through(base + 'hostile/echo', other);
+    },
     'cookies': async () => document.cookie.includes('faregate') || document.cookie.includes('stolen') ? document.cookie : null,
     'make it forget': async () => (await fetch(base + 'hostile/forget', {credentials: 'include'}), null),
   };

@@ -29,6 +29,7 @@ pub struct Server {
     python: PythonEnv,
     log_level: &'static str,
     child: Option<Child>,
+    open_files: Option<u32>,
 }
 
 impl Server {
@@ -46,8 +47,18 @@ impl Server {
     pub fn start_logging(log_level: &'static str, config_toml: &str, python: PythonEnv) -> Server {
         let dir = tempfile::Builder::new().prefix("faregate-test-").tempdir().unwrap();
         let data_dir = dir.path().join("data");
-        let mut server = Server { address: String::new(), data_dir, pid: 0, dir, python, log_level, child: None };
+        let mut server =
+            Server { address: String::new(), data_dir, pid: 0, dir, python, log_level, child: None, open_files: None };
         server.configure(config_toml);
+        server.run();
+        server
+    }
+
+    /// The same, with a hard limit of open files for it and all that it starts.
+    pub fn start_with_open_files(most: u32, config_toml: &str) -> Server {
+        let mut server = Server::start(config_toml);
+        server.stop();
+        server.open_files = Some(most);
         server.run();
         server
     }
@@ -109,7 +120,7 @@ impl Server {
 
     /// Its proxy, while one runs.
     pub fn proxy(&self) -> Option<ProxyInfo> {
-        running(&self.data_dir)
+        running(&self.data_dir).expect("the proxy can be looked at")
     }
 
     /// What runs and has to do with it: itself, the proxy, supervisors, schedulers, workers.
@@ -151,6 +162,18 @@ impl Server {
     fn run(&mut self) {
         let log = OpenOptions::new().create(true).append(true).open(self.dir.path().join("gateway.log")).unwrap();
         let mut command = self.command("127.0.0.1:0");
+        if let Some(most) = self.open_files {
+            let mut limited = Command::new("sh");
+            limited.arg("-c").arg(format!("ulimit -n {most} && exec \"$0\" \"$@\"")).arg(command.get_program());
+            limited.args(command.get_args());
+            for (name, value) in command.get_envs() {
+                match value {
+                    Some(value) => limited.env(name, value),
+                    None => limited.env_remove(name),
+                };
+            }
+            command = limited;
+        }
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         self.pid = child.id();
         let stdout = child.stdout.take().expect("a pipe");

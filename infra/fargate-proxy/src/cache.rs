@@ -55,18 +55,19 @@ struct Known {
 
 impl Known {
     /// What may be answered without a question.
-    fn fresh(&self) -> Option<Option<Route>> {
+    fn fresh(&self) -> Option<Result<Option<Route>, String>> {
         if self.failed.is_some_and(|at| at.elapsed() < RETRY) {
             return Some(self.stale());
         }
         let (route, at) = self.answer.as_ref()?;
         let keep = if route.is_some() { KNOWN } else { UNKNOWN };
-        (at.elapsed() < keep).then(|| route.clone())
+        (at.elapsed() < keep).then(|| Ok(route.clone()))
     }
 
     /// What is answered when questions fail.
-    fn stale(&self) -> Option<Route> {
-        self.answer.as_ref().filter(|(_, at)| at.elapsed() < STALE).and_then(|(route, _)| route.clone())
+    fn stale(&self) -> Result<Option<Route>, String> {
+        let last = self.answer.as_ref().filter(|(_, at)| at.elapsed() < STALE);
+        last.map(|(route, _)| route.clone()).ok_or_else(|| "the table cannot be read at present".to_owned())
     }
 }
 
@@ -90,7 +91,7 @@ impl<L> CachedRoutes<L> {
 
 /// Forgets what is worth nothing: everything but routes of now. If that is not enough, everything.
 fn make_room(entries: &mut HashMap<ClusterName, Arc<Entry>>) {
-    entries.retain(|_, entry| entry.try_lock().is_ok_and(|known| matches!(known.fresh(), Some(Some(_)))));
+    entries.retain(|_, entry| entry.try_lock().is_ok_and(|known| matches!(known.fresh(), Some(Ok(Some(_))))));
     if entries.len() >= CAPACITY {
         entries.clear();
     }
@@ -98,7 +99,7 @@ fn make_room(entries: &mut HashMap<ClusterName, Arc<Entry>>) {
 
 #[async_trait]
 impl<L: Lookup> RouteSource for CachedRoutes<L> {
-    async fn lookup(&self, name: &ClusterName) -> Option<Route> {
+    async fn lookup(&self, name: &ClusterName) -> Result<Option<Route>, String> {
         let entry = self.entry(name);
         let mut known = entry.lock().await;
         if let Some(route) = known.fresh() {
@@ -107,12 +108,12 @@ impl<L: Lookup> RouteSource for CachedRoutes<L> {
         match self.source.lookup(name).await {
             Ok(route) => {
                 *known = Known { answer: Some((route.clone(), Instant::now())), failed: None };
-                route
+                Ok(route)
             }
             Err(error) => {
                 known.failed = Some(Instant::now());
                 let route = known.stale();
-                tracing::warn!(cluster = %name, error, stands_in = route.is_some(), "a route cannot be read");
+                tracing::warn!(cluster = %name, error, stands_in = route.is_ok(), "a route cannot be read");
                 route
             }
         }

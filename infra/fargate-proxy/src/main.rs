@@ -7,7 +7,7 @@ use faregate_dynamodb::{DynamoStore, TableRoutes};
 use faregate_fargate_proxy::cache::CachedRoutes;
 use faregate_fargate_proxy::once::TableOnce;
 use faregate_fargate_proxy::{Settings, keys};
-use faregate_proxy::{ConfigError, Keys, Listeners, MemoryKeys, Outside, ProxyConfig, Timeouts};
+use faregate_proxy::{ConfigError, Listeners, MemoryKeys, Outside, ProxyConfig};
 use std::io;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -60,14 +60,7 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
         relay: Some(listen("relay", settings.relay_port).await?),
         internal: None,
     };
-    let config = ProxyConfig {
-        prefix: String::new(),
-        api: settings.api(),
-        keys: Keys::Memory(keys.clone()),
-        tls: None,
-        sign_in: settings.dashboard_sign_in,
-        timeouts: Timeouts::default(),
-    };
+    let config = ProxyConfig { sign_in: settings.dashboard_sign_in, ..ProxyConfig::new(settings.api(), keys.clone()) };
     let once = Arc::new(TableOnce::new(DynamoStore::new(|| dynamodb, &settings.table)));
     let outside = Outside { routes: Arc::new(CachedRoutes::new(table)), once };
     let remaining = tokio::select! {

@@ -4,6 +4,7 @@ use crate::config::{Config, ConfigError, document, parse_address};
 use crate::launcher::supervise;
 use crate::{admin, demo, logs, serve};
 use clap::{Args, Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ Examples:
   faregate demo
       Try everything, see what it takes, leave nothing behind.
   faregate serve
-      Serve at http://127.0.0.1:8000, for users of this machine.
+      Serve at http://127.0.0.1:8000, for yourself on this machine.
   faregate config > faregate.toml
   faregate serve --config faregate.toml
       Write a file of all settings, change it, serve as it says.
@@ -92,6 +93,9 @@ enum Action {
     /// Watch over one task (started by `serve`)
     #[command(hide = true)]
     Task {
+        /// How many files the task may have open
+        #[arg(long, value_name = "N")]
+        open_files: Option<u64>,
         /// The task's directory
         directory: PathBuf,
     },
@@ -100,8 +104,8 @@ enum Action {
 const SERVE_MANUAL: &str = "\
 Once it is ready it prints one line to standard output, which names the address. Logs go to standard error.
 
-Without a way to sign in (`[auth]`) everybody who reaches the address is let in, under any name; an address that is not \
-loopback is then refused, unless `allow_no_password = true` says that this is meant.
+Without a way to sign in (`[auth]`) only processes of your own system user, and of root, are let in, under any name they \
+give, and only a loopback address is served.
 
 SIGTERM or Ctrl-C stops all clusters and the proxy, and waits for them; a second one waits no longer. With \
 `stop_clusters_on_shutdown = false` both keep running, and the next `serve` on the same data directory takes them over, \
@@ -171,7 +175,14 @@ pub fn main_with(serve: impl FnOnce(Config) -> Result<(), serve::ServeError>) ->
             logs::init();
             report(proxy(&spec))
         }
-        Action::Task { directory } => supervise(&directory),
+        Action::Task { open_files, directory } => {
+            if let Some(current) = open_files {
+                let limit = Rlimit { current: Some(current), maximum: getrlimit(Resource::Nofile).maximum };
+                // refused only where it would be raised: then it is lower already
+                let _ = setrlimit(Resource::Nofile, limit);
+            }
+            supervise(&directory)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! that outlives it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod accounts;
 pub mod admin;
 pub mod cli;
 pub mod config;

@@ -1,19 +1,25 @@
 //! Accepting, also at the limit of file descriptors: the new are refused, the old are kept.
 
+use crate::sparse::Sparse;
 use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
 /// How many descriptors this process may have.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct DescriptorLimit(Option<u64>);
+pub struct DescriptorLimit(Option<u64>);
 
 impl DescriptorLimit {
+    /// As a number.
+    pub fn count(self) -> u64 {
+        self.0.unwrap_or(u64::MAX)
+    }
+
     /// Public connections get descriptors below this number only (the kernel gives out the lowest one that is free).
     /// The rest, 32 or a quarter, is for the gateway: a flood of clients must not keep heartbeats out.
     pub(crate) fn public_ceiling(self) -> Option<i32> {
@@ -22,7 +28,7 @@ impl DescriptorLimit {
 }
 
 /// Raises the soft limit of open files to the hard one, and says what it is now.
-pub(crate) fn raise_descriptor_limit() -> DescriptorLimit {
+pub fn raise_descriptor_limit() -> DescriptorLimit {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         Ok(()) => DescriptorLimit(maximum),
@@ -43,13 +49,13 @@ pub(crate) async fn serve(listener: TcpListener, ceiling: Option<i32>, mut conne
         tune_local(&listener);
     }
     let mut spare = Spare::new();
-    let mut refused = Refused::default();
+    let refused = Sparse::new();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) if ceiling.is_some_and(|ceiling| stream.as_raw_fd() >= ceiling) => refused.one(),
+            Ok((stream, _)) if ceiling.is_some_and(|ceiling| stream.as_raw_fd() >= ceiling) => refuse_one(&refused),
             Ok((stream, _)) => connected(stream),
             Err(error) if is_out_of_descriptors(&error) => {
-                refused.one();
+                refuse_one(&refused);
                 spare.refuse_one(&listener).await;
             }
             // Of the connection, not of the listener: it was reset while it waited, for example.
@@ -102,20 +108,9 @@ impl Spare {
     }
 }
 
-/// Logs a flood of refusals as a line every ten seconds.
-#[derive(Default)]
-struct Refused {
-    count: u64,
-    logged: Option<Instant>,
-}
-
-impl Refused {
-    fn one(&mut self) {
-        self.count += 1;
-        if self.logged.is_none_or(|at| at.elapsed() > Duration::from_secs(10)) {
-            tracing::warn!(refused = self.count, "the limit of open files is reached: new connections are refused");
-            *self = Refused { count: 0, logged: Some(Instant::now()) };
-        }
+fn refuse_one(refused: &Sparse) {
+    if let Some(refused) = refused.one() {
+        tracing::warn!(refused, "the limit of open files is reached: new connections are refused");
     }
 }
 

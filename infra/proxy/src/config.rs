@@ -1,5 +1,6 @@
 //! What the caller decides.
 
+use crate::trust::Network;
 use faregate::model::KeyRing;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -33,6 +34,12 @@ pub enum Keys {
     /// In memory. Never written anywhere.
     #[serde(skip)]
     Memory(MemoryKeys),
+}
+
+impl From<MemoryKeys> for Keys {
+    fn from(keys: MemoryKeys) -> Self {
+        Keys::Memory(keys)
+    }
 }
 
 impl From<PathBuf> for Keys {
@@ -91,17 +98,29 @@ pub struct Timeouts {
     pub keep_alive_ms: u64,
     /// How long a request waits for a gateway that is away.
     pub gateway_wait_ms: u64,
+    /// How long, in all, a request's body may keep us waiting. Besides, it must come at a least rate.
+    pub body_ms: u64,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Timeouts { handshake_ms: 10_000, connect_ms: 10_000, keep_alive_ms: 75_000, gateway_wait_ms: 2_000 }
+        Timeouts {
+            handshake_ms: 10_000,
+            connect_ms: 10_000,
+            keep_alive_ms: 75_000,
+            gateway_wait_ms: 2_000,
+            body_ms: 120_000,
+        }
     }
 }
 
 impl Timeouts {
     pub(crate) fn handshake(&self) -> Duration {
         Duration::from_millis(self.handshake_ms)
+    }
+
+    pub(crate) fn body(&self) -> Duration {
+        Duration::from_millis(self.body_ms)
     }
 
     pub(crate) fn connect(&self) -> Duration {
@@ -125,9 +144,70 @@ pub struct ProxyConfig {
     /// Dashboards ask for sign-in (at the API) instead of carrying their key in the path.
     #[serde(default)]
     pub sign_in: bool,
+    /// The scheme that browsers come by, where somebody before this proxy ends HTTPS: cookies go by it. None = HTTPS where `tls` is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_scheme: Option<Scheme>,
+    /// The host that browsers come by, as `external_scheme` is known from: it is taken in a request's `Host` beside addresses and
+    /// `localhost`, where `local_peers` looks at that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_host: Option<String>,
+    /// Proxies before this one, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusted_proxies: Vec<Network>,
+    /// What a connection of this machine with itself is good for.
+    #[serde(default, skip_serializing_if = "LocalPeers::is_default")]
+    pub local_peers: LocalPeers,
     /// Time limits.
     #[serde(default)]
     pub timeouts: Timeouts,
+}
+
+impl ProxyConfig {
+    /// Plain HTTP without a prefix, links with keys, and nobody before this proxy.
+    pub fn new(api: Api, keys: impl Into<Keys>) -> Self {
+        ProxyConfig {
+            prefix: String::new(),
+            api,
+            keys: keys.into(),
+            tls: None,
+            sign_in: false,
+            external_scheme: None,
+            external_host: None,
+            trusted_proxies: Vec::new(),
+            local_peers: LocalPeers::default(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// How a URL begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+/// What a connection of this machine with itself is good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LocalPeers {
+    /// Nothing in particular: people sign in.
+    #[default]
+    Strangers,
+    /// The system user who connects is signed in by that: such requests are answered only where their `Host` is no foreign name, which
+    /// a web page could have led to this machine (DNS rebinding).
+    Known,
+    /// Nobody signs in: only connections of this process's own system user, and of the superuser, are answered over HTTP at the
+    /// public address; and as with `Known`.
+    OwnOnly,
+}
+
+impl LocalPeers {
+    fn is_default(&self) -> bool {
+        *self == LocalPeers::default()
+    }
 }
 
 /// The sockets, bound by the caller.

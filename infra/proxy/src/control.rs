@@ -1,8 +1,10 @@
 //! The proxy as a process: what it is started with, and how the gateway finds one that already runs.
 
+use crate::accept::raise_descriptor_limit;
 use crate::config::{ConfigError, Listeners, ProxyConfig};
 use crate::front::Front;
 use crate::routes::{FileRoutes, replace};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::net::SocketAddr;
@@ -101,7 +103,7 @@ pub async fn serve_from_file(path: &Path, shutdown: impl Future<Output = ()>) ->
     let info_path = info_path(&spec.data_dir);
     let info = ProxyInfo {
         pid,
-        started: start_time(pid).ok_or_else(|| data(Path::new("/proc/self/stat"), io::ErrorKind::NotFound.into()))?,
+        started: own_start_time(pid).map_err(|e| data(Path::new("/proc/self/stat"), e))?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         address,
         relay_address,
@@ -109,37 +111,55 @@ pub async fn serve_from_file(path: &Path, shutdown: impl Future<Output = ()>) ->
         config: serde_json::to_value(&spec.config).map_err(|e| malformed(e.to_string()))?,
     };
     let json = serde_json::to_vec_pretty(&info).map_err(|e| malformed(e.to_string()))?;
-    let (front, _) = Front::open(spec.config, Arc::new(routes).into())?;
+    let limit = raise_descriptor_limit();
+    let (front, _) = Front::open(spec.config, Arc::new(routes).into(), limit)?;
     replace(&info_path, &json).map_err(|e| data(&info_path, e))?;
     tracing::info!(%address, ?relay_address, ?internal_address, "the proxy serves");
-    crate::serve(Arc::new(front), Listeners { public, relay, internal }, shutdown).await;
+    crate::serve(Arc::new(front), Listeners { public, relay, internal }, limit, shutdown).await;
     // Ours alone: a successor may have written its own by now.
-    if read_info(&spec.data_dir).is_some_and(|now| now == info) {
+    if matches!(read_info(&spec.data_dir), Ok(Some(now)) if now == info) {
         fs::remove_file(&info_path).map_err(|e| data(&info_path, e))?;
     }
     Ok(())
 }
 
-/// The proxy that serves this data directory, if one is alive.
-pub fn running(data_dir: &Path) -> Option<ProxyInfo> {
-    read_info(data_dir).filter(|info| start_time(info.pid) == Some(info.started))
+/// The proxy that serves this data directory, if one is alive. An error (no file descriptor is left, say) is no sign that none is.
+pub fn running(data_dir: &Path) -> io::Result<Option<ProxyInfo>> {
+    let Some(info) = read_info(data_dir)? else { return Ok(None) };
+    let is_alive = start_time(info.pid)? == Some(info.started);
+    Ok(Some(info).filter(|_| is_alive))
 }
 
 fn info_path(data_dir: &Path) -> PathBuf {
     data_dir.join("proxy.json")
 }
 
-fn read_info(data_dir: &Path) -> Option<ProxyInfo> {
-    serde_json::from_slice(&fs::read(info_path(data_dir)).ok()?).ok()
+fn read_info(data_dir: &Path) -> io::Result<Option<ProxyInfo>> {
+    match fs::read(info_path(data_dir)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        json => Ok(serde_json::from_slice(&json?).map(Some)?),
+    }
+}
+
+fn own_start_time(pid: i32) -> io::Result<u64> {
+    start_time(pid)?.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// When a process started, in clock ticks since boot; none for one that is gone, or a zombie.
-fn start_time(pid: i32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+fn start_time(pid: i32) -> io::Result<Option<u64>> {
+    let stat = match fs::read(format!("/proc/{pid}/stat")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound || Errno::from_io_error(&error) == Some(Errno::SRCH) => {
+            return Ok(None);
+        }
+        stat => String::from_utf8_lossy(&stat?).into_owned(),
+    };
+    let nonsense = || io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat makes no sense: {stat}"));
     // The second field is a command in parentheses, and may hold anything: count from its end.
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    let state = fields.next()?;
-    if state == "Z" || state == "X" { None } else { fields.nth(18)?.parse().ok() }
+    let mut fields = stat.rsplit_once(')').ok_or_else(nonsense)?.1.split_ascii_whitespace();
+    match fields.next().ok_or_else(nonsense)? {
+        "Z" | "X" | "x" => Ok(None),
+        _ => fields.nth(18).and_then(|start| start.parse().ok()).ok_or_else(nonsense).map(Some),
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {

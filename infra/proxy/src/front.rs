@@ -1,13 +1,16 @@
 //! What a new connection is, told by its first bytes, and where it goes.
 
-use crate::client_hello::{ClientHello, Hello, MAX_HELLO};
+use crate::accept::DescriptorLimit;
+use crate::client_hello::{ClientHello, Hello};
 use crate::config::{ConfigError, ProxyConfig};
 use crate::http::{Channel, Site};
 use crate::once::Outside;
+use crate::places::{Places, Share};
 use crate::relay::relay;
 use crate::remaining::{Hold, Remaining};
 use crate::replay::Replay;
 use crate::routes::RouteSource;
+use crate::trust::Remote;
 use crate::watched::Watched;
 use crate::{accept, http};
 use bytes::BytesMut;
@@ -37,6 +40,7 @@ pub(crate) struct Front {
     routes: Arc<dyn RouteSource>,
     tls: Option<Watched<TlsAcceptor>>,
     site: Arc<Site>,
+    places: Arc<Places>,
     /// Held by every connection until it ends.
     hold: Hold,
 }
@@ -51,7 +55,12 @@ enum Start {
 }
 
 impl Front {
-    pub(crate) fn open(config: ProxyConfig, outside: Outside) -> Result<(Self, Remaining), ConfigError> {
+    pub(crate) fn open(
+        config: ProxyConfig,
+        outside: Outside,
+        limit: DescriptorLimit,
+    ) -> Result<(Self, Remaining), ConfigError> {
+        let places = Arc::new(Places::new(limit.count()));
         let (hold, remaining) = Remaining::new();
         let tls = match &config.tls {
             None => None,
@@ -65,7 +74,8 @@ impl Front {
             connect: config.timeouts.connect(),
             routes: outside.routes.clone(),
             tls,
-            site: Arc::new(Site::open(config, outside)?),
+            site: Arc::new(Site::open(config, outside, places.clone())?),
+            places,
             hold,
         };
         Ok((front, remaining))
@@ -74,6 +84,11 @@ impl Front {
     /// Serves one connection to its end. A relay goes on in a task of its own, which is as small as it can be.
     pub(crate) async fn serve(self: Arc<Self>, mut stream: TcpStream, door: Door) {
         let deadline = Instant::now() + self.handshake;
+        let (Ok(peer), Ok(own)) = (stream.peer_addr(), stream.local_addr()) else { return };
+        let remote = Remote::of(peer, own);
+        let Some(share) = self.places.connect(remote.sharer(), door == Door::Internal) else {
+            return tracing::debug!(%peer, "a connection is refused: its peer has too many");
+        };
         let mut first = BytesMut::new();
         let start = match timeout_at(deadline, read_start(&mut stream, &mut first)).await {
             Ok(Ok(start)) => start,
@@ -81,14 +96,17 @@ impl Front {
             Err(_) => return tracing::debug!(read = first.len(), "a connection's first bytes took too long"),
         };
         match (start, door) {
-            (Start::Relay(name), Door::Public | Door::Relay) => self.relay(stream, first, name).await,
-            (Start::OtherTls, Door::Public) => self.https(stream, first, deadline).await,
+            (Start::Relay(name), Door::Public | Door::Relay) => {
+                drop(share);
+                self.relay(stream, first, name).await
+            }
+            (Start::OtherTls, Door::Public) => self.https(stream, first, deadline, remote, share).await,
             (Start::Http, Door::Public) => {
                 let channel = if self.tls.is_some() { Channel::PlainBesideHttps } else { Channel::Http };
-                http::serve(Replay::new(first, stream), self.site.clone(), channel).await
+                http::serve(Replay::new(first, stream), self.site.clone(), channel, remote, share).await
             }
             (Start::Http, Door::Internal) => {
-                http::serve(Replay::new(first, stream), self.site.clone(), Channel::Internal).await
+                http::serve(Replay::new(first, stream), self.site.clone(), Channel::Internal, remote, share).await
             }
             (Start::Nothing, _) | (Start::Relay(_) | Start::OtherTls, Door::Internal) => {}
             (Start::OtherTls | Start::Http, Door::Relay) => {}
@@ -97,8 +115,10 @@ impl Front {
 
     /// Joins a client to its scheduler.
     async fn relay(&self, client: TcpStream, hello: BytesMut, name: ClusterName) {
-        let Some(route) = self.routes.lookup(&name).await else {
-            return tracing::debug!(cluster = %name, "no route to this cluster's scheduler");
+        let route = match self.routes.lookup(&name).await {
+            Ok(Some(route)) => route,
+            Ok(None) => return tracing::debug!(cluster = %name, "no route to this cluster's scheduler"),
+            Err(error) => return tracing::error!(cluster = %name, error, "the route cannot be read"),
         };
         if route.closed {
             return tracing::info!(cluster = %name, "relay connection refused: the cluster's owner is shut out");
@@ -127,7 +147,7 @@ impl Front {
         });
     }
 
-    async fn https(&self, stream: TcpStream, first: BytesMut, deadline: Instant) {
+    async fn https(&self, stream: TcpStream, first: BytesMut, deadline: Instant, remote: Remote, share: Share) {
         let Some(tls) = &self.tls else { return };
         let handshake = tls.get().accept(Replay::new(first, stream));
         let mut stream = match timeout_at(deadline, handshake).await {
@@ -137,7 +157,10 @@ impl Front {
         };
         let mut first = BytesMut::new();
         match timeout_at(deadline, read_head(&mut stream, &mut first)).await {
-            Ok(Ok(true)) => http::serve(Replay::new(first, stream), self.site.clone(), Channel::Https).await,
+            Ok(Ok(true)) => {
+                let first = Replay::new(first, stream);
+                http::serve(first, self.site.clone(), Channel::Https, remote, share).await
+            }
             _ => tracing::debug!("a TLS connection sent no request"),
         }
     }
@@ -167,11 +190,14 @@ async fn read_start(stream: &mut TcpStream, first: &mut BytesMut) -> io::Result<
     }
 }
 
+/// So much of a head is read here. What is longer is left to the HTTP server, which has its bounds.
+const ENOUGH: usize = 8 * 1024;
+
 /// Reads until `first` holds the head of an HTTP request, or so much that it must be one. `false`: the end came first.
 async fn read_head(stream: &mut (impl AsyncRead + Unpin), first: &mut BytesMut) -> io::Result<bool> {
     let mut searched = 0;
     loop {
-        if first[searched..].windows(2).any(|two| two == b"\n\n" || two == b"\n\r") || first.len() >= MAX_HELLO {
+        if first[searched..].windows(2).any(|two| two == b"\n\n" || two == b"\n\r") || first.len() >= ENOUGH {
             return Ok(true);
         }
         searched = first.len().saturating_sub(1);

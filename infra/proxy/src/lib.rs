@@ -17,18 +17,25 @@ pub mod control;
 mod front;
 mod http;
 mod once;
+mod peer_uid;
 mod pipes;
+mod places;
 mod relay;
 mod remaining;
 mod replay;
 mod routes;
+pub mod sock_diag;
+mod sparse;
+mod trust;
 mod watched;
 
+pub use accept::{DescriptorLimit, raise_descriptor_limit};
 pub use client_hello::{ClientHello, Hello, MAX_HELLO};
-pub use config::{Api, ConfigError, Keys, Listeners, MemoryKeys, ProxyConfig, Timeouts, TlsFiles};
+pub use config::{Api, ConfigError, Keys, Listeners, LocalPeers, MemoryKeys, ProxyConfig, Scheme, Timeouts, TlsFiles};
 pub use once::{MemoryOnce, Once, Outside};
 pub use remaining::Remaining;
 pub use routes::{FileRoutes, RouteSource};
+pub use trust::{Network, NotANetwork};
 
 use front::{Door, Front};
 use std::future::Future;
@@ -46,13 +53,13 @@ pub async fn run(
     outside: impl Into<Outside>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Remaining, ConfigError> {
-    let (front, remaining) = Front::open(config, outside.into())?;
-    serve(Arc::new(front), listeners, shutdown).await;
+    let limit = raise_descriptor_limit();
+    let (front, remaining) = Front::open(config, outside.into(), limit)?;
+    serve(Arc::new(front), listeners, limit, shutdown).await;
     Ok(remaining)
 }
 
-async fn serve(front: Arc<Front>, listeners: Listeners, shutdown: impl Future<Output = ()>) {
-    let limit = accept::raise_descriptor_limit();
+async fn serve(front: Arc<Front>, listeners: Listeners, limit: DescriptorLimit, shutdown: impl Future<Output = ()>) {
     let doors =
         [(Some(listeners.public), Door::Public), (listeners.relay, Door::Relay), (listeners.internal, Door::Internal)];
     let mut accepting = JoinSet::new();

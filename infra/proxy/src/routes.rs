@@ -11,8 +11,9 @@ use std::{fs, io};
 /// The proxy's side of the routes.
 #[async_trait]
 pub trait RouteSource: Send + Sync {
-    /// Where this cluster is now; none for one that is not (or no longer) known. Asked for every new connection.
-    async fn lookup(&self, name: &ClusterName) -> Option<Route>;
+    /// Where this cluster is now; none for one that is not (or no longer) known. Asked for every new connection. An error is a sentence:
+    /// nobody knows, which is no sign that the cluster is gone.
+    async fn lookup(&self, name: &ClusterName) -> Result<Option<Route>, String>;
 }
 
 /// Both sides, over a directory of `<name>.json`, each the JSON of a [`Route`].
@@ -37,18 +38,12 @@ impl FileRoutes {
 
 #[async_trait]
 impl RouteSource for FileRoutes {
-    async fn lookup(&self, name: &ClusterName) -> Option<Route> {
-        let bytes = match fs::read(self.path(name)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return None,
-            Err(error) => {
-                tracing::error!(cluster = %name, %error, "the route cannot be read");
-                return None;
-            }
-        };
-        serde_json::from_slice(&bytes)
-            .inspect_err(|error| tracing::error!(cluster = %name, %error, "the route is malformed"))
-            .ok()
+    async fn lookup(&self, name: &ClusterName) -> Result<Option<Route>, String> {
+        match fs::read(self.path(name)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| format!("it is malformed: {error}")),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 
@@ -94,25 +89,28 @@ mod tests {
         let routes = FileRoutes::open(&dir.path().join("data/routes")).unwrap();
         let name: ClusterName = "0123456789abcdef0123456789abcdef".parse().unwrap();
         let route = Route { scheduler: ([127, 0, 0, 1], 8786).into(), dashboard: None, closed: false };
-        assert_eq!(routes.lookup(&name).await, None);
+        assert_eq!(routes.lookup(&name).await, Ok(None));
         routes.publish(&name, &route).await.unwrap();
         let moved = Route { dashboard: Some(([127, 0, 0, 1], 8787).into()), ..route };
         routes.publish(&name, &moved).await.unwrap();
-        assert_eq!(routes.lookup(&name).await, Some(moved));
+        assert_eq!(routes.lookup(&name).await, Ok(Some(moved)));
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&routes.dir), mode(&routes.path(&name))), (0o700, 0o600));
         assert_eq!(fs::read_dir(&routes.dir).unwrap().count(), 1, "no temporary file is left");
         routes.remove(&name).await.unwrap();
         routes.remove(&name).await.unwrap();
-        assert_eq!(routes.lookup(&name).await, None);
+        assert_eq!(routes.lookup(&name).await, Ok(None));
     }
 
     #[tokio::test]
-    async fn a_damaged_route_is_no_route() {
+    async fn a_route_that_cannot_be_read_is_an_error_and_not_absent() {
         let dir = tempfile::tempdir().unwrap();
         let routes = FileRoutes::open(dir.path()).unwrap();
         let name: ClusterName = "0123456789abcdef0123456789abcdef".parse().unwrap();
         fs::write(routes.path(&name), "{").unwrap();
-        assert_eq!(routes.lookup(&name).await, None);
+        assert!(routes.lookup(&name).await.is_err());
+        fs::remove_file(routes.path(&name)).unwrap();
+        fs::create_dir(routes.path(&name)).unwrap();
+        assert!(routes.lookup(&name).await.is_err());
     }
 }

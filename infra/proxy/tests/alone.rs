@@ -5,9 +5,7 @@ mod support;
 
 use faregate::model::{KeyRing, Use};
 use faregate::ports::Route;
-use faregate_proxy::{
-    Api, ConfigError, FileRoutes, Keys, Listeners, MemoryKeys, ProxyConfig, RouteSource, Timeouts, run,
-};
+use faregate_proxy::{Api, ConfigError, FileRoutes, Keys, Listeners, MemoryKeys, ProxyConfig, RouteSource, run};
 use std::future::{pending, ready};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 fn config(keys: &MemoryKeys) -> ProxyConfig {
-    ProxyConfig {
-        prefix: String::new(),
-        api: Api::Elsewhere { url: None, https: false },
-        keys: Keys::Memory(keys.clone()),
-        tls: None,
-        sign_in: false,
-        timeouts: Timeouts::default(),
-    }
+    ProxyConfig::new(Api::Elsewhere { url: None, https: false }, keys.clone())
 }
 
 /// One cluster, whose dashboard does not listen.
@@ -32,8 +23,8 @@ struct One(Route);
 
 #[async_trait::async_trait]
 impl RouteSource for One {
-    async fn lookup(&self, name: &faregate::model::ClusterName) -> Option<Route> {
-        (*name == cluster()).then(|| self.0.clone())
+    async fn lookup(&self, name: &faregate::model::ClusterName) -> Result<Option<Route>, String> {
+        Ok((*name == cluster()).then(|| self.0.clone()))
     }
 }
 

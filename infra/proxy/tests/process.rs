@@ -6,7 +6,7 @@
 mod support;
 
 use faregate_proxy::control::{ProxyInfo, ProxySpec, running, serve_from_file};
-use faregate_proxy::{Api, ProxyConfig, Timeouts};
+use faregate_proxy::{Api, ProxyConfig};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::future::Future;
 use std::io::Read;
@@ -97,14 +97,7 @@ fn spec(dir: &TempDir) -> ProxySpec {
         address: any,
         relay_address: None,
         internal_address: Some(any),
-        config: ProxyConfig {
-            prefix: String::new(),
-            api: Api::Unix(dir.path().join("gateway.sock")),
-            keys: keys.into(),
-            tls: None,
-            sign_in: false,
-            timeouts: Timeouts::default(),
-        },
+        config: ProxyConfig::new(Api::Unix(dir.path().join("gateway.sock")), keys),
     }
 }
 
@@ -120,7 +113,7 @@ async fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 }
 
 async fn ready(dir: &TempDir) -> ProxyInfo {
-    until("the proxy starts", || running(dir.path())).await
+    until("the proxy starts", || running(dir.path()).unwrap()).await
 }
 
 /// Connections that say nothing. Ends when at least `refused` of them were closed.
@@ -192,7 +185,7 @@ async fn a_flood_is_refused_and_an_old_relay_lives() {
 async fn a_running_proxy_is_found_and_a_killed_one_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let mut spec = spec(&dir);
-    assert_eq!(running(dir.path()), None);
+    assert_eq!(running(dir.path()).unwrap(), None);
     let mut process = Process::start(&dir, &spec, 256);
     let first = ready(&dir).await;
     assert_eq!(first.pid as u32, process.0.id());
@@ -208,7 +201,7 @@ async fn a_running_proxy_is_found_and_a_killed_one_is_not() {
 
     process.0.kill().unwrap();
     // Not even waited for: a zombie serves nobody.
-    until("the killed proxy is not found", || running(dir.path()).is_none().then_some(())).await;
+    until("the killed proxy is not found", || running(dir.path()).unwrap().is_none().then_some(())).await;
     (spec.address, spec.internal_address) = (first.address, first.internal_address);
     let mut process = Process::start(&dir, &spec, 256);
     let second = ready(&dir).await;
@@ -218,7 +211,7 @@ async fn a_running_proxy_is_found_and_a_killed_one_is_not() {
     // Another process has the pid: that is not it.
     let other = ProxyInfo { started: second.started + 1, ..second.clone() };
     std::fs::write(dir.path().join("proxy.json"), serde_json::to_vec(&other).unwrap()).unwrap();
-    assert_eq!(running(dir.path()), None);
+    assert_eq!(running(dir.path()).unwrap(), None);
     std::fs::write(dir.path().join("proxy.json"), serde_json::to_vec(&second).unwrap()).unwrap();
     assert!(process.stop());
     assert!(!dir.path().join("proxy.json").exists());
@@ -239,6 +232,6 @@ async fn what_cannot_be_served_is_said() {
         let mut said = String::new();
         process.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         assert!(!process.0.wait().unwrap().success() && said.contains(&sentence), "{said}");
-        assert_eq!(running(dir.path()), None);
+        assert_eq!(running(dir.path()).unwrap(), None);
     }
 }

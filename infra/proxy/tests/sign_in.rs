@@ -96,7 +96,10 @@ async fn a_ticket_becomes_a_cookie_once() {
         assert_eq!(header(&reply, "cache-control"), "no-store");
         assert_eq!(header(&reply, "referrer-policy"), "no-referrer");
         let line = header(&reply, "set-cookie");
+        // heads are read in small letters, and names of cookies are not
+        let line = line.replace("__secure-", "__Secure-");
         let (cookie, attributes) = line.split_once("; ").unwrap();
+        assert_eq!(cookie.starts_with("__Secure-faregate-dashboard="), !secure.is_empty(), "{cookie}");
         assert_eq!(attributes, format!("path=/clusters/{name}/; httponly; samesite=lax{secure}"));
         let shown = ask(proxy.public, "GET", &clean, &[("cookie", cookie)], "").await;
         assert_eq!((shown.status, shown.body.as_str()), (200, "page"));

@@ -1,19 +1,35 @@
 //! Request bodies, bounded, as JSON objects.
 
+use super::budget;
 use super::failure::Failure;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::StatusCode;
 use http_body_util::BodyExt;
 use serde_json::{Map, Value};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The largest body of a user's request, in bytes.
 pub const SMALL: usize = 1 << 20;
 /// The largest body of a heartbeat, in bytes.
 pub const LARGE: usize = 16 << 20;
+/// From its first byte to its last.
+const TIME: Duration = Duration::from_secs(150);
 /// How much of a body that is too large is read and thrown away, so that its sender gets to read our answer.
 const DISCARD: usize = 64 << 20;
 
-/// The whole body; 422 when it is longer than `limit` bytes, or ends early.
-pub async fn read(mut body: Body, limit: usize) -> Result<Bytes, Failure> {
+/// The whole body; 422 when it is longer than `limit` bytes, or ends early, 408 when it takes too long, 503 when too many are on their
+/// way. Its bytes count as on their way until the result is dropped.
+pub async fn read(body: Body, limit: usize) -> Result<Bytes, Failure> {
+    let expected = body.size_hint().exact().map_or(limit, |length| usize::try_from(length).unwrap_or(limit)).min(limit);
+    let place = budget::take(expected).await?;
+    let late =
+        |_| Failure::new(StatusCode::REQUEST_TIMEOUT, format!("the body took more than {} seconds", TIME.as_secs()));
+    let bytes = timeout(TIME, collect(body, limit, expected)).await.map_err(late)??;
+    Ok(place.hold(bytes))
+}
+
+async fn collect(mut body: Body, limit: usize, expected: usize) -> Result<Bytes, Failure> {
     let mut first = Bytes::new();
     let mut rest = Vec::new();
     let mut length = 0;
@@ -30,6 +46,7 @@ pub async fn read(mut body: Body, limit: usize) -> Result<Bytes, Failure> {
             first = data;
         } else {
             if rest.is_empty() {
+                rest.reserve_exact(expected.max(length));
                 rest.extend_from_slice(&first);
             }
             rest.extend_from_slice(&data);

@@ -5,18 +5,24 @@
 
 pub mod auth;
 mod body;
+mod budget;
 mod content;
+mod cookie;
 mod failure;
+mod large;
 mod operations;
 mod path;
 mod peer;
 mod report;
 mod router;
 mod routes;
+mod sealed;
 
+pub use cookie::Cookie;
 pub use peer::Peer;
 pub use router::router;
 pub use routes::{Route, Who, routes};
+pub use sealed::seal;
 
 use crate::access::Access;
 use crate::gateway::Gateway;

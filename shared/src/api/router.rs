@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::routes::{Route, Who, routes};
+use super::sealed::seal;
 use super::{App, Dashboards, auth, operations as op};
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -46,7 +47,14 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
         })
+        .layer(map_response(sealed))
         .with_state(app)
+}
+
+/// Every answer, whoever made it.
+async fn sealed(mut answer: Response) -> Response {
+    seal(answer.headers_mut());
+    answer
 }
 
 /// Browsers ask their user for a name and a password when they are told `Basic`, and for nothing else. Whatever the methods are, a

@@ -35,7 +35,7 @@ pub use cluster_config::{ClusterConfig, InvalidClusterConfig};
 pub use effective::{Effective, LimitValue, Totals, effective};
 pub use heartbeat::{Content, Heartbeat, InvalidContent};
 pub use identity::{Identity, InvalidUser, Role, TokenUse, user_name, valid_user};
-pub use key_ring::{KeyRing, KeyRingError, RingKey, Sealed, Use, dashboard_key};
+pub use key_ring::{KeyRing, KeyRingError, RingKey, Sealed, Use};
 pub use launch::{Fargate, Launch, LaunchId, LaunchSpec, LaunchState};
 pub use ledger::{Amount, LedgerEntry, Metered, billed_time};
 pub use limits::{InvalidLimits, Limits, Scope};

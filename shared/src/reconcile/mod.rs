@@ -20,7 +20,6 @@ mod shrink;
 mod start_failures;
 #[cfg(test)]
 mod stories;
-mod unconnected;
 mod workers;
 
 pub use bill::{bill, metered};
@@ -35,8 +34,6 @@ use crate::model::{
 };
 use crate::ports::{LaunchError, Launched, Route, Write};
 use draft::Draft;
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 /// Everything a decision reads.
 #[derive(Clone, Debug)]
@@ -96,13 +93,6 @@ pub enum Fact {
         /// Its tasks.
         tasks: Vec<TaskFacts>,
     },
-    /// The scheduler said which of these tasks' workers it has ever seen.
-    Seen {
-        /// Those it was asked about, at rest by then.
-        asked: Vec<TaskId>,
-        /// Names of workers.
-        seen: BTreeSet<String>,
-    },
 }
 
 /// What to do. Every action may be repeated.
@@ -120,8 +110,6 @@ pub enum Action {
     Observe(TaskId),
     /// List a launch's tasks.
     List(LaunchId),
-    /// Ask the scheduler, at its dashboard's address, which of these tasks' workers it has ever seen.
-    AskSeen(SocketAddr, Vec<TaskId>),
     /// Tell the proxy where the cluster is.
     Publish(Route),
     /// Tell the proxy that it is gone.

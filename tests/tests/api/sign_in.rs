@@ -78,12 +78,56 @@ async fn the_cookie_is_secure_exactly_where_the_outside_is_https() {
         if let Some(proto) = proto {
             call = call.header("x-forwarded-proto", proto);
         }
-        let line = call.send().await.set_cookies("faregate-session").remove(0);
+        let name = if secure { "__Host-faregate-session" } else { "faregate-session" };
+        let line = call.send().await.set_cookies(name).remove(0);
         let (value, attributes) = line.split_once("; ").unwrap();
         let expected = if secure { "Path=/; HttpOnly; SameSite=Lax; Secure" } else { "Path=/; HttpOnly; SameSite=Lax" };
         assert_eq!(attributes, expected);
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.=".contains(&b);
         assert!(value.bytes().all(plain), "others come back quoted: {value}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_for_the_prefix_and_for_the_scheme_that_it_began_with() {
+    let api = Api::with(signed_in_dashboards("/services/dask-gateway")).await;
+    let answer = api.get("/api/v1/options").basic("alice").header("x-forwarded-proto", "https").send().await;
+    let line = answer.set_cookies("__Secure-faregate-session").remove(0);
+    assert!(line.ends_with("; Path=/services/dask-gateway; HttpOnly; SameSite=Lax; Secure"), "{line}");
+    let value = line.split("; ").next().unwrap().split_once('=').unwrap().1.to_owned();
+    for (name, proto, status) in [
+        ("__Secure-faregate-session", "https", 200),
+        ("faregate-session", "https", 401),
+        ("__Host-faregate-session", "https", 401),
+        ("__Secure-faregate-session", "http", 401),
+    ] {
+        let cookie = format!("{name}={value}");
+        let call = api.get("/api/v1/options").header("cookie", &cookie).header("x-forwarded-proto", proto);
+        assert_eq!(call.send().await.status, status, "{name} over {proto}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_kept_from_pages() {
+    let api = Api::with(signed_in_dashboards("")).await;
+    let name = api.running("alice").await;
+    let status = format!("/clusters/{name}/status");
+    for (call, expected) in [
+        (api.get("/api/health"), 200),
+        (api.get("/api/v1/clusters/"), 401),
+        (api.get("/api/v1/clusters/").basic("alice"), 200),
+        (api.get("/nothing"), 404),
+        (api.post("/api/version"), 405),
+        (api.post("/api/v1/clusters/").basic("alice").body("garbage"), 422),
+        (api.get(&status), 401),
+        (api.get(&status).basic("alice"), 302),
+    ] {
+        let answer = call.send().await;
+        assert_eq!(answer.status, expected);
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("frame-ancestors 'none'; sandbox"), "{expected}: {policy}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        assert_eq!(answer.headers["cross-origin-resource-policy"], "same-origin");
     }
 }
 
@@ -165,15 +209,16 @@ async fn signing_in_to_a_dashboard_sets_its_cookie_and_leads_back() {
             let answer = api.get(&path).basic("alice").header("x-forwarded-proto", "https").send().await;
             assert_eq!(answer.status, 302);
             assert_eq!(answer.headers["location"], format!("{prefix}{path}"));
-            let line = answer.set_cookies("faregate-dashboard").remove(0);
+            let line = answer.set_cookies("__Secure-faregate-dashboard").remove(0);
             let (value, attributes) = line.split_once("; ").unwrap();
             assert_eq!(attributes, format!("Path={prefix}/clusters/{name}/; HttpOnly; SameSite=Lax; Secure"));
-            let pass = value.strip_prefix("faregate-dashboard=").unwrap();
+            let pass = value.strip_prefix("__Secure-faregate-dashboard=").unwrap();
             let open = |name, now| Ticket::open(pass, api.gateway.ring(), Use::Pass, name, now);
             let now = api.gateway.now();
             assert_eq!(open(&name, now).unwrap().expires_at, now + PASS_LIFE_MS, "not for ever");
             assert_eq!(open(&"0".repeat(32).parse().unwrap(), now), None);
-            assert!(answer.session().is_some(), "the next dashboard asks for no password");
+            let session = if prefix.is_empty() { "__Host-faregate-session" } else { "__Secure-faregate-session" };
+            assert_eq!(answer.set_cookies(session).len(), 1, "the next dashboard asks for no password");
         }
     }
 }

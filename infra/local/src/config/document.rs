@@ -119,11 +119,12 @@ const TABLES: &str = r##"
 
 # ---- Sign-in -----------------------------------------------------
 
-# Ways to sign in, in the order in which they are tried. While there is none, everybody who reaches the address is let in
-# under any name, and only a loopback address is served.
+# Ways to sign in, in the order in which they are tried. While there is none, only a loopback address is served, and
+# only processes of the gateway's own system user and of root are let in, under any name they give. With `peer`, on
+# loopback, the system account of the connecting process is the user, with its groups.
 #
 # [auth]
-# methods = ["tokens", "jwt", "jupyterhub", "kerberos", "basic"]
+# methods = ["tokens", "jwt", "jupyterhub", "kerberos", "peer", "basic"]
 #
 # Users who may see and stop the clusters of all, and set limits.
 #

@@ -94,9 +94,15 @@ pub const SECTIONS: &[Section] = &[
                 "Run each cluster as the system user of its owner's name. The gateway must run as root, and `python` be an environment that those users can read."
             ),
             key!(
-                "allow_no_password",
-                |c| Slot::Bool(&mut c.gateway.allow_no_password),
-                "Serve an address that is not loopback although no way to sign in is configured: whoever reaches it is let in."
+                "external_url",
+                |c| Slot::ExternalUrl(&mut c.gateway.external_url),
+                "Where browsers and clients find the gateway, if that is not `address`: cookies are for HTTPS alone where it begins with https. Not needed where `tls_cert` is set, or a proxy of `trusted_proxies` says how a request came.",
+                r#""https://gateway.example.org""#
+            ),
+            key!(
+                "trusted_proxies",
+                |c| Slot::Networks(&mut c.gateway.trusted_proxies),
+                "Addresses or networks of proxies before the gateway, such as [\"10.0.0.0/8\"]: from them, X-Forwarded-For and X-Forwarded-Proto say where a request comes from and by which scheme. From others they say nothing."
             ),
         ],
     },

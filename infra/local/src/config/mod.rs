@@ -4,23 +4,30 @@
 
 mod document;
 mod error;
+mod external_url;
 mod keys;
 mod tables;
 mod value;
 
 pub use document::document;
 pub use error::{ConfigError, Place};
+pub use external_url::ExternalUrl;
 pub use value::{Slot, parse_address};
 
 use error::{Problem, unknown};
 use faregate::api::auth;
 use faregate::model::{ClusterConfig, Limits, Ms, Policy, Scope};
 use faregate::options::Options;
+use faregate_proxy::Network;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, ValueDeserializer};
+
+/// Of a setting that there was.
+const NO_PASSWORD: &str = "is no longer there: an address that is not loopback needs a way to sign in. hint: set `methods` under `[auth]`; \
+                           one password for all is `[auth.basic] password = \"…\"`";
 
 /// Everything an administrator can set.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,7 +60,8 @@ pub struct Settings {
     pub stop_clusters_on_shutdown: bool,
     pub dashboard_sign_in: bool,
     pub run_as_user: bool,
-    pub allow_no_password: bool,
+    pub external_url: Option<ExternalUrl>,
+    pub trusted_proxies: Vec<Network>,
     pub check_period_ms: Ms,
     pub sigint_timeout_ms: Ms,
     pub sigterm_timeout_ms: Ms,
@@ -72,7 +80,8 @@ impl Default for Settings {
             stop_clusters_on_shutdown: true,
             dashboard_sign_in: false,
             run_as_user: false,
-            allow_no_password: false,
+            external_url: None,
+            trusted_proxies: Vec::new(),
             check_period_ms: 1_000,
             sigint_timeout_ms: 10_000,
             sigterm_timeout_ms: 5_000,
@@ -114,6 +123,7 @@ impl Config {
             "prices" => tables::prices(value, &mut self.policy.prices),
             "options" => tables::options(value, &mut self.options),
             "auth" => tables::auth(value, &mut self.auth),
+            "allow_no_password" => Err(Problem::new(name, NO_PASSWORD)),
             _ => match keys::all().find(|key| key.name == name) {
                 Some(key) => (key.slot)(self).read(value).map_err(|what| Problem::new(name, what)),
                 None => Err(unknown("", name, keys::all().map(|key| key.name).chain(keys::TABLES))),
@@ -130,6 +140,13 @@ impl Config {
             let (has, lacks) =
                 if gateway.tls_cert.is_some() { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
             return Err(Problem::new(has, format!("needs `{lacks}` beside it")));
+        }
+        if let Some(url) = &gateway.external_url
+            && !url.path.is_empty()
+            && url.path != gateway.prefix
+        {
+            let what = format!("must end with `prefix`, which is `{}`, not with `{}`", gateway.prefix, url.path);
+            return Err(Problem::new("external_url", what));
         }
         let (period, timeout) = (self.policy.heartbeat_period_ms, self.policy.heartbeat_timeout_ms);
         if timeout <= period {

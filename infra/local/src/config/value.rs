@@ -1,6 +1,8 @@
 //! One setting's value: where it goes, how it is read, how it is shown.
 
+use super::ExternalUrl;
 use faregate::model::{Ms, format_size, parse_size};
+use faregate_proxy::Network;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,6 +50,10 @@ pub enum Slot<'a> {
     OptionalAddress(&'a mut Option<SocketAddr>),
     /// A path prefix: nothing, or `/a/b`.
     Prefix(&'a mut String),
+    /// An address as others see it, or nothing.
+    ExternalUrl(&'a mut Option<ExternalUrl>),
+    /// Addresses and networks.
+    Networks(&'a mut Vec<Network>),
 }
 
 impl Slot<'_> {
@@ -70,6 +76,8 @@ impl Slot<'_> {
             Slot::Address(to) => *to = parse_address(text(value)?)?,
             Slot::OptionalAddress(to) => *to = Some(parse_address(text(value)?)?),
             Slot::Prefix(to) => *to = parse_prefix(text(value)?)?,
+            Slot::ExternalUrl(to) => *to = Some(ExternalUrl::parse(text(value)?)?),
+            Slot::Networks(to) => *to = networks(value)?,
         }
         Ok(())
     }
@@ -94,6 +102,8 @@ impl Slot<'_> {
             Slot::Address(v) => Value::String(v.to_string()),
             Slot::OptionalAddress(v) => Value::String((*v)?.to_string()),
             Slot::Prefix(v) => Value::String(v.clone()),
+            Slot::ExternalUrl(v) => Value::String(v.as_ref()?.to_string()),
+            Slot::Networks(v) => list(&v.iter().map(ToString::to_string).collect()),
         })
     }
 }
@@ -149,6 +159,12 @@ pub fn words(value: &Value) -> Result<Vec<String>, String> {
     let wrong = || expected(r#"a list of words such as ["dask", "worker"]"#, value);
     let list = value.as_array().ok_or_else(wrong)?;
     list.iter().map(|word| word.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
+}
+
+fn networks(value: &Value) -> Result<Vec<Network>, String> {
+    let wrong = || expected(r#"a list of addresses and networks such as ["10.0.0.0/8"]"#, value);
+    let list = value.as_array().ok_or_else(wrong)?;
+    list.iter().map(|one| one.as_str().ok_or_else(wrong)?.parse().map_err(|error| format!("has {error}"))).collect()
 }
 
 fn texts(value: &Value) -> Result<BTreeMap<String, String>, String> {

@@ -74,7 +74,7 @@ impl DemoGateway {
 
     /// CPU time and memory of the gateway and of its proxy, so far.
     pub fn processes(&self) -> Vec<(String, String)> {
-        let proxy = faregate_proxy::control::running(&self.dir.path().join("data")).map(|info| info.pid);
+        let proxy = faregate_proxy::control::running(&self.dir.path().join("data")).ok().flatten().map(|info| info.pid);
         let gateway = self.child.id().and_then(|pid| i32::try_from(pid).ok());
         let both = [("gateway", gateway), ("proxy", proxy)];
         both.into_iter().filter_map(|(name, pid)| Some((name.to_owned(), took(pid?)?))).collect()

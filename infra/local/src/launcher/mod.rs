@@ -15,7 +15,6 @@ mod ports;
 mod processes;
 mod records;
 mod settings;
-mod sock_diag;
 mod start;
 mod stop;
 mod supervise;

@@ -1,7 +1,8 @@
 //! Which TCP ports processes listen on.
 
 use super::processes::Process;
-use super::sock_diag;
+use faregate_proxy::sock_diag;
+use rustix::io::Errno;
 use std::collections::{BTreeSet, HashMap};
 use std::{fs, io};
 
@@ -9,7 +10,7 @@ use std::{fs, io};
 ///
 /// The kernel is asked for listening sockets alone where it can be: `/proc/net/tcp` lists every connection of the machine too.
 pub fn listening(processes: &[Process]) -> io::Result<Vec<u16>> {
-    let sockets: Vec<u64> = processes.iter().flat_map(sockets).collect();
+    let sockets = processes.iter().map(sockets).collect::<io::Result<Vec<_>>>()?.concat();
     if sockets.is_empty() {
         return Ok(Vec::new());
     }
@@ -18,11 +19,27 @@ pub fn listening(processes: &[Process]) -> io::Result<Vec<u16>> {
     Ok(ports.into_iter().collect())
 }
 
-/// The inodes of a process's sockets.
-fn sockets(process: &Process) -> Vec<u64> {
-    let Ok(descriptors) = fs::read_dir(format!("/proc/{}/fd", process.pid)) else { return Vec::new() };
-    let links = descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
-    links.filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect()
+/// The inodes of a process's sockets. Not being able to look for want of file descriptors is no sign that it has none.
+fn sockets(process: &Process) -> io::Result<Vec<u64>> {
+    let mut inodes = Vec::new();
+    let Some(descriptors) = unless_gone(fs::read_dir(format!("/proc/{}/fd", process.pid)))? else { return Ok(inodes) };
+    for entry in descriptors {
+        let Some(entry) = unless_gone(entry)? else { break };
+        let Some(link) = unless_gone(fs::read_link(entry.path()))? else { continue };
+        let inode: Option<u64> =
+            link.to_str().and_then(|link| link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
+        inodes.extend(inode);
+    }
+    Ok(inodes)
+}
+
+/// None for what has ended, was closed, or is not ours to inspect.
+fn unless_gone<T>(looked: io::Result<T>) -> io::Result<Option<T>> {
+    match looked {
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(None),
+        Err(e) if Errno::from_io_error(&e) == Some(Errno::SRCH) => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 /// The listening sockets of this machine: inode and port.

@@ -14,6 +14,7 @@ pub use free_port::free_port;
 pub use key_file::{read_key_ring, write_key_ring};
 pub use shutdown::Signals;
 
+use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::launcher::{self, ProcessLauncher};
 use crate::python::{self, PythonEnv, PythonError};
@@ -27,9 +28,11 @@ use faregate::machine::{Machine, now};
 use faregate::model::{KeyRing, Ms};
 use faregate::options::{InvalidDeclaration, Options};
 use faregate::ports::Ports;
-use faregate_proxy::FileRoutes;
+use faregate_proxy::{FileRoutes, raise_descriptor_limit};
 use loops::World;
 use proxy::Proxy;
+use rustix::process::{Resource, geteuid, getrlimit};
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -46,8 +49,7 @@ const QUESTION: Duration = Duration::from_secs(5);
 #[allow(missing_docs)] // each says what failed
 pub enum ServeError {
     #[error(
-        "the address {0} can be reached by others, and no way to sign in is configured: set `methods` under `[auth]`, \
-         or say `allow_no_password = true` if everybody shall be let in"
+        "the address {0} can be reached from other machines, and no way to sign in is configured. hint: set `methods` under `[auth]`"
     )]
     Open(SocketAddr),
     #[error("there is no place for the data directory: set `HOME`, or give one with `--data-dir DIR`")]
@@ -108,12 +110,14 @@ async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), 
     let built = build(&data, &config, ring, &python, proxy.api_url(), wrap).await?;
     let loops = loops::start(&built.world, &data, period(config.gateway.check_period_ms), since);
 
+    // every request takes a descriptor, and so does every task; the tasks' own limit is settled by now, and stays as it was
+    let descriptors = raise_descriptor_limit().count();
     let socket = data.file("gateway.sock");
     let listener = http::listen(&socket).map_err(|source| ServeError::Listen { path: socket.clone(), source })?;
     let closing = Arc::new(AtomicBool::new(false));
     let (close, closed) = oneshot::channel::<()>();
     let shut = async { drop(closed.await) };
-    let mut server = tokio::spawn(http::serve(listener, router(built.app), closing.clone(), shut));
+    let mut server = tokio::spawn(http::serve(listener, router(built.app), closing.clone(), descriptors, shut));
     announce(&config, proxy.address());
 
     let failed = tokio::select! {
@@ -178,8 +182,8 @@ async fn build(
     let options = Options::declare(&config.options, &config.cluster)?;
     let access = Arc::new(Access::new(store.clone(), ports.host.clone()));
     let auth = match config.auth.methods.is_empty() {
-        true => config.auth.open_to_all(&ring)?,
-        false => config.auth.open(&ring, &access)?,
+        true => config.auth.open_to_own(&ring, geteuid().as_raw())?,
+        false => config.auth.open_here(&ring, &access, Arc::new(Accounts::default()))?,
     };
     let gateway = Arc::new(Gateway::new(GatewayConfig {
         ports: wrap(ports),
@@ -208,22 +212,34 @@ fn launcher_settings(data: &DataDir, config: &Config, python: &PythonEnv) -> lau
         run_as_user: config.gateway.run_as_user,
         sigint_timeout: period(config.gateway.sigint_timeout_ms),
         sigterm_timeout: period(config.gateway.sigterm_timeout_ms),
+        supervisor: supervisor(),
         ..launcher::Settings::new(data.path())
     }
 }
 
-/// Nobody shall be open to the network by accident; and who is open at all shall know it.
+/// This very program (found by the kernel, also after an upgrade has replaced its file), with the limit of open files that this process
+/// was started with: a raised one is ours, and programs that use `select` come to grief with it.
+fn supervisor() -> Vec<OsString> {
+    let mut command: Vec<OsString> = vec!["/proc/self/exe".into(), "task".into()];
+    if let Some(limit) = getrlimit(Resource::Nofile).current {
+        command.extend(["--open-files".into(), limit.to_string().into()]);
+    }
+    command
+}
+
+/// Nobody shall be open to the network.
 fn check_open(config: &Config) -> Result<(), ServeError> {
     if !config.auth.methods.is_empty() {
         return Ok(());
     }
     let reachable = [Some(config.gateway.address), config.gateway.proxy_address].into_iter().flatten();
     match reachable.into_iter().find(|address| !address.ip().is_loopback()) {
-        Some(address) if !config.gateway.allow_no_password => return Err(ServeError::Open(address)),
-        _ => {}
+        Some(address) => return Err(ServeError::Open(address)),
+        None => {}
     }
     let address = config.gateway.address;
-    tracing::warn!(%address, "NO WAY TO SIGN IN IS CONFIGURED: everybody who reaches this address is let in, under any name they give");
+    let uid = geteuid().as_raw();
+    tracing::warn!(%address, uid, "no way to sign in is configured: only processes of this system user and of root are let in");
     Ok(())
 }
 

@@ -3,10 +3,11 @@
 
 use super::data_dir::{DataDir, write_private};
 use super::free_port::free_port;
-use crate::config::{Config, Settings};
+use crate::config::Config;
 use crate::logs::{last_lines, length};
+use faregate::api::auth;
 use faregate_proxy::control::{ProxyInfo, ProxySpec, running};
-use faregate_proxy::{Api, ProxyConfig, Timeouts, TlsFiles};
+use faregate_proxy::{Api, LocalPeers, ProxyConfig, TlsFiles};
 use rustix::process::{Pid, Signal, kill_process};
 use std::convert::Infallible;
 use std::fs::OpenOptions;
@@ -73,11 +74,18 @@ impl Proxy {
     /// Takes over the proxy that runs for this data directory if it serves what is configured; else starts one.
     pub async fn open(data: &DataDir, config: &Config) -> Result<Proxy, ProxyError> {
         let spec_path = data.file("proxy-spec.json");
-        let before = std::fs::read(&spec_path).ok().and_then(|json| serde_json::from_slice::<ProxySpec>(&json).ok());
+        let before = match std::fs::read(&spec_path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // one that cannot be understood says as little as none
+            json => serde_json::from_slice::<ProxySpec>(
+                &json.map_err(|source| ProxyError::File { path: spec_path, source })?,
+            )
+            .ok(),
+        };
         let kept = before.and_then(|spec| spec.internal_address).map_or(0, |address| address.port());
-        let wanted = wanted(data, &config.gateway, kept);
+        let wanted = wanted(data, config, kept);
         let mut proxy = Proxy { dir: data.path().to_owned(), spec: wanted, child: None };
-        if let Some(info) = running(&proxy.dir) {
+        if let Some(info) = look(&proxy.dir)? {
             if info.serves(&proxy.spec) {
                 tracing::info!(pid = info.pid, address = %info.address, version = info.version, "the proxy that runs is taken over");
                 proxy.resolve(&info);
@@ -109,8 +117,14 @@ impl Proxy {
     pub async fn watch(&mut self) -> Infallible {
         loop {
             sleep(LOOK).await;
-            if running(&self.dir).is_some() {
-                continue;
+            match running(&self.dir) {
+                Ok(Some(_)) => continue,
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(%error, "the proxy cannot be watched; it is looked at again");
+                    sleep(RETRY).await;
+                    continue;
+                }
             }
             tracing::warn!("the proxy has ended; it is started again");
             while let Err(error) = self.start().await {
@@ -126,14 +140,11 @@ impl Proxy {
     /// Stops the proxy, and waits for its end. With `for_good` no scheduler is left that knows its address: the next one may have
     /// another.
     pub async fn stop(mut self, for_good: bool) -> Result<(), ProxyError> {
-        if let Some(info) = running(&self.dir) {
+        if let Some(info) = look(&self.dir)? {
             end(&self.dir, info).await?;
         }
         // one that was just being brought back may not have listened yet
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.end_child().await?;
         let path = self.dir.join("proxy-spec.json");
         if for_good && let Err(source) = std::fs::remove_file(&path) {
             return Err(ProxyError::File { path, source });
@@ -168,14 +179,14 @@ impl Proxy {
         self.write_spec()?;
         let log = self.dir.join("proxy.log");
         let before = length(&log);
-        // the last one has ended
-        if let Some(mut last) = self.child.take() {
-            let _ = last.wait();
-        }
+        // the last one has ended; should it be alive all the same, two of them could not have one address
+        self.end_child().await?;
         let child = self.child.insert(spawn(&self.dir.join("proxy-spec.json"), &log)?);
         let deadline = Instant::now() + START;
         loop {
-            if let Some(info) = running(&self.dir).filter(|info| u32::try_from(info.pid) == Ok(child.id())) {
+            // what cannot be looked at now can be in a moment
+            let now = running(&self.dir).unwrap_or(None);
+            if let Some(info) = now.filter(|info| u32::try_from(info.pid) == Ok(child.id())) {
                 tracing::info!(pid = info.pid, address = %info.address, "the proxy serves");
                 self.resolve(&info);
                 return Ok(());
@@ -193,6 +204,23 @@ impl Proxy {
         }
     }
 
+    /// Kills our child, if there is one that has not been waited for. Never waits without an end: the kernel may keep it.
+    async fn end_child(&mut self) -> Result<(), ProxyError> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        // an error says that it has ended already
+        let _ = child.kill();
+        let deadline = Instant::now() + STOP;
+        while matches!(child.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                let pid = child.id().cast_signed();
+                self.child = Some(child);
+                return Err(ProxyError::Unstoppable(pid));
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
     fn resolve(&mut self, info: &ProxyInfo) {
         self.spec.address = info.address;
         self.spec.relay_address = info.relay_address;
@@ -207,7 +235,9 @@ impl Proxy {
 }
 
 /// What the configuration asks for. `internal` is the port that schedulers were told, 0 at the first start.
-fn wanted(data: &DataDir, settings: &Settings, internal: u16) -> ProxySpec {
+fn wanted(data: &DataDir, config: &Config, internal: u16) -> ProxySpec {
+    let settings = &config.gateway;
+    let external = settings.external_url.as_ref();
     let tls = settings.tls_cert.clone().zip(settings.tls_key.clone());
     let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
     ProxySpec {
@@ -217,13 +247,28 @@ fn wanted(data: &DataDir, settings: &Settings, internal: u16) -> ProxySpec {
         internal_address: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, internal))),
         config: ProxyConfig {
             prefix: settings.prefix.clone(),
-            api: Api::Unix(data.file("gateway.sock")),
-            keys: data.file("keys.json").into(),
             tls: tls.map(|(cert, key)| TlsFiles { cert: absolute(cert), key: absolute(key) }),
             sign_in: settings.dashboard_sign_in,
-            timeouts: Timeouts::default(),
+            external_scheme: external.map(|url| url.scheme),
+            external_host: external.map(|url| url.host.clone()),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            local_peers: local_peers(&config.auth),
+            ..ProxyConfig::new(Api::Unix(data.file("gateway.sock")), data.file("keys.json"))
         },
     }
+}
+
+/// What it says of a caller that they are a process of this machine.
+fn local_peers(auth: &auth::Config) -> LocalPeers {
+    match &auth.methods[..] {
+        [] => LocalPeers::OwnOnly,
+        methods if methods.iter().any(|method| method == "peer") => LocalPeers::Known,
+        _ => LocalPeers::Strangers,
+    }
+}
+
+fn look(dir: &Path) -> Result<Option<ProxyInfo>, ProxyError> {
+    running(dir).map_err(|source| ProxyError::File { path: dir.join("proxy.json"), source })
 }
 
 /// This very program (found by the kernel, also after an upgrade has replaced its file) as a proxy. It leaves our session by itself.
@@ -247,7 +292,9 @@ fn spawn(spec: &Path, log: &Path) -> Result<Child, ProxyError> {
 
 /// Ends a proxy: asks first, then does not ask.
 async fn end(dir: &Path, info: ProxyInfo) -> Result<(), ProxyError> {
-    let gone = || running(dir).is_none_or(|now| (now.pid, now.started) != (info.pid, info.started));
+    // one that cannot be looked at is not gone
+    let gone =
+        || running(dir).is_ok_and(|now| now.is_none_or(|now| (now.pid, now.started) != (info.pid, info.started)));
     for signal in [Signal::TERM, Signal::KILL] {
         if let Some(pid) = Pid::from_raw(info.pid).filter(|_| !gone()) {
             // an error says that it is gone already

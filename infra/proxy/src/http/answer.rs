@@ -1,6 +1,7 @@
-//! Answers: our own sentences, and bodies that are passed on.
+//! Answers: our own sentences, and bodies that are passed on. Each knows whose it is: [`super::exit`] makes what leaves of it.
 
 use super::gateway::Lease;
+use super::isolation::Entrance;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
@@ -8,8 +9,28 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// What a request gets.
-pub(super) type Answer = Response<AnswerBody>;
+/// What a request gets, before it leaves.
+pub(super) struct Answer {
+    pub(super) response: Response<AnswerBody>,
+    pub(super) source: Source,
+}
+
+/// Who speaks.
+pub(super) enum Source {
+    /// This proxy, or the gateway.
+    Ours,
+    /// A dashboard.
+    Dashboard(Mount),
+}
+
+/// Where a dashboard was asked, and by what right.
+pub(super) struct Mount {
+    pub(super) entrance: Entrance,
+    /// The request's `Host`.
+    pub(super) host: Option<HeaderValue>,
+    /// The path of the dashboard's own `/`, without the slash.
+    pub(super) path: String,
+}
 
 /// The body of an answer.
 pub(super) enum AnswerBody {
@@ -21,13 +42,36 @@ pub(super) enum AnswerBody {
     Gateway(Incoming, Option<Lease>),
 }
 
+impl Answer {
+    /// This proxy's, or the gateway's.
+    pub(super) fn ours(response: Response<AnswerBody>) -> Self {
+        Answer { response, source: Source::Ours }
+    }
+
+    /// Nothing but a status.
+    pub(super) fn empty(status: StatusCode) -> Self {
+        let mut response = Response::new(AnswerBody::Own(Full::default()));
+        *response.status_mut() = status;
+        Answer::ours(response)
+    }
+
+    pub(super) fn with(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        self.response.headers_mut().insert(name, value);
+        self
+    }
+}
+
 /// `{"error": message}`.
 pub(super) fn refuse(status: StatusCode, message: &str) -> Answer {
     let body = serde_json::json!({ "error": message }).to_string();
-    let mut answer = Response::new(AnswerBody::Own(Full::from(body)));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
+    let mut answer = Answer::empty(status);
+    *answer.response.body_mut() = AnswerBody::Own(Full::from(body));
+    answer.with(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
+}
+
+/// The same, with when to try again.
+pub(super) fn refuse_for_now(status: StatusCode, message: &str) -> Answer {
+    refuse(status, message).with(header::RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
 impl Body for AnswerBody {

@@ -2,6 +2,7 @@
 
 use super::headers;
 use super::path::ClusterPath;
+use faregate::api::Cookie;
 use faregate::model::{KeyRing, Ms, Ticket, Use};
 use http::Request;
 
@@ -29,7 +30,13 @@ pub(super) fn by_key<'a>(cluster: &ClusterPath<'a>, keys: &KeyRing) -> Entry<'a>
 }
 
 /// Where people sign in.
-pub(super) fn by_cookie<'a, B>(cluster: &ClusterPath<'a>, keys: &KeyRing, request: &Request<B>, now: Ms) -> Entry<'a> {
+pub(super) fn by_cookie<'a, B>(
+    cluster: &ClusterPath<'a>,
+    keys: &KeyRing,
+    request: &Request<B>,
+    https: bool,
+    now: Ms,
+) -> Entry<'a> {
     let headers = request.headers();
     let visit = headers::is_visit(request.method(), headers);
     if let Some((first, tail)) = cluster.keyed() {
@@ -45,7 +52,7 @@ pub(super) fn by_cookie<'a, B>(cluster: &ClusterPath<'a>, keys: &KeyRing, reques
         }
     }
     let is_pass = |text: &str| Ticket::open(text, keys, Use::Pass, &cluster.name, now).is_some();
-    match headers::cookies(headers, "faregate-dashboard").any(is_pass) {
+    match headers::cookies(headers, Cookie::dashboard_name(https)).any(is_pass) {
         true if headers::is_of_another_origin(headers) => Entry::Unknown,
         true => Entry::Show(cluster.tail),
         false if visit => Entry::SignIn,
@@ -79,7 +86,7 @@ mod tests {
             pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_str(v).unwrap())).collect();
         let path = format!("/clusters/{NAME}{tail}");
         let cluster = ClusterPath::parse(&path).unwrap();
-        match by_cookie(&cluster, &ring(), &request, NOW) {
+        match by_cookie(&cluster, &ring(), &request, false, NOW) {
             Entry::Show(tail) => format!("show {tail}"),
             Entry::Exchange(_, tail) => format!("exchange {tail}"),
             Entry::Leave(tail) => format!("leave {tail}"),

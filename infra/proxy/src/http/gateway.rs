@@ -1,11 +1,14 @@
 //! The way to the gateway: HTTP over a Unix socket, on connections that are kept.
 
-use super::answer::{Answer, AnswerBody, refuse};
+use super::answer::{Answer, AnswerBody, refuse, refuse_for_now};
+use super::body::{NotTaken, Outgoing};
 use super::headers;
-use bytes::Bytes;
-use faregate::api::Peer;
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header, request};
-use http_body_util::{Either, Empty};
+use super::paced::{BodyError, LEAST_RATE};
+use crate::config::{Scheme, Timeouts};
+use crate::places::{Budget, Full, Kind, Place, Places};
+use crate::sparse::Sparse;
+use crate::trust::Origin;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -21,13 +24,15 @@ use tokio::time::{Instant, sleep};
 const KEEP: usize = 64;
 const KEEP_FOR: Duration = Duration::from_secs(15);
 
-type Outgoing = Either<Incoming, Empty<Bytes>>;
 type Sender = SendRequest<Outgoing>;
 
 /// The gateway's API, and the idle connections to it, oldest first.
 pub(super) struct Gateway {
     socket: PathBuf,
     wait: Duration,
+    body_time: Duration,
+    budget: Budget,
+    places: Arc<Places>,
     idle: Mutex<VecDeque<(Instant, Sender)>>,
 }
 
@@ -57,31 +62,48 @@ enum Away {
 }
 
 impl Gateway {
-    pub(super) fn new(socket: PathBuf, wait: Duration) -> Self {
-        Gateway { socket, wait, idle: Mutex::default() }
+    pub(super) fn new(socket: PathBuf, timeouts: &Timeouts, budget: Budget, places: Arc<Places>) -> Self {
+        let (wait, body_time) = (Duration::from_millis(timeouts.gateway_wait_ms), timeouts.body());
+        Gateway { socket, wait, body_time, budget, places, idle: Mutex::default() }
     }
 
-    /// Passes a request on, its path as it was sent, and the answer back.
-    pub(super) async fn forward(self: &Arc<Self>, request: Request<Incoming>, scheme: HeaderValue) -> Answer {
+    /// Passes a request on, its path as it was sent, and the answer back; with the place that it holds until that is at its end.
+    pub(super) async fn forward(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        kind: Kind,
+        origin: &Origin,
+    ) -> (Answer, Option<Place>) {
         let (mut head, body) = request.into_parts();
         headers::remove_hop_by_hop(&mut head.headers);
-        // Answered by our own server when the gateway starts to read the body.
+        // Answered by our own server when the body is read.
         head.headers.remove(header::EXPECT);
-        head.headers.insert(HeaderName::from_static("x-forwarded-proto"), scheme);
-        Peer::default().write(&mut head.headers);
+        let scheme = if origin.scheme == Scheme::Https { "https" } else { "http" };
+        head.headers.insert(HeaderName::from_static("x-forwarded-proto"), HeaderValue::from_static(scheme));
+        origin.peer.write(&mut head.headers);
         head.version = Version::HTTP_11;
         to_origin_form(&mut head);
-        let body = if body.is_end_stream() { Either::Right(Empty::new()) } else { Either::Left(body) };
-        match self.send(Request::from_parts(head, body)).await {
+        let body = match Outgoing::take(body, self.body_time, &self.budget).await {
+            Ok(body) => body,
+            Err(not_taken) => return (refuse_body(&not_taken), None),
+        };
+        // what is not here yet may take its time: it does so apart from what is
+        let kind = if kind == Kind::Api && !body.is_whole() { Kind::Upload } else { kind };
+        let place = match self.places.take(kind, origin.sharer, self.wait).await {
+            Ok(place) => place,
+            Err(full) => return (refuse_full(full, origin), None),
+        };
+        let late = body.late();
+        let answer = match self.send(Request::from_parts(head, body)).await {
             Ok(answer) => answer,
+            Err(_) if late.is_so() => refuse_body(&NotTaken::Body(BodyError::Slow)),
             Err(error) => {
                 let source = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::debug!(%error, source, "a request was not answered");
-                let mut answer = refuse(StatusCode::SERVICE_UNAVAILABLE, "the gateway is restarting; try again");
-                answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-                answer
+                refuse_for_now(StatusCode::SERVICE_UNAVAILABLE, "the gateway is restarting; try again")
             }
-        }
+        };
+        (answer, Some(place))
     }
 
     /// Tries again while the gateway is away, as long as it cannot have seen the request, or seeing it twice does
@@ -105,7 +127,7 @@ impl Gateway {
                     } else {
                         AnswerBody::Gateway(body, Some(lease))
                     };
-                    return Ok(Answer::from_parts(head, body));
+                    return Ok(Answer::ours(Response::from_parts(head, body)));
                 }
                 Err(mut failed) => match failed.take_message().or(copy) {
                     Some(again) if Instant::now() < deadline => request = again,
@@ -142,6 +164,38 @@ impl Gateway {
     }
 }
 
+/// What a body gets that was not taken in. The connection ends: the rest of the body would be in the way.
+fn refuse_body(not_taken: &NotTaken) -> Answer {
+    let answer = match not_taken {
+        NotTaken::Body(BodyError::Slow) => {
+            tracing::info!("request refused: its body came too slowly");
+            let message = format!("the body of the request came too slowly: send at least {LEAST_RATE} bytes a second");
+            refuse(StatusCode::REQUEST_TIMEOUT, &message)
+        }
+        NotTaken::Body(BodyError::Broken(_)) => refuse(StatusCode::BAD_REQUEST, "the body of the request broke off"),
+        NotTaken::NoRoom => {
+            static REFUSED: Sparse = Sparse::new();
+            if let Some(refused) = REFUSED.one() {
+                tracing::warn!(refused, "request refused: too many requests are incomplete at once");
+            }
+            refuse_for_now(StatusCode::SERVICE_UNAVAILABLE, "too many requests are incomplete at once; try again")
+        }
+    };
+    answer.with(header::CONNECTION, HeaderValue::from_static("close"))
+}
+
+fn refuse_full(full: Full, origin: &Origin) -> Answer {
+    full.log(origin);
+    match full {
+        Full::Yours => {
+            refuse_for_now(StatusCode::TOO_MANY_REQUESTS, "too many of your requests are under way at once; try again")
+        }
+        Full::All => {
+            refuse_for_now(StatusCode::SERVICE_UNAVAILABLE, "too many requests are under way at once; try again")
+        }
+    }
+}
+
 /// Until `deadline` a gateway that is not there may come back.
 async fn connect_unix(path: &Path, deadline: Instant) -> io::Result<UnixStream> {
     loop {
@@ -163,10 +217,10 @@ fn to_origin_form(head: &mut request::Parts) {
 /// The same request once more, when it has no body and repeating it changes nothing.
 fn repeatable(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
     let harmless = [Method::GET, Method::HEAD, Method::OPTIONS, Method::DELETE].contains(request.method());
-    if !harmless || matches!(request.body(), Either::Left(_)) {
+    if !harmless || !request.body().is_empty() {
         return None;
     }
-    let mut copy = Request::new(Either::Right(Empty::new()));
+    let mut copy = Request::new(Outgoing::empty());
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.version_mut() = request.version();

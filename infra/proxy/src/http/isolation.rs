@@ -65,7 +65,11 @@ pub(super) fn isolate(headers: &mut HeaderMap, entrance: Entrance, host: Option<
     }
     let policy = match entrance {
         Entrance::Key => HeaderValue::from_static(KEYED),
-        Entrance::Cookie => policy(host, mount).unwrap_or(HeaderValue::from_static(KEYED)),
+        Entrance::Cookie => {
+            // no page of another origin shows what comes by a cookie; those by a key are of no origin, and need their own scripts
+            headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+            policy(host, mount).unwrap_or(HeaderValue::from_static(KEYED))
+        }
     };
     // beside what the dashboard itself says: both hold
     headers.append(header::CONTENT_SECURITY_POLICY, policy);
@@ -151,6 +155,8 @@ mod tests {
             let kept = isolated(&said, entrance, "gateway.example");
             let mut names: Vec<&str> = kept.keys().map(HeaderName::as_str).collect();
             names.sort_unstable();
+            names.retain(|name| *name != "cross-origin-resource-policy");
+            assert_eq!(kept.contains_key("cross-origin-resource-policy"), entrance == Entrance::Cookie);
             let expected =
                 ["content-security-policy", "content-type", "cross-origin-opener-policy", "etag", "referrer-policy"];
             assert_eq!(names, expected);

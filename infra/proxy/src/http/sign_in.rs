@@ -1,36 +1,36 @@
 //! The ways of those who sign in to a dashboard.
 
-use super::answer::{Answer, AnswerBody, refuse};
-use super::{Channel, Site};
-use bytes::Bytes;
+use super::Site;
+use super::answer::{Answer, refuse_for_now};
+use crate::config::Scheme;
+use faregate::api::Cookie;
 use faregate::machine::now;
 use faregate::model::{ClusterName, Ticket, Use};
+use http::StatusCode;
 use http::header::{self, HeaderValue};
-use http::{Response, StatusCode};
-use http_body_util::Full;
 
 impl Site {
     /// Makes a cookie of a ticket that nobody has used yet, and leads to the place that it was for.
-    pub(super) async fn exchange(&self, name: &ClusterName, ticket: &Ticket, tail: &str, channel: Channel) -> Answer {
+    pub(super) async fn exchange(&self, name: &ClusterName, ticket: &Ticket, tail: &str, scheme: Scheme) -> Answer {
         match self.once.use_once(&ticket.used_as(name), ticket.expires_at).await {
             Ok(true) => {}
             Ok(false) => return self.sign_in_at(name, tail),
             Err(error) => {
                 tracing::warn!(cluster = %name, error, "nobody knows whether a ticket was used");
-                return refuse(StatusCode::SERVICE_UNAVAILABLE, "signing in cannot be completed now; try again");
+                return refuse_for_now(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "signing in cannot be completed now; try again",
+                );
             }
         }
         let Ok(pass) = ticket.pass(now()).issue(&self.keys.get(), Use::Pass, name) else {
             return self.sign_in_at(name, tail);
         };
-        let mut answer = lead_to(&self.prefix, name, tail);
-        let secure = if self.https || channel == Channel::Https { "; Secure" } else { "" };
-        let path = format!("{}/clusters/{name}/", self.prefix);
-        let cookie = format!("faregate-dashboard={pass}; Path={path}; HttpOnly; SameSite=Lax{secure}");
-        if let Ok(cookie) = HeaderValue::try_from(cookie) {
-            answer.headers_mut().insert(header::SET_COOKIE, cookie);
+        let answer = lead_to(&self.prefix, name, tail);
+        match Cookie::dashboard(scheme == Scheme::Https, &self.prefix, name).set(&pass) {
+            Some(cookie) => answer.with(header::SET_COOKIE, cookie),
+            None => answer,
         }
-        answer
     }
 
     /// Leads to where people sign in.
@@ -44,11 +44,6 @@ fn lead_to(base: &str, name: &ClusterName, tail: &str) -> Answer {
     let Ok(place) = HeaderValue::try_from(format!("{base}/clusters/{name}{slash}{tail}")) else {
         return super::dashboard::unknown();
     };
-    let mut answer = Response::new(AnswerBody::Own(Full::from(Bytes::new())));
-    *answer.status_mut() = StatusCode::SEE_OTHER;
-    let headers = answer.headers_mut();
-    headers.insert(header::LOCATION, place);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    answer
+    let answer = Answer::empty(StatusCode::SEE_OTHER).with(header::LOCATION, place);
+    answer.with(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }

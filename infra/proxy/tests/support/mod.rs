@@ -6,7 +6,7 @@ pub mod gateway;
 
 use faregate::model::{ClusterName, KeyRing, Use};
 use faregate::ports::{Route, Routes};
-use faregate_proxy::{Api, FileRoutes, Listeners, ProxyConfig, Timeouts, TlsFiles};
+use faregate_proxy::{Api, FileRoutes, Listeners, ProxyConfig, TlsFiles};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,14 +51,7 @@ impl Proxy {
         let ring = KeyRing::from_random(&std::array::from_fn(|i| i as u8));
         let keys = dir.path().join("keys.json");
         std::fs::write(&keys, serde_json::to_vec(&ring).unwrap()).unwrap();
-        let mut config = ProxyConfig {
-            prefix: String::new(),
-            api: Api::Unix(gateway_socket(&dir)),
-            keys: keys.into(),
-            tls: None,
-            sign_in: false,
-            timeouts: Timeouts::default(),
-        };
+        let mut config = ProxyConfig::new(Api::Unix(gateway_socket(&dir)), keys);
         change(&mut config, &dir);
         let routes = FileRoutes::open(&dir.path().join("routes")).unwrap();
         let bind = || async { TcpListener::bind("127.0.0.1:0").await.unwrap() };

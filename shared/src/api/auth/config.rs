@@ -8,11 +8,12 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The methods, in the order in which they are tried where nothing else is said, and the fields of each one's table.
-const METHODS: [(&str, &[&str]); 5] = [
+const METHODS: [(&str, &[&str]); 6] = [
     ("tokens", &[]),
     ("jwt", &jwt::Config::FIELDS),
     ("jupyterhub", &jupyterhub::Config::FIELDS),
     ("kerberos", &kerberos::Config::FIELDS),
+    ("peer", &[]),
     ("basic", &["password"]),
 ];
 
@@ -117,6 +118,7 @@ impl Config {
                 "jupyterhub" => config.jupyterhub = table("jupyterhub", value)?,
                 "kerberos" => config.kerberos = table("kerberos", value)?,
                 "tokens" => Nothing {} = table("tokens", value)?,
+                "peer" => Nothing {} = table("peer", value)?,
                 _ => {
                     let known = OWN.into_iter().chain(METHODS.map(|(name, _)| name)).collect();
                     return Err(Wrong::Unknown { at: "auth".into(), name: name.clone(), known });

@@ -1,9 +1,9 @@
 //! The door: who calls is settled before anything of the request is read, and the session cookie is set on the way out.
 
 use super::presented::authorization;
-use super::session::COOKIE;
 use super::{Refused, SignedIn, rights};
 use crate::api::body::discard;
+use crate::api::cookie::{Cookie, by_https};
 use crate::api::failure::Failure;
 use crate::api::path::cluster_name;
 use crate::api::{App, Peer};
@@ -62,28 +62,29 @@ async fn admit(app: &App, parts: &mut Parts, now: Ms) -> Admitted {
     if let Some(cluster) = cluster_by_token(app, parts).await {
         return cluster.map(Caller::Cluster).map_err(|_| unauthorized()).into();
     }
-    let SignedIn { who, renew_from, reply } =
-        match app.auth.sign_in(&parts.headers, &Peer::of(&parts.extensions), now).await {
-            Ok(signed_in) => signed_in,
-            Err(Refused::Denied(why)) => {
-                tracing::info!(%why, "somebody was not let in");
-                return Err(unauthorized()).into();
-            }
-            Err(Refused::Unavailable(sentence)) => {
-                tracing::warn!(sentence, "nobody can be let in");
-                return Err(Failure::new(StatusCode::BAD_GATEWAY, sentence)).into();
-            }
-            Err(Refused::Forbidden(sentence)) => {
-                tracing::info!(sentence, "authentication failed");
-                return Err(Failure::new(StatusCode::FORBIDDEN, sentence)).into();
-            }
-        };
+    let session = Cookie::session(by_https(&parts.headers), &app.prefix);
+    let peer = Peer::of(&parts.extensions);
+    let SignedIn { who, renew_from, reply } = match app.auth.sign_in(&parts.headers, session.name, &peer, now).await {
+        Ok(signed_in) => signed_in,
+        Err(Refused::Denied(why)) => {
+            tracing::info!(%why, "somebody was not let in");
+            return Err(unauthorized()).into();
+        }
+        Err(Refused::Unavailable(sentence)) => {
+            tracing::warn!(sentence, "nobody can be let in");
+            return Err(Failure::new(StatusCode::BAD_GATEWAY, sentence)).into();
+        }
+        Err(Refused::Forbidden(sentence)) => {
+            tracing::info!(sentence, "authentication failed");
+            return Err(Failure::new(StatusCode::FORBIDDEN, sentence)).into();
+        }
+    };
     if changes_state(&parts.method) && is_foreign(&parts.headers) {
         let message = "a page of another site may not change anything here";
         return Err(Failure::new(StatusCode::FORBIDDEN, message)).into();
     }
     let cookie = renew_from.and_then(|from| app.auth.sessions.issue(&who, from, now));
-    let cookie = cookie.and_then(|value| session_cookie(&parts.headers, &value));
+    let cookie = cookie.and_then(|value| session.set(&value));
     let caller = rights::check(app, &who, parts).await.map(|()| Caller::User(who));
     Admitted { caller, cookie, reply }
 }
@@ -139,22 +140,9 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     !own
 }
 
-fn session_cookie(headers: &HeaderMap, value: &str) -> Option<HeaderValue> {
-    HeaderValue::try_from(format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax{}", secure(headers))).ok()
-}
-
 /// The cookie that opens one cluster's dashboard, and is sent to nothing else.
 pub fn dashboard_cookie(app: &App, headers: &HeaderMap, name: &ClusterName, pass: &str) -> Option<HeaderValue> {
-    let path = format!("{}/clusters/{name}/", app.prefix);
-    let secure = secure(headers);
-    HeaderValue::try_from(format!("faregate-dashboard={pass}; Path={path}; HttpOnly; SameSite=Lax{secure}")).ok()
-}
-
-/// A cookie is `Secure` only where the outside address is https: elsewhere it would never come back.
-fn secure(headers: &HeaderMap) -> &'static str {
-    let proto = headers.get("x-forwarded-proto").map(HeaderValue::as_bytes).unwrap_or_default();
-    let first = proto.split(|b| *b == b',').next().unwrap_or_default().trim_ascii();
-    if first.eq_ignore_ascii_case(b"https") { "; Secure" } else { "" }
+    Cookie::dashboard(by_https(headers), &app.prefix, name).set(pass)
 }
 
 /// A signed-in user; 401 for a cluster.

@@ -11,7 +11,9 @@ pub mod jupyterhub;
 pub mod jwt;
 pub mod kerberos;
 mod open;
+mod own;
 mod passwords;
+mod peer;
 mod presented;
 mod rights;
 mod session;
@@ -24,7 +26,9 @@ pub use basic::SharedPassword;
 pub use config::{Basic, Config, Wrong};
 pub use guard::{ClusterCaller, User, admins_only, dashboard_cookie, guard, people_only};
 pub use open::OpenError;
+pub use own::OwnProcesses;
 pub use passwords::Passwords;
+pub use peer::{Account, PeerAccounts, SystemAccounts};
 pub use presented::Presented;
 pub use rights::within_scopes;
 pub use tokens::Tokens;
@@ -157,8 +161,8 @@ impl Auth {
         said.into_iter()
     }
 
-    /// Credentials that a method takes decide; otherwise the cookie does, and a bad one counts as absent.
-    async fn sign_in(&self, headers: &HeaderMap, peer: &Peer, now: Ms) -> Result<SignedIn, Refused> {
+    /// Credentials that a method takes decide; otherwise the cookie of this name does, and a bad one counts as absent.
+    async fn sign_in(&self, headers: &HeaderMap, cookie: &str, peer: &Peer, now: Ms) -> Result<SignedIn, Refused> {
         let presented = Presented::read(headers)?;
         match self.methods.iter().find(|method| method.takes(&presented, peer)) {
             Some(method) => {
@@ -166,13 +170,13 @@ impl Auth {
                 self.enrich(&mut who);
                 Ok(SignedIn { who, renew_from: Some(now), reply })
             }
-            None => self.by_session(headers, peer, now).await,
+            None => self.by_session(headers, cookie, peer, now).await,
         }
     }
 
-    async fn by_session(&self, headers: &HeaderMap, peer: &Peer, now: Ms) -> Result<SignedIn, Refused> {
+    async fn by_session(&self, headers: &HeaderMap, cookie: &str, peer: &Peer, now: Ms) -> Result<SignedIn, Refused> {
         let missing = || Refused::denied("no credentials, and no session");
-        let mut found = self.sessions.find(headers, now).ok_or_else(missing)?;
+        let mut found = self.sessions.find(headers, cookie, now).ok_or_else(missing)?;
         leave_tokens_groups(&mut found.who);
         let over = || Refused::denied("the session is over: what it began with is no longer good");
         // a method that is configured no more lets nobody in
@@ -201,7 +205,7 @@ mod tests {
         let methods: Vec<Box<dyn Method>> = vec![Box::new(SharedPassword { password: None })];
         let auth = Auth::new(&ring, methods, ["root".to_owned()].into()).unwrap();
         let headers = [(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap())].into_iter().collect();
-        auth.sign_in(&headers, &Peer::default(), 0).await.ok().map(|signed_in| signed_in.who)
+        auth.sign_in(&headers, "session", &Peer::default(), 0).await.ok().map(|signed_in| signed_in.who)
     }
 
     #[tokio::test]

@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Its name.
-pub const COOKIE: &str = "faregate-session";
 /// How long one is good, in milliseconds. Used in its second half, it is renewed …
 const LIFE_MS: Ms = 3_600_000;
 /// … until the credentials themselves are this old: then they must be shown again.
@@ -94,11 +92,11 @@ impl Sessions {
             .ok()
     }
 
-    /// The first good session among the request's cookies.
-    pub fn find(&self, headers: &HeaderMap, now: Ms) -> Option<Session> {
+    /// The first good session among the request's cookies of this name.
+    pub fn find(&self, headers: &HeaderMap, cookie: &str, now: Ms) -> Option<Session> {
         let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
         let cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-        cookies.filter(|(name, _)| *name == COOKIE).find_map(|(_, value)| self.open(value, now))
+        cookies.filter(|(name, _)| *name == cookie).find_map(|(_, value)| self.open(value, now))
     }
 
     fn open(&self, token: &str, now: Ms) -> Option<Session> {
@@ -143,6 +141,7 @@ mod tests {
     use axum::http::HeaderValue;
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
+    const COOKIE: &str = "faregate-session";
     const NOW: Ms = 1_800_000_000_000;
 
     fn ring() -> KeyRing {
@@ -171,10 +170,10 @@ mod tests {
     fn a_session_carries_who_it_is_until_it_expires() {
         let sessions = Sessions::new(&ring()).unwrap();
         let value = sessions.issue(&alice(), NOW, NOW).unwrap();
-        let found = sessions.find(&cookie(&value), NOW + 1000).unwrap();
+        let found = sessions.find(&cookie(&value), COOKIE, NOW + 1000).unwrap();
         assert_eq!((found.who, found.since, found.renew), (alice(), NOW, false));
-        assert!(sessions.find(&cookie(&value), NOW + LIFE_MS - 1000).is_some());
-        assert!(sessions.find(&cookie(&value), NOW + LIFE_MS).is_none());
+        assert!(sessions.find(&cookie(&value), COOKIE, NOW + LIFE_MS - 1000).is_some());
+        assert!(sessions.find(&cookie(&value), COOKIE, NOW + LIFE_MS).is_none());
     }
 
     #[test]
@@ -182,7 +181,7 @@ mod tests {
         let sessions = Sessions::new(&ring()).unwrap();
         let mut now = NOW;
         let mut value = sessions.issue(&alice(), NOW, now).unwrap();
-        while let Some(found) = sessions.find(&cookie(&value), now) {
+        while let Some(found) = sessions.find(&cookie(&value), COOKIE, now) {
             if let Some(next) = sessions.issue(&found.who, found.since, now).filter(|_| found.renew) {
                 value = next;
             }
@@ -196,8 +195,8 @@ mod tests {
         let sessions = Sessions::new(&ring()).unwrap();
         let value = sessions.issue(&alice(), NOW, NOW).unwrap();
         let lines = ["x=y; faregate-session=stale; z", &format!("a=b;  {COOKIE}={value} ; c=d")];
-        assert!(sessions.find(&headers(&lines), NOW).is_some());
-        assert!(sessions.find(&headers(&["x=y", "", ";;=;", COOKIE]), NOW).is_none());
+        assert!(sessions.find(&headers(&lines), COOKIE, NOW).is_some());
+        assert!(sessions.find(&headers(&["x=y", "", ";;=;", COOKIE]), COOKIE, NOW).is_none());
     }
 
     #[test]
@@ -207,9 +206,9 @@ mod tests {
         let mut new = old.clone();
         let secret = base64::engine::general_purpose::STANDARD.encode([9; 32]);
         new.keys.insert(0, RingKey::new("k2", secret));
-        assert!(Sessions::new(&new).unwrap().find(&cookie(&value), NOW).is_some());
+        assert!(Sessions::new(&new).unwrap().find(&cookie(&value), COOKIE, NOW).is_some());
         new.keys.truncate(1);
-        assert!(Sessions::new(&new).unwrap().find(&cookie(&value), NOW).is_none());
+        assert!(Sessions::new(&new).unwrap().find(&cookie(&value), COOKIE, NOW).is_none());
     }
 
     #[test]
@@ -233,7 +232,7 @@ mod tests {
             "..".into(),
             String::new(),
         ] {
-            assert!(sessions.find(&cookie(&forged), NOW).is_none(), "{forged}");
+            assert!(sessions.find(&cookie(&forged), COOKIE, NOW).is_none(), "{forged}");
         }
     }
 }

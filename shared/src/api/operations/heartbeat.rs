@@ -3,6 +3,7 @@ use crate::api::auth::ClusterCaller;
 use crate::api::body::{self, LARGE};
 use crate::api::content;
 use crate::api::failure::Failure;
+use crate::api::large;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,6 +15,7 @@ pub async fn heartbeat(
     ClusterCaller(name): ClusterCaller,
     body: Body,
 ) -> Result<StatusCode, Failure> {
+    let _one = large::one_at_a_time(&name, &body)?;
     let bytes = body::read(body, LARGE).await?;
     let (content, digest) = content::parse(&bytes).map_err(|invalid| Failure::invalid(invalid.to_string()))?;
     app.gateway.heartbeat(&name, content, digest).await?;

@@ -3,9 +3,7 @@
 //!
 //! `cargo run --release -p faregate-benches --bin bench`
 
-mod anatomy;
 mod clusters;
-mod end;
 mod failure;
 mod gateway;
 mod http;
@@ -75,10 +73,6 @@ enum Part {
     Idle,
     /// Start of real clusters
     Start,
-    /// End of real clusters
-    End,
-    /// What a start is made of, of ours alone
-    Anatomy,
 }
 
 #[derive(Subcommand)]
@@ -186,14 +180,6 @@ fn compare(arguments: &Arguments) -> Outcome<()> {
         }
     })?;
     println!("{}", table::render(&rows));
-    for row in rows.iter().filter(|row| row.better == table::Better::Less) {
-        if let Some((median, low, high)) = row.pairs() {
-            println!(
-                "{}: ours takes {median:.3} times as long (median of pairs; 95 %: {low:.3} to {high:.3})",
-                row.what
-            );
-        }
-    }
     let (met, aims) =
         (rows.iter().filter(|row| row.verdict() == "met").count(), rows.iter().filter(|row| row.aim.is_some()).count());
     println!("{met} of {aims} aims met");
@@ -225,12 +211,6 @@ async fn measure(setup: &Setup, arguments: &Arguments) -> Outcome<Vec<Row>> {
     }
     if wanted(Part::Start) {
         rows.extend(start::measure(setup, &scale).await?);
-    }
-    if wanted(Part::End) {
-        rows.extend(end::measure(setup, &scale).await?);
-    }
-    if wanted(Part::Anatomy) {
-        println!("{}", anatomy::tell(setup).await?);
     }
     Ok(rows)
 }

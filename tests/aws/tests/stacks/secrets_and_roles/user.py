@@ -52,7 +52,7 @@ for used_up in [by_ticket, clean]:
     except urllib.error.HTTPError as error:
         assert error.code == 401, (used_up, error)
 say("ticket", by_ticket.split("/")[-2])
-say("pass", next(cookie.value for cookie in jar if cookie.name == "faregate-dashboard"))
+say("pass", next(cookie.value for cookie in jar if cookie.name.endswith("faregate-dashboard")))
 say("key", json.dumps(cluster.security.tls_key))
 say("cluster", cluster.name)
 wait_for_go()

@@ -1,0 +1,62 @@
+//! The accounts of this machine, as its name services know them.
+
+use async_trait::async_trait;
+use faregate::api::auth::{Account, SystemAccounts};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// An account is not asked for again so long: name services may be far away.
+const KNOWN: Duration = Duration::from_secs(60);
+/// Accounts that are remembered; when there are more, all are forgotten.
+const MOST: usize = 10_000;
+
+/// Asks the system.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    known: Mutex<HashMap<u32, (Instant, Option<Account>)>>,
+}
+
+#[async_trait]
+impl SystemAccounts for Accounts {
+    async fn account(&self, uid: u32) -> Result<Option<Account>, String> {
+        if let Some((since, account)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&uid)
+            && since.elapsed() < KNOWN
+        {
+            return Ok(account.clone());
+        }
+        let looked = tokio::task::spawn_blocking(move || look_up(uid)).await;
+        let account = looked.map_err(|error| error.to_string())??;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(uid, (Instant::now(), account.clone()));
+        Ok(account)
+    }
+}
+
+fn look_up(uid: u32) -> Result<Option<Account>, String> {
+    let Some(user) = uzers::get_user_by_uid(uid) else { return Ok(None) };
+    let Some(name) = user.name().to_str() else { return Err(format!("the name of user {uid} is no text")) };
+    let groups = uzers::get_user_groups(name, user.primary_group_id())
+        .ok_or_else(|| format!("the groups of `{name}` are not known"))?;
+    let groups = groups.iter().filter_map(|group| group.name().to_str().map(str::to_owned)).collect();
+    Ok(Some(Account { name: name.to_owned(), groups }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn accounts_have_names_and_groups_and_some_ids_have_none() {
+        let accounts = Accounts::default();
+        for _ in 0..2 {
+            let root = accounts.account(0).await.unwrap().unwrap();
+            assert_eq!(root.name, "root");
+            assert!(root.groups.contains(&"root".to_owned()), "{:?}", root.groups);
+            assert_eq!(accounts.account(4_000_000_000).await, Ok(None));
+        }
+    }
+}
