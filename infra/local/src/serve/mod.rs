@@ -6,6 +6,7 @@ mod http;
 mod key_file;
 mod limits;
 mod loops;
+mod notify;
 mod proxy;
 mod shutdown;
 
@@ -119,6 +120,7 @@ async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), 
     let shut = async { drop(closed.await) };
     let mut server = tokio::spawn(http::serve(listener, router(built.app), closing.clone(), descriptors, shut));
     announce(&config, proxy.address());
+    notify::notify(notify::READY);
 
     let failed = tokio::select! {
         ended = &mut server => Some(ended.unwrap_or_else(|panic| Err(io::Error::other(panic)))),
@@ -128,6 +130,7 @@ async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), 
     if let Some(ended) = failed {
         return Err(ServeError::Server(ended.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into())));
     }
+    notify::notify(notify::STOPPING);
     let mut left = 0;
     if config.gateway.stop_clusters_on_shutdown {
         tracing::info!("stopping all clusters; a second signal waits no longer");

@@ -18,7 +18,7 @@ mod start;
 mod table;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use failure::{Context, Outcome};
+use failure::{Context, Failure, Outcome};
 use gateway::{Gateway, Kind, Schedulers};
 use setup::Setup;
 use std::path::PathBuf;
@@ -168,51 +168,72 @@ fn runtime(threads: usize) -> Outcome<tokio::runtime::Runtime> {
     builder.enable_all().build().context(|| "no runtime".to_owned())
 }
 
+/// Measures part after part. What a part has measured is printed at its end, however it ends, and the others are measured all the same.
 fn compare(arguments: &Arguments) -> Outcome<()> {
     let setup = Setup::make(arguments.faregate.as_deref(), arguments.python.as_deref())?;
+    let scale = Scale::new(arguments);
     let runtime = runtime(2)?;
-    let rows = runtime.block_on(async {
-        let mut terminated = signal(SignalKind::terminate()).context(|| "no signals".to_owned())?;
-        tokio::select! {
-            rows = measure(&setup, arguments) => rows,
-            _ = tokio::signal::ctrl_c() => Err(failure::Failure::new("interrupted")),
-            _ = terminated.recv() => Err(failure::Failure::new("terminated")),
+    let (mut all, mut failed) = (Vec::new(), Vec::new());
+    for &part in &arguments.only {
+        let mut rows = Vec::new();
+        let outcome = runtime.block_on(until_told_to_stop(measure(part, &setup, &scale, &mut rows)));
+        rows.retain(Row::has_values);
+        if !rows.is_empty() {
+            println!("{}", table::render(&rows));
         }
-    })?;
-    println!("{}", table::render(&rows));
-    let (met, aims) =
-        (rows.iter().filter(|row| row.verdict() == "met").count(), rows.iter().filter(|row| row.aim.is_some()).count());
-    println!("{met} of {aims} aims met");
-    Ok(())
+        all.append(&mut rows);
+        match outcome {
+            Ok(Ended::Measured) => {}
+            Ok(Ended::Stopped) => return Err(Failure::new(format!("stopped while {part:?} was measured"))),
+            Err(failure) => {
+                eprintln!("bench: {part:?} failed: {failure}");
+                failed.push(format!("{part:?}"));
+            }
+        }
+    }
+    let aims = || all.iter().filter(|row| row.aim.is_some());
+    println!("{} of {} aims met", aims().filter(|row| row.verdict() == "met").count(), aims().count());
+    if failed.is_empty() { Ok(()) } else { Err(Failure::new(format!("failed: {}", failed.join(", ")))) }
 }
 
-async fn measure(setup: &Setup, arguments: &Arguments) -> Outcome<Vec<Row>> {
-    let scale = Scale::new(arguments);
-    let wanted = |part| arguments.only.contains(&part);
-    let mut rows = Vec::new();
-    if wanted(Part::Rest) || wanted(Part::Relay) {
-        let mut gateways = Vec::new();
-        for &kind in &scale.kinds {
-            step(&format!("starting {kind:?}"));
-            gateways.push(Gateway::start(setup, kind, Schedulers::StandIns).await?);
-        }
-        if wanted(Part::Rest) {
-            rows.extend(rest::measure(&gateways, &setup.issuer, &scale).await?);
-        }
-        if wanted(Part::Relay) {
-            rows.extend(relay::measure(&gateways, &scale).await?);
-        }
-        for gateway in gateways {
-            gateway.stop().await?;
-        }
+/// How a part ended that did not fail.
+enum Ended {
+    Measured,
+    /// By SIGTERM or Ctrl-C.
+    Stopped,
+}
+
+async fn until_told_to_stop(measuring: impl Future<Output = Outcome<()>>) -> Outcome<Ended> {
+    let mut terminated = signal(SignalKind::terminate()).context(|| "no signals".to_owned())?;
+    tokio::select! {
+        outcome = measuring => outcome.map(|()| Ended::Measured),
+        _ = tokio::signal::ctrl_c() => Ok(Ended::Stopped),
+        _ = terminated.recv() => Ok(Ended::Stopped),
     }
-    if wanted(Part::Idle) {
-        rows.extend(relay::measure_idle(setup, &scale).await?);
+}
+
+/// Measures one part. Its rows get each value as it is measured, also when the part fails later.
+async fn measure(part: Part, setup: &Setup, scale: &Scale, rows: &mut Vec<Row>) -> Outcome<()> {
+    match part {
+        Part::Rest | Part::Relay => {
+            let mut gateways = Vec::new();
+            for &kind in &scale.kinds {
+                step(&format!("starting {kind:?}"));
+                gateways.push(Gateway::start(setup, kind, Schedulers::StandIns).await?);
+            }
+            if part == Part::Rest {
+                rest::measure(&gateways, &setup.issuer, scale, rows).await?;
+            } else {
+                relay::measure(&gateways, scale, rows).await?;
+            }
+            for gateway in gateways {
+                gateway.stop().await?;
+            }
+            Ok(())
+        }
+        Part::Idle => relay::measure_idle(setup, scale, rows).await,
+        Part::Start => start::measure(setup, scale, rows).await,
     }
-    if wanted(Part::Start) {
-        rows.extend(start::measure(setup, &scale).await?);
-    }
-    Ok(rows)
 }
 
 /// Says what is being done.

@@ -116,19 +116,19 @@ fn add(row: &mut Row, kind: Kind, value: f64) {
 }
 
 /// Throughput, CPU per GB and new connections, in turns.
-pub async fn measure(gateways: &[Gateway], scale: &Scale) -> Outcome<Vec<Row>> {
+pub async fn measure(gateways: &[Gateway], scale: &Scale, rows: &mut Vec<Row>) -> Outcome<()> {
     let mut targets = Vec::new();
     for gateway in gateways {
         targets.push(Target::make(gateway).await?);
     }
-    let mut rows = vec![
+    rows.extend([
         Row::new("relay to the client", "GB/s", Better::More, None),
         Row::new("relay to the client", "CPU s/GB", Better::Less, Some(2.0)),
         Row::new("relay to the scheduler", "GB/s", Better::More, None),
         Row::new("relay to the scheduler", "CPU s/GB", Better::Less, Some(2.0)),
         Row::new("new relay connections", "connections/CPU s", Better::More, None),
         Row::new("new relay connections", "connections/s", Better::More, None),
-    ];
+    ]);
     for round in 1..=scale.rounds {
         step(&format!("round {round}: relay"));
         for (gateway, target) in gateways.iter().zip(&targets) {
@@ -142,7 +142,7 @@ pub async fn measure(gateways: &[Gateway], scale: &Scale) -> Outcome<Vec<Row>> {
             add(&mut rows[5], gateway.kind, by_time);
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// GB/s and CPU seconds per GB of one connection.
@@ -186,12 +186,12 @@ async fn connections(gateway: &Gateway, target: &Target, count: usize) -> Outcom
 }
 
 /// What an idle connection costs the proxy, in gateways that have just been started.
-pub async fn measure_idle(setup: &Setup, scale: &Scale) -> Outcome<Vec<Row>> {
-    let mut rows = vec![
+pub async fn measure_idle(setup: &Setup, scale: &Scale, rows: &mut Vec<Row>) -> Outcome<()> {
+    rows.extend([
         Row::new("idle relay connection", "KiB (PSS)", Better::Less, Some(4.0)),
         Row::new("idle relay connection", "KiB (RSS)", Better::Less, None),
         Row::new("idle relay connection", "descriptors", Better::Less, None),
-    ];
+    ]);
     for round in 1..=scale.rounds {
         for &kind in &scale.kinds {
             step(&format!("round {round}: {} idle connections of {kind:?}", scale.idle));
@@ -216,5 +216,5 @@ pub async fn measure_idle(setup: &Setup, scale: &Scale) -> Outcome<Vec<Row>> {
             gateway.stop().await?;
         }
     }
-    Ok(rows)
+    Ok(())
 }

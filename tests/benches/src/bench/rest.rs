@@ -8,7 +8,6 @@ use crate::load::{Keep, closed_loop};
 use crate::stand_in::{QUIET, Report};
 use crate::table::{Better, Row};
 use crate::{Scale, http, step};
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// Connections at once.
@@ -39,13 +38,13 @@ struct Side<'a> {
 }
 
 /// Measures both, in turns.
-pub async fn measure(gateways: &[Gateway], issuer: &Issuer, scale: &Scale) -> Outcome<Vec<Row>> {
+pub async fn measure(gateways: &[Gateway], issuer: &Issuer, scale: &Scale, rows: &mut Vec<Row>) -> Outcome<()> {
     let mut sides = Vec::new();
     for gateway in gateways {
         step(&format!("110 clusters for {:?}", gateway.kind));
         sides.push(Side::prepare(gateway, issuer).await?);
     }
-    let mut table = Table::default();
+    let mut table = Table { places: Vec::new(), rows };
     for round in 1..=scale.rounds {
         for (call, name) in sides[0].calls.iter().map(|call| call.name).enumerate() {
             if !name.contains(&scale.calls) {
@@ -63,19 +62,25 @@ pub async fn measure(gateways: &[Gateway], issuer: &Issuer, scale: &Scale) -> Ou
             }
         }
     }
-    Ok(table.0.into_values().collect())
+    Ok(())
 }
 
-/// Rows by the order in which they came up.
-#[derive(Default)]
-struct Table(BTreeMap<(usize, usize), Row>);
+/// Rows with the place of each: two for every kind of call, in the order of the calls.
+struct Table<'a> {
+    places: Vec<(usize, usize)>,
+    rows: &'a mut Vec<Row>,
+}
 
-impl Table {
+impl Table<'_> {
     fn add(&mut self, place: (usize, usize), kind: Kind, value: f64, row: impl FnOnce() -> Row) {
-        let row = self.0.entry(place).or_insert_with(row);
+        let at = self.places.binary_search(&place).unwrap_or_else(|at| {
+            self.places.insert(at, place);
+            self.rows.insert(at, row());
+            at
+        });
         match kind {
-            Kind::Official => row.official.push(value),
-            Kind::Ours => row.ours.push(value),
+            Kind::Official => self.rows[at].official.push(value),
+            Kind::Ours => self.rows[at].ours.push(value),
         }
     }
 }
@@ -128,7 +133,7 @@ impl<'a> Side<'a> {
         Ok(Side { gateway, calls, creator, tasks: gateway.tasks().len() })
     }
 
-    async fn call(&self, number: usize, scale: &Scale, table: &mut Table) -> Outcome<()> {
+    async fn call(&self, number: usize, scale: &Scale, table: &mut Table<'_>) -> Outcome<()> {
         let (gateway, call) = (self.gateway, &self.calls[number]);
         gateway.settle().await;
         let before = gateway.cpu();
@@ -145,7 +150,7 @@ impl<'a> Side<'a> {
     }
 
     /// Creates count until their schedulers run; stopping them does not.
-    async fn create(&self, scale: &Scale, table: &mut Table) -> Outcome<()> {
+    async fn create(&self, scale: &Scale, table: &mut Table<'_>) -> Outcome<()> {
         let gateway = self.gateway;
         let quiet = gateway.reports().join(QUIET);
         let failed = || format!("`{}` cannot be used", quiet.display());

@@ -1,4 +1,4 @@
-"""A user's first result, through the official client: seconds from `new_cluster` on, as one line of JSON."""
+"""`start.py ADDRESS PASSWORD`: a user's first result, through the official client: seconds from `new_cluster` on, as one line of JSON."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ import time
 import dask.array as da
 from dask_gateway import BasicAuth, Gateway
 
-gateway = Gateway(sys.argv[1], auth=BasicAuth("starter", ""))
+gateway = Gateway(sys.argv[1], auth=BasicAuth("starter", sys.argv[2]))
 start = time.monotonic()
 cluster = gateway.new_cluster(shutdown_on_close=False)
 running = time.monotonic() - start

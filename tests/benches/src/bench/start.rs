@@ -2,6 +2,7 @@
 
 use crate::failure::{Context, Failure, Outcome};
 use crate::gateway::{Gateway, Kind, Schedulers};
+use crate::http::PASSWORD;
 use crate::processes::{GATEWAY_MARK, TASK_MARK};
 use crate::setup::Setup;
 use crate::table::{Better, Row};
@@ -23,11 +24,11 @@ struct Seconds {
 }
 
 /// Measures both, in turns.
-pub async fn measure(setup: &Setup, scale: &Scale) -> Outcome<Vec<Row>> {
-    let mut rows = vec![
+pub async fn measure(setup: &Setup, scale: &Scale, rows: &mut Vec<Row>) -> Outcome<()> {
+    rows.extend([
         Row::new("new cluster until RUNNING", "s", Better::Less, None),
         Row::new("new cluster until two workers' first result", "s", Better::Less, Some(1.0)),
-    ];
+    ]);
     let mut gateways = Vec::new();
     for &kind in &scale.kinds {
         gateways.push(Gateway::start(setup, kind, Schedulers::Dask).await?);
@@ -53,12 +54,12 @@ pub async fn measure(setup: &Setup, scale: &Scale) -> Outcome<Vec<Row>> {
     for gateway in gateways {
         gateway.stop().await?;
     }
-    Ok(rows)
+    Ok(())
 }
 
 async fn first_result(setup: &Setup, gateway: &Gateway) -> Outcome<Seconds> {
     let mut command = Command::new(setup.python.python());
-    command.args(["-c", SCRIPT, &format!("http://{}", gateway.address)]);
+    command.args(["-c", SCRIPT, &format!("http://{}", gateway.address), PASSWORD]);
     command.env("DASK_GATEWAY__HTTP_CLIENT__PROXY", "False").env_remove(GATEWAY_MARK).env_remove(TASK_MARK);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let output = timeout(PATIENCE, command.output()).await;

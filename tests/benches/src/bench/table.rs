@@ -32,6 +32,11 @@ impl Row {
         Row { what: what.into(), unit, better, aim, official: Vec::new(), ours: Vec::new() }
     }
 
+    /// Something was measured.
+    pub fn has_values(&self) -> bool {
+        !self.official.is_empty() || !self.ours.is_empty()
+    }
+
     /// How many times better ours is, by the medians of all rounds.
     pub fn ratio(&self) -> Option<f64> {
         let (official, ours) = (median(&self.official)?, median(&self.ours)?);
