@@ -3,9 +3,9 @@
 use faregate_local::python::{PythonEnv, Spec, ensure};
 use faregate_tests::python::{DASK_VERSIONS, home};
 
-/// The emulator, and boto3 to look into it. Not in one environment with [`sam`]: each pins its own botocore.
+/// The emulator, boto3 to look into it, and the command line of AWS. Not in one environment with [`sam`]: each pins its own botocore.
 pub fn emulator() -> PythonEnv {
-    environment(&["ministack==1.5.33", "aws-sam-translator==1.115.0", "boto3==1.43.106"])
+    environment(&["ministack==1.5.33", "aws-sam-translator==1.115.0", "boto3==1.43.106", "awscli==1.46.3"])
 }
 
 /// The tools that people deploy and check templates with.

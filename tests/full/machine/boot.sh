@@ -49,18 +49,24 @@ UNIT
 machine_boot() {
   local check=$1 memory=$2 kernel=${3:-}
   [ -n "$kernel" ] || kernel=$(basename "$(ls -d "$machine_root"/lib/modules/* | sort -V | tail -n 1)")
-  printf '#!/bin/bash\nexec >/dev/ttyS0 2>&1\n/root/faregate/check/machine/%s && echo "THE CHECK PASSED" || echo "THE CHECK FAILED"\n' "$check" > "$machine_root/root/faregate/check/machine/inside"
+  printf '#!/bin/bash\nexec >/dev/console 2>&1\n/root/faregate/check/machine/%s && echo "THE CHECK PASSED" || echo "THE CHECK FAILED"\n' "$check" > "$machine_root/root/faregate/check/machine/inside"
   chmod 755 "$machine_root/root/faregate/check/machine/inside"
+  local kvm=(-accel kvm -cpu host)
   local image=$full_dir/$check.img log=$full_dir/$check.log
   say "an image of $(du -sm "$machine_root" | cut -f1) MiB, kernel $kernel, $memory MiB of memory"
   rm -f "$image"
   mke2fs -q -t ext4 -d "$machine_root" "$image" 6G
-  local accelerator=kvm
-  if ! (: >/dev/kvm) 2>/dev/null; then accelerator=tcg; say '/dev/kvm does not open: the processor is emulated, which is some ten times slower'; fi
-  timeout "${MACHINE_TIMEOUT:-1800}" qemu-system-x86_64 -accel $accelerator $([ $accelerator = kvm ] && echo -cpu host,-arch-capabilities || echo -cpu max) -smp 2 -m "$memory" \
-    -kernel "$machine_root/boot/vmlinuz-$kernel" -initrd "$machine_root/boot/initrd.img-$kernel" \
-    -append 'root=/dev/vda rw console=ttyS0 quiet loglevel=3 systemd.show_status=no' \
-    -drive "file=$image,if=virtio,format=raw,cache=unsafe" -nic none -display none -monitor none -serial stdio -no-reboot </dev/null 2>&1 | tee "$log"
+  local virtual=(-accel tcg,thread=multi -cpu max) boot=(-kernel "$machine_root/boot/vmlinuz-$kernel" -initrd "$machine_root/boot/initrd.img-$kernel")
+  local plain=(-nic none -display none -monitor none -serial stdio -no-reboot) emulated=emulated
+  # a kernel that finds no init says who it is and ends: so it is seen whether /dev/kvm is of use, as it may open and boot nothing
+  if timeout 30 qemu-system-x86_64 "${kvm[@]}" -m 512 "${boot[@]}" "${plain[@]}" -append 'console=ttyS0 panic=-1 rdinit=/none' </dev/null 2>&1 | grep -q 'Linux version'; then
+    virtual=("${kvm[@]}") emulated=
+  else
+    say '/dev/kvm does not open, or boots nothing: the processor is emulated, which is some twenty times slower'
+  fi
+  timeout "${MACHINE_TIMEOUT:-3600}" qemu-system-x86_64 "${virtual[@]}" -smp 2 -m "$memory" "${boot[@]}" "${plain[@]}" \
+    -append "root=/dev/vda rw console=ttyS0 quiet loglevel=3 systemd.show_status=no $emulated" \
+    -drive "file=$image,if=virtio,format=raw,cache=unsafe" </dev/null 2>&1 | tee "$log" || true
   rm -f "$image"
   grep -q 'THE CHECK PASSED' "$log" || fail "the machine's check \`$check\` (its output is in $log)"
 }

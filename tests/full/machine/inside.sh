@@ -7,22 +7,31 @@ python=$(echo /var/cache/faregate/python-*/bin/python)
 dir=$(mktemp -d /var/tmp/check-XXXXXX)
 chmod 777 "$dir"
 
+# in_shell COMMAND: as root, or as the user whom as_user names.
+in_shell() {
+  if [ -z "${as_user:-}" ]; then
+    bash -ec "$1" </dev/null
+  else
+    runuser -u "$as_user" -- env "HOME=/home/$as_user" "XDG_RUNTIME_DIR=/run/user/$(id -u "$as_user")" bash -ec "cd ~/faregate; $1" </dev/null
+  fi
+}
+
 # run_guide HEADING [WITHOUT]: the guide's own commands, but those for which there is no network or compiler, which the image has done.
 run_guide() {
   local command
   while read -r command; do
     case $command in
-      "cargo build --release" | "git pull") say "(done before: $command)"; continue ;;
+      "cargo "* | "git pull") say "(done before: $command)"; continue ;;
     esac
     [ -z "${2:-}" ] || [[ $command != $2 ]] || continue
     say "guide: $command"
-    bash -ec "$command" </dev/null
+    in_shell "$command"
   done < <(guide docs/systemd.md "$1")
 }
 
 # until_true SECONDS WHAT COMMAND …
 until_true() {
-  local seconds=$1 what=$2
+  local seconds=$(($1 * ${slower:-1})) what=$2
   shift 2
   for ((i = 0; i < seconds * 5; i++)); do
     "$@" >/dev/null 2>&1 && return
@@ -37,3 +46,12 @@ schedulers() { pgrep -f 'dask.* scheduler' | sort | tr '\n' ' '; }
 active() { [ "$(property ActiveState)" = active ]; }
 same() { [ "$2" = "$3" ] && [ -n "$2" ] || fail "$1 was $2 and is $3"; }
 other() { [ "$2" != "$3" ] && [ -n "$3" ] || fail "$1 is still $2"; }
+
+# patient CONFIGURATION: on an emulated processor a start takes minutes.
+patient() {
+  grep -qw emulated /proc/cmdline || return 0
+  say "the processor is emulated: timeouts are longer than the configuration's"
+  sed -i '1i cluster_start_timeout = 1800\nworker_start_timeout = 1800\nenvironment = { DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT = "600s", DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP = "600s" }' "$1"
+  export DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT=600s DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP=600s
+  slower=15
+}

@@ -12,7 +12,7 @@ from dask_gateway import BasicAuth, Gateway
 from distributed import KilledWorker
 
 ADDRESS = "http://127.0.0.1:8000"
-SECONDS = 300
+SECONDS = 3600  # on an emulated processor
 CHUNK = 64 << 20
 
 

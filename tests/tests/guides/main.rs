@@ -10,9 +10,12 @@ use documents::{guides, root};
 use std::collections::BTreeSet;
 use table::{By, TABLE};
 
+/// The guide whose commands a virtual machine runs.
+const SYSTEMD: &str = "docs/systemd.md";
+
 #[test]
 fn every_command_of_the_guides_is_run_somewhere() {
-    let commands = guides().into_iter().flat_map(|guide| {
+    let commands = guides().into_iter().filter(|guide| guide.path != SYSTEMD).flat_map(|guide| {
         let path = guide.path.clone();
         guide.commands().into_iter().map(move |command| (command, path.clone()))
     });
@@ -47,7 +50,7 @@ fn what_the_table_names_is_there() {
 /// The machine's check runs the guide by its headings: each heading with commands must be one that it runs.
 #[test]
 fn the_machines_check_runs_all_of_the_systemd_guide() {
-    let guide = guides().into_iter().find(|guide| guide.path == "docs/systemd.md").unwrap();
+    let guide = guides().into_iter().find(|guide| guide.path == SYSTEMD).unwrap();
     let check = std::fs::read_to_string(root().join("tests/full/machine/check-units")).unwrap();
     for block in guide.blocks().iter().filter(|block| block.is_commands()) {
         assert!(check.contains(&format!("run_guide '{}'", block.heading)), "{}", block.heading);

@@ -39,9 +39,10 @@ const fn full(part: &'static str) -> By {
 
 const ADMIN: By = here("a_configured_gateway_and_its_administration");
 const USERS: By = here("passwords_and_machine_tokens");
-const PROXY_IMAGE: By = aws("an_account_is_prepared_for_a_deployment");
+const KDC: By = By::Test { file: "tests/peers/tests/kerberos.rs", name: "the_official_client_signs_in_with_a_ticket_when_the_kdc_is_gone" };
+const ACCOUNT: By = aws("an_account_is_prepared_and_a_deployment_looked_at");
 
-/// Every command once.
+/// Every command once, save those of docs/systemd.md, which are run in a machine (`tests/full/run vm`).
 pub const TABLE: &[(&str, By)] = &[
     // README.md: on one machine
     ("cargo run --release -- demo", here("the_demo")), // and, built so, by `tests/full/run release`
@@ -67,4 +68,32 @@ pub const TABLE: &[(&str, By)] = &[
         r#"curl -u alice https://gateway.example/api/v1/tokens -d '{"name": "nightly", "scopes": ["create", "read", "stop"], "expires_in": 7776000}'"#,
         USERS,
     ),
+    (r#"kadmin -q "addprinc -randkey HTTP/gateway.example.com""#, KDC),
+    (r#"kadmin -q "ktadd -k http.keytab HTTP/gateway.example.com""#, KDC),
+    // README.md: on AWS
+    ("cargo run -p faregate-aws-tests --bin offline-stack", aws("the_offline_stack_ends_by_enter_and_leaves_nothing")),
+    ("aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com", ACCOUNT),
+    ("account=$(aws sts get-caller-identity --query Account --output text) region=$(aws configure get region)", ACCOUNT),
+    ("registry=$account.dkr.ecr.$region.amazonaws.com", ACCOUNT),
+    ("aws ecr create-repository --repository-name faregate-proxy", ACCOUNT),
+    ("aws ecr get-login-password | docker login --username AWS --password-stdin $registry", ACCOUNT),
+    (
+        "docker buildx build --platform linux/amd64 --file infra/images/proxy/Dockerfile --tag $registry/faregate-proxy:1 --push .",
+        ACCOUNT,
+    ),
+    ("sam build", full("commands")),
+    // with answers in place of `--guided`
+    (
+        "sam deploy --guided --stack-name faregate --parameter-overrides file://parameters.yaml",
+        By::Test { file: "tests/aws/tests/stacks/deployed.rs", name: "stories_on_a_deployed_stack" },
+    ),
+    (
+        r#"aws cloudformation describe-stacks --stack-name faregate --output text --query "Stacks[0].Outputs[?OutputKey=='Snippet'].OutputValue""#,
+        ACCOUNT,
+    ),
+    // README.md: measure
+    ("cargo run --release -p faregate-benches --bin bench", bench("bench")),
+    ("cargo run -p faregate-aws-tests --bin start-up", aws("start_up")),
+    ("cargo run --release -p faregate-benches --bin pass-bench", bench("pass_bench")),
+    ("cargo run --release -p faregate-aws-tests --bin aws-bench", aws("aws_bench")),
 ];
