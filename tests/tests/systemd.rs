@@ -65,7 +65,10 @@ fn what_a_restart_must_not_touch_is_kept_by_both_units() {
         for line in ["Type=notify", "KillMode=process", "OOMPolicy=continue", "Delegate=yes", "Restart=on-failure"] {
             assert!(has(line), "{unit} lacks `{line}`");
         }
-        assert!(!text.lines().any(|line| line.starts_with("PrivateTmp=")), "{unit}: running tasks would lose their files");
+        assert!(
+            !text.lines().any(|line| line.starts_with("PrivateTmp=")),
+            "{unit}: running tasks would lose their files"
+        );
     }
 }
 

@@ -3,14 +3,19 @@
 use faregate_local::python::{PythonEnv, Spec, ensure};
 use faregate_tests::python::{DASK_VERSIONS, home};
 
-/// The emulator, boto3 to look into it, and the command line of AWS. Not in one environment with [`sam`]: each pins its own botocore.
+/// The emulator, and boto3 to look into it. Not in one environment with [`sam`]: each pins its own botocore.
 pub fn emulator() -> PythonEnv {
-    environment(&["ministack==1.5.33", "aws-sam-translator==1.115.0", "boto3==1.43.106", "awscli==1.46.3"])
+    environment(&["ministack==1.5.33", "aws-sam-translator==1.115.0", "boto3==1.43.106"])
 }
 
 /// The tools that people deploy and check templates with.
 pub fn sam() -> PythonEnv {
     environment(&["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"])
+}
+
+/// What administrators look and uninstall with.
+pub fn aws_cli() -> PythonEnv {
+    environment(&["awscli==1.45.11"])
 }
 
 /// Dask, for the tasks and for the client.

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Writes down its arguments, and the password that it is given.
-const DOCKER: &str = "#!/bin/sh\necho \"$@\" >> \"$HOME/docker.log\"\n[ \"$1\" != login ] || cat >> \"$HOME/docker.log\"\n";
+const DOCKER: &str =
+    "#!/bin/sh\necho \"$@\" >> \"$HOME/docker.log\"\n[ \"$1\" != login ] || cat >> \"$HOME/docker.log\"\n";
 /// A stack with the output that the guide asks for.
 const STACK: &str = r#"{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"Other": {"Value": "no"}, "Snippet": {"Value": "gateway = Gateway()"}}}"#;
 
@@ -18,7 +19,10 @@ fn block(heading: &str, with: &str) -> String {
     let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
     let section = readme.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no `{heading}`")).1;
     let blocks = section.split("\n```\n").skip(1).step_by(2);
-    blocks.map(str::to_owned).find(|block| block.contains(with)).unwrap_or_else(|| panic!("no `{with}` below `{heading}`"))
+    blocks
+        .map(str::to_owned)
+        .find(|block| block.contains(with))
+        .unwrap_or_else(|| panic!("no `{with}` below `{heading}`"))
 }
 
 struct Account {
@@ -43,7 +47,7 @@ impl Account {
 
     fn run(&self, lines: &str) -> String {
         let inherited = std::env::var("PATH").unwrap();
-        let path = format!("{}:{}:{inherited}", self.home.path().display(), python::emulator().bin().display());
+        let path = format!("{}:{}:{inherited}", self.home.path().display(), python::aws_cli().bin().display());
         let mut command = Command::new("bash");
         set_aws(&mut command, &self.ministack.url);
         command.args(["-e", "-o", "pipefail", "-c", lines]).current_dir(workspace()).stdin(Stdio::null());
@@ -80,7 +84,7 @@ fn an_account_is_prepared_and_a_deployment_looked_at() {
 }
 
 #[test]
-fn the_proxys_services_are_shrunk_and_keys_made() {
+fn the_proxys_service_is_shrunk_and_a_key_made() {
     let account = Account::new();
     let key = account.run("openssl rand -base64 32");
     assert_eq!(key.trim().len(), 44, "{key}");
@@ -127,7 +131,10 @@ fn aws_bench() {
 fn start_up() {
     let built = Path::new(env!("CARGO_BIN_EXE_start-up")).parent().unwrap();
     faregate_aws_tests::functions::binaries();
-    let hello = Command::new(env!("CARGO")).args(["build", "--workspace", "--bin", "hello-lambda"]).current_dir(workspace()).status();
+    let hello = Command::new(env!("CARGO"))
+        .args(["build", "--workspace", "--bin", "hello-lambda"])
+        .current_dir(workspace())
+        .status();
     assert!(hello.unwrap().success());
     let said = prints(env!("CARGO_BIN_EXE_start-up"), &["--binaries", built.to_str().unwrap(), "1"], None);
     assert!(said.contains("start to first answer (median of 1)"), "{said}");

@@ -1,7 +1,7 @@
 //! The commands of one machine, as they stand in the README, in a shell. Short forms: the binary of the tests in place of a release build,
 //! a free port, a data directory and a home of the test's own.
 
-use crate::documents::{guides, readme};
+use crate::documents::{Block, guides, readme};
 use faregate_tests::python;
 use faregate_tests::server::{PATIENCE, binary};
 use rustix::process::{Pid, Signal, kill_process};
@@ -155,14 +155,21 @@ fn commands_in_running_text_are_ones_that_there_are() {
     }
 }
 
-/// Every configuration in a guide is one that `faregate` takes: alone, and with what it names put in its place.
+/// Every configuration in a guide is one that `faregate` takes. One that names ways to sign in needs their tables, which stand further below.
 #[test]
 fn configurations_of_the_guides_are_read() {
     let home = Home::new();
     for guide in guides() {
-        for block in guide.blocks().into_iter().filter(|block| block.info == "toml") {
+        let blocks: Vec<Block> = guide.blocks().into_iter().filter(|block| block.info == "toml").collect();
+        for block in &blocks {
+            let mut text = block.text.clone();
+            if text.starts_with("[auth]") {
+                let tables = blocks.iter().filter(|other| other.text.starts_with("[auth."));
+                let absent = |other: &&Block| !block.text.contains(other.text.lines().next().unwrap_or_default());
+                tables.filter(absent).for_each(|other| text += &other.text);
+            }
             let file = home.path().join("some.toml");
-            std::fs::write(&file, &block.text).unwrap();
+            std::fs::write(&file, &text).unwrap();
             if let Err(error) = faregate_local::config::Config::load(&file) {
                 panic!("{}, {}: {error}", guide.path, block.heading);
             }

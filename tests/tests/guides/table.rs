@@ -39,8 +39,13 @@ const fn full(part: &'static str) -> By {
 
 const ADMIN: By = here("a_configured_gateway_and_its_administration");
 const USERS: By = here("passwords_and_machine_tokens");
-const KDC: By = By::Test { file: "tests/peers/tests/kerberos.rs", name: "the_official_client_signs_in_with_a_ticket_when_the_kdc_is_gone" };
+const KDC: By = By::Test {
+    file: "tests/peers/tests/kerberos.rs",
+    name: "the_official_client_signs_in_with_a_ticket_when_the_kdc_is_gone",
+};
 const ACCOUNT: By = aws("an_account_is_prepared_and_a_deployment_looked_at");
+const SMALL: By = aws("the_proxys_service_is_shrunk_and_a_key_made");
+const DEPLOYED: By = By::Test { file: "tests/aws/tests/stacks/deployed.rs", name: "stories_on_a_deployed_stack" };
 
 /// Every command once, save those of docs/systemd.md, which are run in a machine (`tests/full/run vm`).
 pub const TABLE: &[(&str, By)] = &[
@@ -73,7 +78,10 @@ pub const TABLE: &[(&str, By)] = &[
     // README.md: on AWS
     ("cargo run -p faregate-aws-tests --bin offline-stack", aws("the_offline_stack_ends_by_enter_and_leaves_nothing")),
     ("aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com", ACCOUNT),
-    ("account=$(aws sts get-caller-identity --query Account --output text) region=$(aws configure get region)", ACCOUNT),
+    (
+        "account=$(aws sts get-caller-identity --query Account --output text) region=$(aws configure get region)",
+        ACCOUNT,
+    ),
     ("registry=$account.dkr.ecr.$region.amazonaws.com", ACCOUNT),
     ("aws ecr create-repository --repository-name faregate-proxy", ACCOUNT),
     ("aws ecr get-login-password | docker login --username AWS --password-stdin $registry", ACCOUNT),
@@ -83,13 +91,23 @@ pub const TABLE: &[(&str, By)] = &[
     ),
     ("sam build", full("commands")),
     // with answers in place of `--guided`
-    (
-        "sam deploy --guided --stack-name faregate --parameter-overrides file://parameters.yaml",
-        By::Test { file: "tests/aws/tests/stacks/deployed.rs", name: "stories_on_a_deployed_stack" },
-    ),
+    ("sam deploy --guided --stack-name faregate --parameter-overrides file://parameters.yaml", DEPLOYED),
     (
         r#"aws cloudformation describe-stacks --stack-name faregate --output text --query "Stacks[0].Outputs[?OutputKey=='Snippet'].OutputValue""#,
         ACCOUNT,
+    ),
+    ("sam deploy", DEPLOYED),
+    ("infra/uninstall.sh faregate", By::Nobody { why: "not yet" }),
+    ("openssl rand -base64 32", SMALL),
+    ("aws ecs update-service --cluster faregate-proxy --service faregate-proxy --desired-count 1", SMALL),
+    // README.md: in running text
+    (r#"pip install dask-gateway==2026.3.0 "dask[distributed]==2026.3.0""#, full("commands")),
+    ("cargo install --path infra/local --features dynamodb", full("commands")),
+    ("curl --negotiate -u :", KDC),
+    ("curl -si https://…/api/v1/clusters/ | grep -i authenticate", By::Nobody { why: "asks AWS's own API Gateway" }),
+    (
+        "ipa service-mod --pac-type=NONE HTTP/…",
+        By::Nobody { why: "needs a FreeIPA server, which Debian does not have" },
     ),
     // README.md: measure
     ("cargo run --release -p faregate-benches --bin bench", bench("bench")),
