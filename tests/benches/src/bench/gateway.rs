@@ -226,6 +226,7 @@ fn ours(setup: &Setup, dir: &Path, mark: &str, schedulers: Schedulers) -> Outcom
 worker_cmd = {worker:?}
 cluster_start_timeout = {NEVER_S}
 cluster_heartbeat_timeout = {NEVER_S}
+scheduler_busy_timeout = {NEVER_S}
 environment = {{ {TASK_MARK} = "{mark}", TMPDIR = {tmp:?}, DASK_TEMPORARY_DIRECTORY = {tmp:?} }}
 [auth]
 methods = ["tokens", "jwt", "basic"]
