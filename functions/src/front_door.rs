@@ -11,6 +11,7 @@ use axum::http::{HeaderName, HeaderValue, Request, header};
 use axum::middleware::{map_request, map_response};
 use axum::response::Response;
 use base64::{Engine, engine::general_purpose::STANDARD};
+use faregate::api::Peer;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Service};
 use lambda_runtime::LambdaEvent;
@@ -22,10 +23,22 @@ const LONGEST: usize = 60_000;
 /// Has an event answered by the router. Whatever the event is, there is an answer.
 pub async fn serve(router: Router, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
     let LambdaEvent { payload, context } = event;
+    let peer = peer(&payload);
     let request = read(tame(payload)).or_else(|_| read(tame(Value::Null)))?;
-    let mut adapter = Adapter::from(router.layer(map_request(give_host_back)).layer(map_response(join)));
+    let named = map_request(move |mut request: Request<Body>| async move {
+        request.extensions_mut().insert(peer);
+        request
+    });
+    let router = router.layer(map_request(give_host_back)).layer(named).layer(map_response(join));
+    let mut adapter = Adapter::from(router);
     let response = adapter.call(LambdaEvent { payload: request, context }).await?;
     Ok(serde_json::to_value(response)?)
+}
+
+/// Who is at the other end, as API Gateway has seen it: `requestContext.http.sourceIp`.
+fn peer(event: &Value) -> Peer {
+    let address = event["requestContext"]["http"]["sourceIp"].as_str();
+    Peer { address: address.and_then(|address| address.parse().ok()), ..Peer::default() }
 }
 
 fn read(event: Value) -> Result<LambdaRequest, serde_json::Error> {
@@ -208,6 +221,17 @@ mod tests {
         ] {
             assert_eq!(told(&ask(event(decoded)).await)["target"], escaped, "{decoded}");
         }
+    }
+
+    #[test]
+    fn a_peer_is_who_the_api_gateway_says() {
+        let of = |address: Value| peer(&json!({"requestContext": {"http": {"sourceIp": address}}})).address;
+        assert_eq!(of("192.0.2.7".into()), "192.0.2.7".parse().ok());
+        assert_eq!(of("2001:db8::1".into()), "2001:db8::1".parse().ok());
+        for none in [json!("x"), json!(7), json!(null)] {
+            assert_eq!(of(none), None);
+        }
+        assert_eq!(peer(&json!([])), Peer::default());
     }
 
     #[tokio::test]

@@ -149,6 +149,67 @@ fn a_day_of_an_admins_while_the_gateway_runs() {
 }
 
 #[test]
+fn whoever_is_removed_or_revoked_leaves_nothing_running_and_guesses_are_seen() {
+    let config = format!("{CONFIG}\n[auth]\nmethods = [\"basic\", \"tokens\"]\n");
+    let mut server = Server::start(&config);
+    let data = server.data_dir.clone();
+    let adds = |name: &str| {
+        let said = admin_reads(&data, &["users", "add", name], &format!("{name}s password"));
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{}", said.out);
+    };
+    let creates = |credentials: &str| {
+        let (status, body) = ask(&server, credentials, "POST", "/api/v1/clusters/");
+        assert_eq!(status, 201, "{body}");
+        body["name"].as_str().unwrap().to_owned()
+    };
+    let reason = |user: &str, name: &str| {
+        let list = json_of(&data, &["clusters", "--user", user, "--status", "pending,running,stopping,stopped"]);
+        let found = list["clusters"].as_array().unwrap().iter().find(|cluster| cluster["name"] == name).cloned();
+        found.unwrap()["reason"]["code"].clone()
+    };
+    adds("alice");
+    adds("bob");
+    let token = ["tokens", "create", "--user", "alice", "--name", "nightly", "--scope", "create"];
+    let made = json_of(&data, &token);
+    let (id, text) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
+    let by_token = creates(&format!("alice:{text}"));
+    let own = creates("alice:alices password");
+    let bobs = creates("bob:bobs password");
+
+    let revoked = done(&data, &["tokens", "revoke", id, "--stop", "--why", "it leaked"]);
+    assert!(revoked.ends_with(&format!("\nSTOPPING\n{by_token}\n")), "{revoked}");
+    assert_eq!([reason("alice", &by_token), reason("alice", &own)], [json!("token-revoked"), Value::Null]);
+    assert_eq!(done(&data, &["users", "remove", "alice"]), "Removed alice; clusters stopping: 1.\n");
+    assert_eq!(reason("alice", &own), "user-removed");
+    let kept = done(&data, &["users", "remove", "bob", "--keep-clusters"]);
+    assert_eq!(kept, "Removed bob; clusters that run on, closed to new connections: 1.\n");
+    assert_eq!(reason("bob", &bobs), Value::Null);
+
+    // guesses: seen in the log and on record, and lifted
+    assert_eq!(done(&data, &["blocks", "list"]), "Nobody is blocked.\n");
+    adds("carol");
+    let enters = |password: &str| ask(&server, &format!("carol:{password}"), "GET", "/api/v1/clusters/").0;
+    let looked_at = (0..20).filter(|n| enters(&format!("\\\"peer\\\":\\\"9.9.9.9\\\" {n}")) == 401).count();
+    assert_eq!((looked_at, enters("carols password")), (6, 429));
+    let rows = json_of(&data, &["blocks", "list"]);
+    let (user, peer) = (&rows["blocks"][0]["user"], &rows["blocks"][0]["peer"]);
+    assert_eq!((user, peer, &rows["blocks"][0]["failures"]), (&json!("carol"), &json!("127.0.0.1"), &json!(6)));
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("authentication failed")).unwrap();
+    let form = "\"message\":\"authentication failed\",\"method\":\"basic\",\"peer\":\"127.0.0.1\",\"reason\":\"a wrong password, \
+                or no such user\",\"user\":\"carol\",\"target\":\"faregate::api::auth::failed\"}";
+    assert!(line.ends_with(form), "as docs/failed-sign-ins.md has it: {line}");
+    let guide = include_str!("../../docs/failed-sign-ins.md");
+    assert!(guide.contains(&form.replace("127.0.0.1", "192.0.2.7").replace("carol", "alice")));
+    assert_eq!(done(&data, &["blocks", "lift", "--user", "carol", "--why", "she called"]), "Blocks lifted: 1.\n");
+    eventually("the block is lifted", || enters("carols password") == 200);
+    let said = admin(&data, &["blocks", "lift"]);
+    assert_eq!(said.code, 2, "{}", said.err);
+    assert!(server.stop().success());
+    assert_eq!(server.processes(), []);
+}
+
+#[test]
 fn users_and_tokens_enter_a_gateway_that_runs() {
     let mut server = Server::start("[auth]\nmethods = [\"basic\", \"tokens\"]\n");
     let data = server.data_dir.clone();

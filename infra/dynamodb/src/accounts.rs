@@ -3,7 +3,7 @@
 use crate::DynamoStore;
 use crate::items::{key, stored};
 use async_trait::async_trait;
-use faregate::model::{Account, Key, MachineToken, Stored};
+use faregate::model::{Account, Failures, Key, MachineToken, Stored};
 use faregate::ports::{Accounts, StoreError};
 use serde::de::DeserializeOwned;
 
@@ -41,5 +41,13 @@ impl Accounts for DynamoStore {
 
     async fn machine_tokens(&self) -> Result<Vec<Stored<MachineToken>>, StoreError> {
         self.all(Key::machine_token("")).await
+    }
+
+    async fn failures(&self, user: Option<&str>, peer: Option<&str>) -> Result<Option<Stored<Failures>>, StoreError> {
+        self.one(&Key::failures(user, peer)).await
+    }
+
+    async fn all_failures(&self) -> Result<Vec<Stored<Failures>>, StoreError> {
+        self.all(Key::failures(None, None)).await
     }
 }

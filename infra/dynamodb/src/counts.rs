@@ -3,7 +3,7 @@
 use crate::DynamoStore;
 use crate::items::{Item, key, number};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, Update};
-use faregate::model::{Counts, Key, Ms, Record, Scope, Usage, Version};
+use faregate::model::{Counts, Key, Ms, PaceStep, Record, Scope, Usage, Version};
 use faregate::ports::{Expect, StoreError, TransactError, Write};
 use std::collections::HashMap;
 
@@ -17,7 +17,13 @@ pub(crate) struct CountUpdate {
 }
 
 /// No raised count may exceed the ceiling, none may fall below zero; an absent counter is zero.
-pub(crate) fn count_update(scope: &Scope, delta: Counts, ceiling: Counts, now: Ms) -> CountUpdate {
+pub(crate) fn count_update(
+    scope: &Scope,
+    delta: Counts,
+    ceiling: Counts,
+    now: Ms,
+    pace: Option<PaceStep>,
+) -> CountUpdate {
     let mut values: HashMap<String, AttributeValue> =
         [(":zero", number(0)), (":one", number(1)), (":now", number(now))]
             .map(|(name, value)| (name.to_owned(), value))
@@ -45,6 +51,23 @@ pub(crate) fn count_update(scope: &Scope, delta: Counts, ceiling: Counts, now: M
             values.insert(format!(":{name}_least"), number(delta.saturating_neg()));
             conditions.push(format!("#{name} >= :{name}_least"));
         }
+    }
+    if let Some(step) = pace {
+        names.insert("#paid_at".into(), "paid_at".into());
+        let numbers = match step {
+            PaceStep::First { now, most, to } => {
+                sets.push("#paid_at = :paid_to".into());
+                let fits = "(attribute_not_exists(#paid_at) OR #paid_at <= :paid_now OR #paid_at > :paid_most)";
+                conditions.push(fits.into());
+                [(":paid_now", now), (":paid_most", most), (":paid_to", to)]
+            }
+            PaceStep::Further { after, until, by } => {
+                sets.push("#paid_at = #paid_at + :paid_by".into());
+                conditions.push("#paid_at > :paid_after AND #paid_at <= :paid_until".into());
+                [(":paid_after", after), (":paid_until", until), (":paid_by", by)]
+            }
+        };
+        values.extend(numbers.map(|(name, value)| (name.to_owned(), number(value))));
     }
     let condition = (!conditions.is_empty()).then(|| conditions.join(" AND "));
     CountUpdate { key: key(&Key::usage(scope)), update: format!("SET {}", sets.join(", ")), condition, names, values }

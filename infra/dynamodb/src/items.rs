@@ -65,11 +65,15 @@ pub(crate) fn encode(record: &Record, version: Version) -> Result<Item, StoreErr
         Record::Usage(usage) => {
             item.extend(fields(&usage.counts)?);
             item.insert("changed_at".into(), number(usage.changed_at));
+            if usage.paid_at != 0 {
+                item.insert("paid_at".into(), number(usage.paid_at));
+            }
         }
         Record::Limits { limits, .. } => item.extend(limit_attributes(limits)?),
         Record::Account(account) => drop(item.insert("record".into(), AttributeValue::M(fields(account)?))),
         Record::MachineToken(token) => drop(item.insert("record".into(), AttributeValue::M(fields(token)?))),
         Record::Used(used) => drop(item.insert("record".into(), AttributeValue::M(fields(used)?))),
+        Record::Failures(failures) => drop(item.insert("record".into(), AttributeValue::M(fields(failures)?))),
     }
     Ok(item)
 }
@@ -169,9 +173,10 @@ pub(crate) fn task(item: Item) -> Result<Stored<Task>, StoreError> {
 
 pub(crate) fn usage(scope: Scope, item: Item) -> Result<Stored<Usage>, StoreError> {
     let (version, place) = (version(&item)?, place(&item));
-    let changed_at = item.get("changed_at").and_then(|v| v.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or(0);
+    let moment = |name: &str| item.get(name).and_then(|v| v.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or(0);
+    let (changed_at, paid_at) = (moment("changed_at"), moment("paid_at"));
     let counts: Counts = parse(&place, item)?;
-    Ok(Stored { value: Usage { scope, counts, changed_at }, version })
+    Ok(Stored { value: Usage { scope, counts, changed_at, paid_at }, version })
 }
 
 /// What an item holds, whatever it is: by its key.
@@ -189,6 +194,7 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Record>, StoreError> {
         "accounts" => return Ok(of(stored(item, &[])?, Record::Account)),
         "tokens" => return Ok(of(stored(item, &[])?, Record::MachineToken)),
         "used" => return Ok(of(stored(item, &[])?, Record::Used)),
+        "failures" => return Ok(of(stored(item, &[])?, Record::Failures)),
         _ => {}
     }
     Ok(match sort.split_once('#') {

@@ -4,7 +4,7 @@ use crate::DynamoStore;
 use crate::errors::failed;
 use crate::items::{Item, cluster, heartbeat, key, launch, malformed, task, text, usage};
 use aws_sdk_dynamodb::types::KeysAndAttributes;
-use faregate::model::{Cluster, ClusterName, Counts, Heartbeat, Key, Scope, Stored, Task, TaskId, Usage, UserKey};
+use faregate::model::{Cluster, ClusterName, Heartbeat, Key, Scope, Stored, Task, TaskId, Usage, UserKey};
 use faregate::ports::{Children, Page, StoreError};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -105,10 +105,7 @@ impl DynamoStore {
         found
             .map(|(item, scope)| match item {
                 Some(item) => usage(scope.clone(), item),
-                None => Ok(Stored {
-                    value: Usage { scope: scope.clone(), counts: Counts::default(), changed_at: 0 },
-                    version: 0,
-                }),
+                None => Ok(Stored { value: Usage::none(scope.clone()), version: 0 }),
             })
             .collect()
     }

@@ -19,6 +19,8 @@ pub struct TableRoutes {
 struct Routed {
     status: Status,
     addresses: Option<Addresses>,
+    #[serde(default)]
+    closed: bool,
 }
 
 impl TableRoutes {
@@ -36,10 +38,11 @@ impl TableRoutes {
             .table_name(&self.table)
             .set_key(Some(key(&Key::cluster(name))))
             .consistent_read(true)
-            .projection_expression("#record.#status, #record.#addresses")
+            .projection_expression("#record.#status, #record.#addresses, #record.#closed")
             .expression_attribute_names("#record", "record")
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#addresses", "addresses")
+            .expression_attribute_names("#closed", "closed")
             .send()
             .await
             .map_err(|e| failed("GetItem", e))?;
@@ -56,7 +59,7 @@ fn route(name: &ClusterName, mut item: Item) -> Result<Option<Route>, StoreError
     Ok(routed.addresses.filter(|_| is_served).map(|at| Route {
         scheduler: at.scheduler,
         dashboard: at.dashboard,
-        closed: false,
+        closed: routed.closed,
     }))
 }
 

@@ -118,8 +118,8 @@ impl DynamoStore {
                     .map_err(|e| StoreError(e.to_string()))?;
                 TransactWriteItem::builder().put(put).build()
             }
-            Write::Count { scope, delta, ceiling, now } => {
-                let update = count_update(scope, *delta, *ceiling, *now).in_transaction(&self.table)?;
+            Write::Count { scope, delta, ceiling, now, pace } => {
+                let update = count_update(scope, *delta, *ceiling, *now, *pace).in_transaction(&self.table)?;
                 TransactWriteItem::builder().update(update).build()
             }
             Write::Bill { month, user, cluster, amount } => {

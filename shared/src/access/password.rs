@@ -3,6 +3,7 @@
 use crate::gateway::Refusal;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -43,14 +44,15 @@ impl From<HashingError> for Refusal {
 
 /// Hashes passwords, a few at a time: each takes 19 MiB and a processor for tens of milliseconds.
 pub(super) struct Hashing {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     waiting: Semaphore,
 }
 
 impl Default for Hashing {
     fn default() -> Self {
-        let turns = available_parallelism().map_or(1, usize::from);
-        Hashing { turns: Semaphore::new(turns), waiting: Semaphore::new(WAITING) }
+        // the other processors are for those who are in already
+        let turns = available_parallelism().map_or(1, |all| usize::from(all).div_ceil(2));
+        Hashing { turns: Arc::new(Semaphore::new(turns)), waiting: Semaphore::new(WAITING) }
     }
 }
 
@@ -88,7 +90,13 @@ impl Hashing {
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashingError> {
         let _waiting = self.waiting.try_acquire().map_err(|_| HashingError::Busy)?;
         let failed = |error: &dyn std::fmt::Display| HashingError::Failed(error.to_string());
-        let _turn = self.turns.acquire().await.map_err(|closed| failed(&closed))?;
+        let turn = self.turns.clone().acquire_owned().await.map_err(|closed| failed(&closed))?;
+        // a caller who leaves does not end the work, so the turn is the work's
+        let work = move || {
+            let done = work();
+            drop(turn);
+            done
+        };
         spawn_blocking(work).await.map_err(|panic| failed(&panic))
     }
 }

@@ -5,11 +5,12 @@ use super::write::{TRIES, busy};
 use super::{Access, text};
 use crate::gateway::Refusal;
 use crate::gateway::admin::{Act, record};
-use crate::model::{Identity, MachineToken, Ms, Record, Scope, Stored, TokenScope, hex, valid_user};
-use crate::ports::Expect;
+use crate::model::{Identity, MachineToken, Ms, Record, Scope, Stored, TokenScope, Usage, hex, valid_user};
+use crate::ports::{Expect, TransactError, Write};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 const DAY_MS: Ms = 24 * 3_600_000;
 /// How long a token is good where nothing else is said.
@@ -104,12 +105,7 @@ impl Access {
             self.refuse_removed(who).await?;
         }
         let now = self.host.now();
-        if self.kept_tokens(Some(&new.user), now).await?.len() >= MOST_TOKENS {
-            return Err(Refusal::Invalid(format!(
-                "a user has at most {MOST_TOKENS} tokens, and those that ended in the last 30 days count: \
-                 make fewer that are good for longer"
-            )));
-        }
+        let mut counter = self.counter_with_room(&new.user, now).await?;
         let id = hex(&self.random::<8>());
         let (text, hash) = text::make(&id, self.random());
         let valid_until = now + new.life_ms.unwrap_or(LIFE_MS);
@@ -139,11 +135,40 @@ impl Access {
             let target = Scope::User(token.user.clone()).to_string();
             record(&*self.records, &*self.host, act, "make-token", target, details).await?;
         }
-        if !self.write(Record::MachineToken(token.clone()), Expect::Absent).await? {
-            return Err(busy());
+        for attempt in 0..TRIES {
+            // whoever makes another at the same time writes the same counter, on the version that it had before both counted
+            let expect = if counter.version == 0 { Expect::Absent } else { Expect::Version(counter.version) };
+            let writes = vec![
+                Write::Put { record: Record::MachineToken(token.clone()), expect: Expect::Absent },
+                Write::Put { record: Record::Usage(counter.value), expect },
+            ];
+            match self.records.transact(writes).await {
+                Ok(()) => return Ok(self.made(text, token, now)),
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => self.pause(attempt).await,
+                Err(TransactError::Failed(error)) => return Err(error.into()),
+            }
+            counter = self.counter_with_room(&token.user, now).await?;
         }
+        Err(busy())
+    }
+
+    fn made(&self, text: String, token: MachineToken, now: Ms) -> MadeToken {
+        let id = &token.id;
         tracing::info!(token = id, user = token.user, by = token.created_by, "a machine token was made");
-        Ok(MadeToken { token: text, row: TokenRow::new(token, now) })
+        MadeToken { token: text, row: TokenRow::new(token, now) }
+    }
+
+    /// The counter of a user who may have one more token, as it was before their tokens were counted.
+    async fn counter_with_room(&self, user: &str, now: Ms) -> Result<Stored<Usage>, Refusal> {
+        let scope = Scope::User(user.to_owned());
+        let counter = self.records.usage(std::slice::from_ref(&scope)).await?.pop();
+        if self.kept_tokens(Some(user), now).await?.len() >= MOST_TOKENS {
+            return Err(Refusal::Invalid(format!(
+                "a user has at most {MOST_TOKENS} tokens, and those that ended in the last 30 days count: \
+                 make fewer that are good for longer"
+            )));
+        }
+        Ok(counter.unwrap_or(Stored { value: Usage::none(scope), version: 0 }))
     }
 
     /// One user's tokens, or everybody's, oldest first; those that ended in the last 30 days included.
@@ -208,9 +233,19 @@ impl Access {
         Ok(tokens)
     }
 
-    /// The session of a user who was removed lasts for up to a minute: they make no token in it, which would last longer.
-    async fn refuse_removed(&self, who: &Identity) -> Result<(), Refusal> {
-        let account = if who.method == "basic" { self.records.account(&who.name).await? } else { None };
+    /// The session of a user who was removed, or of a token that was revoked, lasts for up to a minute: nothing begins in it that
+    /// would last longer.
+    pub async fn refuse_removed(&self, who: &Identity) -> Result<(), Refusal> {
+        if let Some(token) = &who.token {
+            let found = self.records.machine_token(&token.id).await?;
+            let now = self.host.now();
+            return match found {
+                Some(stored) if stored.value.is_valid(now) => Ok(()),
+                _ => Err(Refusal::Forbidden("this token was revoked, or has expired".into())),
+            };
+        }
+        let asked = who.method == "basic" && self.has_accounts.load(Ordering::Relaxed);
+        let account = if asked { self.records.account(&who.name).await? } else { None };
         match account {
             Some(stored) if stored.value.password.is_none() => {
                 Err(Refusal::Forbidden("this user was removed by an administrator".into()))

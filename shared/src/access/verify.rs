@@ -5,6 +5,7 @@ use super::password::HashingError;
 use super::text::TokenText;
 use crate::model::{Account, MachineToken, Ms, Record, Stored, user_name};
 use crate::ports::{Expect, StoreError, Write};
+use std::sync::atomic::Ordering;
 
 /// The last use of a token is written down when the one that is on record is as old as this.
 const LAST_USE_MS: Ms = 5 * 60_000;
@@ -23,12 +24,22 @@ pub enum Unsettled {
 impl Access {
     /// Is it this user's password? It takes as long for users that there are not.
     pub async fn verify_password(&self, user: &str, password: &str) -> Result<bool, Unsettled> {
+        self.has_accounts.store(true, Ordering::Relaxed);
         let now = self.host.now();
         let found = self.records.account(user).await?;
         self.accounts.put(user, now, found.clone());
+        let version = found.as_ref().map_or(0, |stored| stored.version);
         let hash = found.and_then(|stored| stored.value.password);
+        if hash.is_some() && self.verified.knows(user, password, version, now) {
+            return Ok(true);
+        }
         match self.hashing.verify(password, hash.as_deref()).await {
-            Ok(right) => Ok(right),
+            Ok(right) => {
+                if right {
+                    self.verified.learn(user, password, version, now);
+                }
+                Ok(right)
+            }
             Err(HashingError::Busy) => Err(Unsettled::Busy),
             Err(HashingError::Failed(problem)) => {
                 tracing::error!(
@@ -43,6 +54,7 @@ impl Access {
 
     /// Does a session still hold that began at `since` with this user's password? What is read is believed for a minute.
     pub async fn password_stands(&self, user: &str, since: Ms, now: Ms) -> Result<bool, Unsettled> {
+        self.has_accounts.store(true, Ordering::Relaxed);
         let found = match self.accounts.get(user, since, now) {
             Some(found) => found,
             None => {

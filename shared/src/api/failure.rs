@@ -14,12 +14,14 @@ pub struct Failure {
     pub status: StatusCode,
     /// The sentence.
     pub message: String,
+    /// In how many seconds the same request may do better, where that is known.
+    pub retry_after: Option<i64>,
 }
 
 impl Failure {
     /// A refusal with its status.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Failure { status, message: message.into() }
+        Failure { status, message: message.into(), retry_after: None }
     }
 
     /// 422: the request itself is wrong.
@@ -45,7 +47,7 @@ impl From<Refusal> for Failure {
                 (StatusCode::INTERNAL_SERVER_ERROR, message.to_owned())
             }
         };
-        Failure { status, message }
+        Failure::new(status, message)
     }
 }
 
@@ -55,7 +57,11 @@ impl IntoResponse for Failure {
         struct Body<'a> {
             error: &'a str,
         }
-        json(self.status, &Body { error: &self.message })
+        let mut answer = json(self.status, &Body { error: &self.message });
+        if let Some(seconds) = self.retry_after {
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
     }
 }
 

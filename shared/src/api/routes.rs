@@ -90,6 +90,8 @@ pub fn routes() -> Vec<Route> {
         get("/api/v1/admin/explain/{*scope}", Admin, op::admin::explain),
         get("/api/v1/admin/audit", Admin, op::admin::audit),
         get("/api/v1/admin/accounts", Admin, op::admin::accounts),
+        get("/api/v1/admin/blocks", Admin, op::admin::blocks),
+        delete("/api/v1/admin/blocks", Admin, op::admin::lift_block),
         get("/api/v1/admin/tokens", Admin, op::admin::list_tokens),
         post("/api/v1/admin/tokens", Admin, op::admin::make_token),
         delete("/api/v1/admin/tokens/{id}", Admin, op::admin::revoke_token),

@@ -2,7 +2,9 @@
 
 use super::{Gateway, Refusal};
 use crate::model::ceiling::{Measure, counted};
-use crate::model::{Cluster, ClusterName, Counts, Effective, Heartbeat, Identity, Record, effective};
+use crate::model::{
+    Cluster, ClusterName, Counts, Effective, Heartbeat, Identity, Ms, PaceStep, Record, Scope, Stored, effective,
+};
 use crate::options::Options;
 use crate::ports::{Conflict, Expect, TransactError, Write};
 use serde_json::{Map, Value};
@@ -31,6 +33,7 @@ impl Gateway {
     /// Refused with [`Refusal::Invalid`] when an option is wrong or a limit is reached, with [`Refusal::Conflict`] when others
     /// were always faster: nothing was written then, and the same request may be sent again.
     pub async fn create(&self, who: &Identity, chosen: Map<String, Value>) -> Result<ClusterName, Refusal> {
+        self.next_step(&who.name, self.now())?;
         let limits = self.limits_of(&who.name, &who.groups).await?;
         refuse_frozen(&limits)?;
         let options = self.options().within(&limits.allowed, &self.config.base);
@@ -55,23 +58,52 @@ impl Gateway {
         for scope in keys {
             let ceiling =
                 if self.policy().rules.charge_conditionally { limits.ceiling(&scope) } else { Counts::UNBOUNDED };
-            writes.push(Write::Count { scope, delta: Counts::CLUSTER, ceiling, now });
+            let pace = match scope {
+                Scope::User(_) => self.next_step(&who.name, now)?,
+                Scope::Group(_) | Scope::Default => None,
+            };
+            writes.push(Write::Count { scope, delta: Counts::CLUSTER, ceiling, now, pace });
         }
         for attempt in 0..TRIES {
             match self.ports().store.transact(writes.clone()).await {
                 Ok(()) => {
+                    for write in &writes {
+                        // further ones change nothing of which step comes next
+                        if let Write::Count { pace: Some(PaceStep::First { to, .. }), .. } = write {
+                            self.knows_pace(&who.name, *to);
+                        }
+                    }
                     tracing::info!(cluster = %name, user = who.name, "created");
                     self.wake(&name, 0).await;
                     return Ok(name);
                 }
                 Err(TransactError::Conflicts(conflicts)) => {
-                    return Err(refuse(&conflicts, &writes, &limits));
+                    let (index, paid_at) =
+                        only_the_pace(&conflicts, &writes).ok_or_else(|| refuse(&conflicts, &writes, &limits))?;
+                    self.knows_pace(&who.name, paid_at);
+                    let next = self.next_step(&who.name, host.now())?;
+                    if let Write::Count { pace, .. } = &mut writes[index] {
+                        *pace = next;
+                    }
                 }
                 Err(TransactError::Contention) => self.jitter(20 << attempt).await,
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }
         Err(Refusal::Conflict("many clusters are being created at once; try again".into()))
+    }
+}
+
+/// Where nothing but the pace stood against a creation: the write that keeps it, and what the counter says.
+fn only_the_pace(conflicts: &[Conflict], writes: &[Write]) -> Option<(usize, Ms)> {
+    let [Conflict { index, held: Some(Stored { value: Record::Usage(usage), .. }) }] = conflicts else { return None };
+    match writes.get(*index)? {
+        Write::Count { delta, ceiling, pace: Some(_), .. }
+            if usage.counts.clusters + delta.clusters <= ceiling.clusters =>
+        {
+            Some((*index, usage.paid_at))
+        }
+        _ => None,
     }
 }
 
@@ -86,7 +118,10 @@ pub(super) fn refuse_frozen(limits: &Effective) -> Result<(), Refusal> {
 /// The sentence for a counter that is at its limit.
 fn refuse(conflicts: &[Conflict], writes: &[Write], limits: &Effective) -> Refusal {
     let full = conflicts.iter().find_map(|conflict| match writes.get(conflict.index) {
-        Some(Write::Count { scope, .. }) => {
+        // one that stood against it for its pace alone is not at its limit
+        Some(Write::Count { scope, delta, ceiling, .. })
+            if clusters_of(conflict) + delta.clusters > ceiling.clusters =>
+        {
             counted(limits, scope, Measure::Clusters).map(|limit| (scope, limit, conflict))
         }
         _ => None,
@@ -94,10 +129,7 @@ fn refuse(conflicts: &[Conflict], writes: &[Write], limits: &Effective) -> Refus
     let Some((scope, limit, conflict)) = full else {
         return Refusal::Conflict("the new cluster's name is taken; try again".into());
     };
-    let used = match conflict.held.as_ref().map(|held| &held.value) {
-        Some(Record::Usage(usage)) => usage.counts.clusters,
-        _ => 0,
-    };
+    let used = clusters_of(conflict);
     let advice = match limit.value {
         0 => "none is ever allowed",
         _ => "so none fits; stop one and try again",
@@ -105,4 +137,12 @@ fn refuse(conflicts: &[Conflict], writes: &[Write], limits: &Effective) -> Refus
     Refusal::Invalid(format!(
         "the limit {limit} is reached: {used} in use by {scope} (a stopping cluster counts until it is at rest), {advice}"
     ))
+}
+
+/// Clusters that the counter says are there.
+fn clusters_of(conflict: &Conflict) -> i64 {
+    match conflict.held.as_ref().map(|held| &held.value) {
+        Some(Record::Usage(usage)) => usage.counts.clusters,
+        _ => 0,
+    }
 }

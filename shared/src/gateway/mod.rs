@@ -14,12 +14,14 @@ mod extend;
 mod heartbeat;
 mod my_limits;
 mod my_usage;
+mod paces;
 mod pass;
 mod read;
 mod recount;
 mod spend;
 mod stop;
 mod sweep;
+mod trim;
 mod turn;
 
 pub use adapt::Scaled;
@@ -68,6 +70,8 @@ pub struct Gateway {
     limits: Mutex<Option<CachedLimits>>,
     /// What users with a budget have spent this month, by user.
     spent: Mutex<HashMap<String, budget::CachedSpent>>,
+    /// What users' counters last said of the pace at which they create clusters.
+    paces: Mutex<HashMap<String, Ms>>,
     /// What schedulers last answered to the pass.
     answers: Mutex<pass::Memory>,
 }
@@ -109,7 +113,13 @@ impl From<StoreError> for Refusal {
 impl Gateway {
     /// A gateway on these ports.
     pub fn new(config: GatewayConfig) -> Self {
-        Gateway { config, limits: Mutex::default(), spent: Mutex::default(), answers: Mutex::default() }
+        Gateway {
+            config,
+            limits: Mutex::default(),
+            spent: Mutex::default(),
+            paces: Mutex::default(),
+            answers: Mutex::default(),
+        }
     }
 
     /// The key ring.

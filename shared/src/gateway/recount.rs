@@ -1,5 +1,6 @@
 //! Counters recomputed from the records: drift is repaired, and said so. A step at a time, as the records are many.
 
+use super::trim::Ended;
 use super::{Gateway, Refusal};
 use crate::model::{Cluster, ClusterName, Counts, Scope, Stored, Usage};
 use crate::ports::{StoreError, TransactError};
@@ -82,15 +83,18 @@ impl Gateway {
     }
 
     /// Recounts what a user has in use: the counter is read first, then the items, consistently, and written on the counter's
-    /// version, so that whatever was charged or given back in between makes the write fail. True when it was repaired.
+    /// version, so that whatever was charged or given back in between makes the write fail. True when it was repaired. As all of the
+    /// user's clusters are read for that, it also sees to the bound on the ended ones.
     pub async fn recount(&self, user: &str) -> Result<bool, Refusal> {
         let scope = Scope::User(user.to_owned());
         let before = self.counter(&scope).await?;
         let mut sum = Counts::default();
         let key = self.ring().user_key(user);
+        let (mut ended, now) = (Ended::default(), self.now());
         let mut cursor = None;
         loop {
             let page = self.ports().store.clusters(&key, cursor.as_deref(), PAGE).await?;
+            page.items.iter().for_each(|cluster| ended.see(&cluster.value, now, self.policy().young_ms));
             let counted = |c: &&Stored<Arc<Cluster>>| c.value.charged.keys.contains(&scope);
             for cluster in page.items.iter().filter(counted) {
                 sum = sum + cluster.value.charged.counts;
@@ -103,7 +107,9 @@ impl Gateway {
                 break;
             }
         }
-        self.repair(before, sum).await
+        let repaired = self.repair(before, sum).await?;
+        self.trim(user, &ended).await?;
+        Ok(repaired)
     }
 
     /// Recounts what a group has in use. Nothing but the index knows its clusters, and that may lag behind: a counter that was changed

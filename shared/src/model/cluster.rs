@@ -161,6 +161,12 @@ pub struct Cluster {
     /// What its users have been warned of, one of each code.
     #[serde(default)]
     pub warnings: Vec<Reason>,
+    /// Its owner may no longer come in: the proxy lets no new connection through to it.
+    #[serde(default)]
+    pub closed: bool,
+    /// The proxy is to be told of `closed` again: it has changed.
+    #[serde(default)]
+    pub reroute: bool,
     /// Listed in the index of the active: until every launch is resolved, every task is at rest, and no call of ours can land
     /// any more.
     pub active: bool,
@@ -212,12 +218,21 @@ impl Cluster {
             shrink: None,
             extended_until: None,
             warnings: Vec::new(),
+            closed: false,
+            reroute: false,
             active: true,
             tls_cert,
             key_id: tls_key.key_id.clone(),
             tls_key,
             expires_at: None,
         }
+    }
+
+    /// Shuts its owner out, or lets them in again. The reconciler sees to the rest.
+    pub fn close(&mut self, closed: bool, now: Ms) {
+        self.closed = closed;
+        self.reroute = true;
+        self.due_at = Some(now);
     }
 
     /// Does it still want its tasks?

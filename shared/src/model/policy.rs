@@ -56,8 +56,14 @@ pub struct Policy {
     pub mass_silence_least: usize,
     /// … and for at most so long.
     pub mass_silence_ms: Ms,
-    /// Ended records are kept so long.
+    /// Ended records are kept so long …
     pub keep_records_ms: Ms,
+    /// … and about so many of each user, the latest; 0 = all of them.
+    pub keep_records: u32,
+    /// Clusters that a user may create at once …
+    pub create_burst: u32,
+    /// … and then one in each so long; 0 for either = as fast as anybody can.
+    pub create_interval_ms: Ms,
     /// Most tasks in one launch call.
     pub tasks_per_launch: u32,
     /// Tasks that one cluster may launch at once …
@@ -120,6 +126,9 @@ impl Default for Policy {
             mass_silence_least: 10,
             mass_silence_ms: 600_000,
             keep_records_ms: 86_400_000,
+            keep_records: 1_000,
+            create_burst: 100,
+            create_interval_ms: 2_000,
             tasks_per_launch: 10,
             launch_burst: 0,
             launch_task_ms: 0,

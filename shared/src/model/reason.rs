@@ -20,6 +20,8 @@ pub enum ReasonCode {
     MaxLifetime,
     GatewayShutdown,
     AdminStopped,
+    UserRemoved,
+    TokenRevoked,
     Frozen,
     Budget,
     NoClient,

@@ -1,8 +1,8 @@
 //! Where records are kept.
 
 use super::{
-    Account, Cluster, ClusterName, Heartbeat, Launch, LaunchId, Limits, MachineToken, Month, Ms, Scope, Task, TaskId,
-    Usage, Used,
+    Account, Cluster, ClusterName, Failures, Heartbeat, Launch, LaunchId, Limits, MachineToken, Month, Ms, Scope, Task,
+    TaskId, Usage, Used,
 };
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,12 @@ impl Key {
         Key::new("tokens", id)
     }
 
+    /// What has failed of a user's sign-ins, of a peer's, or of both; all are in one partition.
+    pub fn failures(user: Option<&str>, peer: Option<&str>) -> Self {
+        // no address has a space in it
+        Key::new("failures", format!("{} {}", peer.unwrap_or_default(), user.unwrap_or_default()))
+    }
+
     /// What was used, and may not be again.
     pub fn used(what: &str) -> Self {
         Key::new("used", what)
@@ -102,7 +108,11 @@ pub enum Record {
     Account(Account),
     MachineToken(MachineToken),
     Used(Used),
+    Failures(Failures),
 }
+
+/// A lift is to be seen by whoever has failures in memory.
+const LIFT_MS: Ms = 3_600_000;
 
 impl Record {
     /// Its key.
@@ -117,6 +127,7 @@ impl Record {
             Record::Account(a) => Key::account(&a.name),
             Record::MachineToken(t) => Key::machine_token(&t.id),
             Record::Used(u) => Key::used(&u.what),
+            Record::Failures(f) => Key::failures(f.user.as_deref(), f.peer.as_deref()),
         }
     }
 
@@ -130,6 +141,7 @@ impl Record {
             Record::Account(a) => a.expires_at,
             Record::MachineToken(t) => t.expires_at,
             Record::Used(u) => Some(u.expires_at),
+            Record::Failures(f) => Some(f.forgotten_at.max(f.lifted_at.unwrap_or_default() + LIFT_MS)),
             Record::Usage(_) | Record::Limits { .. } => None,
         }
     }

@@ -87,4 +87,14 @@ pub struct Usage {
     /// When it was last counted up or down; 0 = not known.
     #[serde(default)]
     pub changed_at: Ms,
+    /// A user's: by when the clusters that they created would be paid for at the steady rate (see [`super::Pace`]).
+    #[serde(default)]
+    pub paid_at: Ms,
+}
+
+impl Usage {
+    /// The counters of somebody who was never counted.
+    pub fn none(scope: Scope) -> Self {
+        Usage { scope, counts: Counts::default(), changed_at: 0, paid_at: 0 }
+    }
 }

@@ -1,7 +1,7 @@
 //! Who may enter, as it is kept beside the other records: passwords, machine tokens, and what was used already.
 
 use super::{Store, StoreError};
-use crate::model::{Account, MachineToken, Stored};
+use crate::model::{Account, Failures, MachineToken, Stored};
 use async_trait::async_trait;
 
 /// A store of accounts and tokens. They are written as every other record is: by [`Store::transact`], on their version.
@@ -18,4 +18,10 @@ pub trait Accounts: Store {
 
     /// All machine tokens, by id.
     async fn machine_tokens(&self) -> Result<Vec<Stored<MachineToken>>, StoreError>;
+
+    /// What has failed of a user's sign-ins, of a peer's, or of both.
+    async fn failures(&self, user: Option<&str>, peer: Option<&str>) -> Result<Option<Stored<Failures>>, StoreError>;
+
+    /// All that has failed, by peer and user.
+    async fn all_failures(&self) -> Result<Vec<Stored<Failures>>, StoreError>;
 }

@@ -2,8 +2,8 @@
 
 use super::LimitItems;
 use crate::model::{
-    Amount, Audit, Cluster, ClusterName, Counts, Heartbeat, Key, Launch, LedgerEntry, Limits, Month, Ms, Reason,
-    Record, Scope, Status, Stored, Task, Usage, UserKey, Version,
+    Amount, Audit, Cluster, ClusterName, Counts, Heartbeat, Key, Launch, LedgerEntry, Limits, Month, Ms, PaceStep,
+    Reason, Record, Scope, Status, Stored, Task, Usage, UserKey, Version,
 };
 use async_trait::async_trait;
 use std::collections::HashSet;
@@ -42,6 +42,8 @@ pub enum Write {
         ceiling: Counts,
         /// When: becomes the counter's [`Usage::changed_at`].
         now: Ms,
+        /// What [`Usage::paid_at`] must be, and becomes; none = it stays.
+        pace: Option<PaceStep>,
     },
     /// Adds to a cluster's entry in a month's ledger. Only ever beside the conditional write of the task it is billed for.
     Bill {

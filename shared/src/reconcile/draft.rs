@@ -166,7 +166,7 @@ impl<'a> Draft<'a> {
         if !delta.is_zero() {
             for scope in &self.view.cluster.value.charged.keys {
                 let ceiling = if bounded { self.view.limits.ceiling(scope) } else { Counts::UNBOUNDED };
-                writes.push(Write::Count { scope: scope.clone(), delta, ceiling, now: self.now });
+                writes.push(Write::Count { scope: scope.clone(), delta, ceiling, now: self.now, pace: None });
             }
         }
         for (month, amount) in self.bills.into_iter().filter(|(_, amount)| !amount.is_zero()) {

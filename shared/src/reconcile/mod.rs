@@ -138,6 +138,7 @@ pub fn reconcile(view: &View, facts: &[Fact], now: Ms, policy: &Policy) -> Plan 
     draft.settle_launches();
     draft.settle_tasks();
     draft.hear();
+    draft.reroute();
     if draft.has_room() {
         draft.judge_scheduler();
         if draft.cluster.wants_to_run() {

@@ -64,6 +64,28 @@ impl Draft<'_> {
         }
     }
 
+    /// The proxy is told where it is, and whether its owner may come in.
+    fn publish(&mut self, addresses: Addresses) {
+        self.cluster.reroute = false;
+        self.before.push(Action::Publish(Route {
+            scheduler: addresses.scheduler,
+            dashboard: addresses.dashboard,
+            closed: self.cluster.closed,
+        }));
+    }
+
+    /// Once its owner was shut out, or let in again.
+    pub fn reroute(&mut self) {
+        if !self.cluster.reroute {
+            return;
+        }
+        match self.cluster.addresses.filter(|_| self.cluster.status == Status::Running) {
+            Some(addresses) => self.publish(addresses),
+            // nothing is published yet, or no longer: what is will say it
+            None => self.cluster.reroute = false,
+        }
+    }
+
     fn judge_starting(&mut self) {
         if let Some(addresses) = self.verified_addresses() {
             self.cluster.addresses = Some(addresses);
@@ -74,11 +96,7 @@ impl Draft<'_> {
             for task in self.tasks.iter_mut().map(|t| &mut t.now).filter(|t| t.facts.role == TaskRole::Scheduler) {
                 task.check_at = None;
             }
-            self.before.push(Action::Publish(Route {
-                scheduler: addresses.scheduler,
-                dashboard: addresses.dashboard,
-                closed: false,
-            }));
+            self.publish(addresses);
             return;
         }
         self.judge_late_schedulers();

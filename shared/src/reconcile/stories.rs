@@ -41,7 +41,7 @@ impl Story {
         let name = ClusterName::mint(&ring.user_key("alice"), 1_000, 1);
         let tls_key = ring.seal(b"key", &name, [0; 12]).unwrap();
         let cluster = Cluster::new(name.clone(), "alice", &[], String::new(), tls_key, 1_000);
-        let usage = Usage { scope: Scope::User("alice".into()), counts: Counts::CLUSTER, changed_at: 0 };
+        let usage = Usage { counts: Counts::CLUSTER, ..Usage::none(Scope::User("alice".into())) };
         let view = View {
             heartbeat: Stored { value: Heartbeat::new(name), version: 1 },
             cluster: Stored { value: cluster, version: 1 },

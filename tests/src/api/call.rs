@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use faregate::api::Peer;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -27,6 +28,13 @@ impl Call {
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let name = HeaderName::try_from(name).expect("a header's name");
         self.request = self.request.header(name, HeaderValue::from_bytes(value.as_ref()).expect("a header's value"));
+        self
+    }
+
+    /// From this address, as the proxy says.
+    pub fn from(mut self, address: &str) -> Self {
+        let address = Some(address.parse().expect("an address"));
+        self.request = self.request.extension(Peer { address, ..Peer::default() });
         self
     }
 

@@ -68,12 +68,14 @@ pub struct Api {
     pub schedulers: Arc<QuietSchedulers>,
     /// What was sent.
     pub wakes: Arc<QuietWakes>,
+    /// What the proxy was told.
+    pub routes: Arc<QuietRoutes>,
     /// The store itself.
     pub store: Arc<SqliteStore>,
     prefix: String,
     /// A second connection to the store's file, for a look at what is on disk.
     database: Mutex<Connection>,
-    _directory: TempDir,
+    directory: Arc<TempDir>,
 }
 
 impl Api {
@@ -84,13 +86,22 @@ impl Api {
 
     /// As set up.
     pub async fn with(setup: Setup) -> Api {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+        Api::at(directory, Arc::new(TestHost::default()), setup)
+    }
+
+    /// Another process on the same records, by the same clock.
+    pub async fn beside(&self, setup: Setup) -> Api {
+        Api::at(self.directory.clone(), self.host.clone(), setup)
+    }
+
+    fn at(directory: Arc<TempDir>, host: Arc<TestHost>, setup: Setup) -> Api {
         let database = directory.path().join("faregate.db");
         let store = Arc::new(SqliteStore::open(&database).expect("a store"));
-        let host = Arc::new(TestHost::default());
         let launcher = Arc::new(QuietLauncher::default());
         let schedulers = Arc::new(QuietSchedulers::default());
         let wakes = Arc::new(QuietWakes::default());
+        let routes = Arc::new(QuietRoutes::default());
         let ports = Ports {
             store: match setup.meets {
                 Some(meets) => Arc::new(Contended { inner: store.clone(), meets }),
@@ -99,7 +110,7 @@ impl Api {
             wakes: wakes.clone(),
             launcher: launcher.clone(),
             schedulers: schedulers.clone(),
-            routes: Arc::new(QuietRoutes),
+            routes: routes.clone(),
             host: host.clone(),
         };
         let ring = KeyRing::from_random(&std::array::from_fn(|i| i as u8));
@@ -119,7 +130,7 @@ impl Api {
         };
         let methods = setup.methods.unwrap_or(Box::new(usual));
         let auth = Auth::new(&ring, methods(&access), ["root".to_owned()].into()).expect("a whole ring");
-        let auth = auth.with_groups(setup.groups);
+        let auth = auth.with_groups(setup.groups).with_access(&access);
         let router = router(App {
             gateway: gateway.clone(),
             access: access.clone(),
@@ -136,10 +147,11 @@ impl Api {
             launcher,
             schedulers,
             wakes,
+            routes,
             store,
             prefix: setup.prefix,
             database: Mutex::new(Connection::open(&database).expect("the database")),
-            _directory: directory,
+            directory,
         }
     }
 

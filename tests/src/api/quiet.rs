@@ -144,16 +144,28 @@ impl Wakes for QuietWakes {
     }
 }
 
-/// No proxy to tell.
-pub struct QuietRoutes;
+/// Remembers what the proxy would have been told.
+#[derive(Default)]
+pub struct QuietRoutes {
+    routes: Mutex<BTreeMap<ClusterName, Route>>,
+}
+
+impl QuietRoutes {
+    /// What it was last told of a cluster.
+    pub fn of(&self, name: &ClusterName) -> Option<Route> {
+        lock(&self.routes).get(name).cloned()
+    }
+}
 
 #[async_trait]
 impl Routes for QuietRoutes {
-    async fn publish(&self, _: &ClusterName, _: &Route) -> Result<(), RoutesError> {
+    async fn publish(&self, name: &ClusterName, route: &Route) -> Result<(), RoutesError> {
+        lock(&self.routes).insert(name.clone(), route.clone());
         Ok(())
     }
 
-    async fn remove(&self, _: &ClusterName) -> Result<(), RoutesError> {
+    async fn remove(&self, name: &ClusterName) -> Result<(), RoutesError> {
+        lock(&self.routes).remove(name);
         Ok(())
     }
 }

@@ -53,7 +53,7 @@ impl Counted {
                 wakes: wakes.clone(),
                 launcher: Arc::new(QuietLauncher::default()),
                 schedulers: schedulers.clone(),
-                routes: Arc::new(QuietRoutes),
+                routes: Arc::new(QuietRoutes::default()),
                 host: clock.clone(),
             },
             ring: ring(),

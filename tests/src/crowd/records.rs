@@ -182,7 +182,7 @@ pub async fn fill(store: &dyn Store, crowd: &Crowd) {
         }
     }
     for (scope, counts) in counted {
-        store.put_usage(&Usage { scope, counts, changed_at: crowd.now - AGE_MS }, 0).await.unwrap();
+        store.put_usage(&Usage { counts, changed_at: crowd.now - AGE_MS, ..Usage::none(scope) }, 0).await.unwrap();
     }
 }
 

@@ -91,3 +91,25 @@ pub async fn accounts_and_tokens_are_forgotten_when_they_may_be(store: Arc<dyn A
     assert_eq!(left, usize::from(forgotten == 0));
     assert_eq!(store.machine_token("0b").await.unwrap().is_some(), forgotten == 0);
 }
+
+pub async fn failures_are_found_by_user_and_peer_and_listed(store: Arc<dyn Accounts>) {
+    let subjects = [(None, Some("10.0.0.1")), (Some("ålice # 1"), None), (Some("ålice # 1"), Some("2001:db8::/64"))];
+    let failures = |(user, peer): (Option<&str>, Option<&str>), times: usize| {
+        let mut failures = Failures::none(user, peer);
+        (0..times).for_each(|_| failures.fail(1_000));
+        failures
+    };
+    assert_eq!(store.all_failures().await.unwrap(), []);
+    write_new(&*store, subjects.iter().map(|subject| Record::Failures(failures(*subject, 1))).collect()).await;
+    for (user, peer) in subjects {
+        let found = store.failures(user, peer).await.unwrap();
+        assert_eq!(found, Some(Stored { value: failures((user, peer), 1), version: 1 }));
+    }
+    assert_eq!(store.failures(Some("10.0.0.1"), None).await.unwrap(), None);
+    let lifted = Failures { lifted_at: Some(2_000), ..failures(subjects[0], 2) };
+    write_on(&*store, Record::Failures(lifted.clone()), 1).await.unwrap();
+    assert!(write_on(&*store, Record::Failures(lifted.clone()), 1).await.is_err(), "an old version");
+    let all = store.all_failures().await.unwrap();
+    assert_eq!(all.len(), 3);
+    assert!(all.contains(&Stored { value: lifted, version: 2 }));
+}

@@ -48,7 +48,13 @@ pub async fn bills_add_up_by_month_and_cluster(store: Arc<dyn Store>) {
         bill("alice", 1, cents(4)),
         put(task("a"), Expect::Version(1)),
         bill_in(next, "alice", 1, cents(9)),
-        Write::Count { scope: Scope::User("alice".into()), delta: Counts::CLUSTER, ceiling: Counts::UNBOUNDED, now: 1 },
+        Write::Count {
+            scope: Scope::User("alice".into()),
+            delta: Counts::CLUSTER,
+            ceiling: Counts::UNBOUNDED,
+            now: 1,
+            pace: None,
+        },
     ];
     store.transact(both).await.unwrap();
     // a correction, by itself, and to below what was billed

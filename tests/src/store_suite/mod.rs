@@ -41,6 +41,8 @@ macro_rules! store_suite {
             a_count_and_a_record_are_written_together_or_not_at_all
             a_recount_is_written_on_the_version_that_was_read
             a_counter_says_when_it_was_last_counted
+            a_pace_is_kept_in_the_transaction_that_counts
+            racing_steps_of_a_pace_never_pass_the_burst
             bills_add_up_by_month_and_cluster
             a_bill_of_a_failed_transaction_is_not_there
             a_ledger_is_read_page_by_page_of_one_user_or_of_all
@@ -79,6 +81,7 @@ macro_rules! accounts_suite {
             machine_tokens_are_found_by_their_id_and_listed_in_order
             what_is_used_once_is_used_by_one_of_all_who_try
             accounts_and_tokens_are_forgotten_when_they_may_be
+            failures_are_found_by_user_and_peer_and_listed
         );
     };
 }

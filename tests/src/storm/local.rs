@@ -75,7 +75,7 @@ impl Local {
                 wakes: wakes.clone(),
                 launcher: launcher.clone(),
                 schedulers: Arc::new(HttpSchedulers::new(Duration::from_secs(5))),
-                routes: Arc::new(QuietRoutes),
+                routes: Arc::new(QuietRoutes::default()),
                 host: Arc::new(Machine::default()),
             },
             ring: ring.clone(),

@@ -2,8 +2,8 @@
 
 use super::books::{Audits, Ledger, LimitTable};
 use faregate::model::{
-    Cluster, ClusterName, Counts, Heartbeat, Key, Launch, LaunchId, Limits, Ms, Record, Scope, Sealed, Stored, Task,
-    TaskId, Usage, Version,
+    Cluster, ClusterName, Heartbeat, Key, Launch, LaunchId, Limits, Ms, Record, Scope, Sealed, Stored, Task, TaskId,
+    Usage, Version,
 };
 use faregate::ports::{
     ActiveRow, Children, Conflict, Expect, Page, StopRequest, StoreError, Touch, TransactError, Write,
@@ -57,7 +57,7 @@ fn malformed(why: &str) -> TransactError {
 
 /// The counter of somebody who was never charged.
 fn unused(scope: &Scope) -> Stored<Usage> {
-    Stored { value: Usage { scope: scope.clone(), counts: Counts::default(), changed_at: 0 }, version: 0 }
+    Stored { value: Usage::none(scope.clone()), version: 0 }
 }
 
 /// A page's cursor is the last name of the page before.
@@ -157,7 +157,9 @@ impl Records {
                     value: Record::Limits { scope: scope.clone(), limits: limits.clone() },
                     version: 1,
                 }),
-                Record::Account(_) | Record::MachineToken(_) | Record::Used(_) => nobody_signs_in(put),
+                Record::Account(_) | Record::MachineToken(_) | Record::Used(_) | Record::Failures(_) => {
+                    nobody_signs_in(put)
+                }
             },
         }
     }
@@ -171,7 +173,9 @@ impl Records {
             Record::Task(t) => nest(&t.cluster)?.tasks.get(&t.facts.id).map(|s| s.version),
             Record::Usage(u) => self.usage.get(&u.scope).map(|s| s.version),
             Record::Limits { scope, .. } => self.limits.in_force().get(scope).map(|_| 1),
-            Record::Account(_) | Record::MachineToken(_) | Record::Used(_) => nobody_signs_in(record),
+            Record::Account(_) | Record::MachineToken(_) | Record::Used(_) | Record::Failures(_) => {
+                nobody_signs_in(record)
+            }
         }
     }
 
@@ -180,7 +184,11 @@ impl Records {
             Write::Put { record, expect: Expect::Absent } => self.version(record).is_none(),
             Write::Put { record, expect: Expect::Version(version) } => self.version(record) == Some(*version),
             Write::Bill { .. } => true,
-            Write::Count { scope, delta, ceiling, .. } => {
+            Write::Count { scope, delta, ceiling, pace, .. } => {
+                let paid_at = self.usage.get(scope).map_or(0, |u| u.value.paid_at);
+                if pace.is_some_and(|step| step.apply(paid_at).is_none()) {
+                    return false;
+                }
                 let held = self.usage.get(scope).map(|u| u.value.counts).unwrap_or_default();
                 let fits = |held: i64, delta: i64, ceiling: i64| {
                     let sum = held + delta;
@@ -227,8 +235,10 @@ impl Records {
 
     fn apply(&mut self, write: Write, now: Ms) {
         match write {
-            Write::Count { scope, delta, now, .. } => {
+            Write::Count { scope, delta, now, pace, .. } => {
                 let usage = self.usage.entry(scope.clone()).or_insert_with(|| unused(&scope));
+                usage.value.paid_at =
+                    pace.and_then(|step| step.apply(usage.value.paid_at)).unwrap_or(usage.value.paid_at);
                 usage.value.counts = usage.value.counts + delta;
                 usage.value.changed_at = now;
                 usage.version += 1;
@@ -266,7 +276,9 @@ impl Records {
                 self.usage.insert(usage.scope.clone(), Stored { value: usage, version });
             }
             Record::Limits { scope, limits } => self.put_limits(&scope, Some(&limits)),
-            Record::Account(_) | Record::MachineToken(_) | Record::Used(_) => nobody_signs_in(&record),
+            Record::Account(_) | Record::MachineToken(_) | Record::Used(_) | Record::Failures(_) => {
+                nobody_signs_in(&record)
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The command line of `faregate admin`.
 
-use super::{Field, KeysAction, Place, TokensAction, UsersAction};
+use super::{BlocksAction, Field, KeysAction, Place, TokensAction, UsersAction};
 use clap::{Args, Subcommand, ValueEnum};
 use faregate::model::{ClusterName, Month};
 
@@ -84,6 +84,9 @@ pub enum Action {
     /// Where `[auth] methods` has `tokens`.
     #[command(subcommand)]
     Tokens(TokensAction),
+    /// Show or lift blocks of those whose sign-ins have failed too often
+    #[command(subcommand)]
+    Blocks(BlocksAction),
     /// Change the keys that sign and seal
     #[command(subcommand)]
     Keys(KeysAction),

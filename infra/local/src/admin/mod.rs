@@ -18,7 +18,7 @@ mod table;
 mod values;
 
 pub use args::{Action, AdminArgs, LimitsAction, MANUAL, Output};
-pub use entry::{Entry, TokensAction, UsersAction};
+pub use entry::{BlocksAction, Entry, TokensAction, UsersAction};
 pub use error::AdminError;
 pub use execute::{Outcome, execute};
 pub use hands::Hands;

@@ -4,7 +4,7 @@ use super::entry::Entry;
 use super::show::moment;
 use super::table::{Align, plain, table};
 use Align::Left;
-use faregate::access::{MadeToken, TokenRow, UserRow};
+use faregate::access::{BlockRow, MadeToken, TokenRow, UserRow};
 use serde_json::json;
 
 impl Entry {
@@ -13,13 +13,26 @@ impl Entry {
         match self {
             Entry::Users(rows) => users(rows),
             Entry::User(row) => users(std::slice::from_ref(row)),
-            Entry::Removed { user, tokens: 0 } => format!("Removed {}.\n", plain(user)),
-            Entry::Removed { user, tokens } => format!("Removed {}; machine tokens revoked: {tokens}.\n", plain(user)),
+            Entry::Removed { user, tokens, stopped, kept } => {
+                let counted = |what: &str, count: usize| match count {
+                    0 => String::new(),
+                    count => format!("; {what}: {count}"),
+                };
+                let tokens = counted("machine tokens revoked", *tokens);
+                let kept = counted("clusters that run on, closed to new connections", *kept);
+                format!("Removed {}{tokens}{}{kept}.\n", plain(user), counted("clusters stopping", stopped.len()))
+            }
+            Entry::Blocks(rows) => blocks(rows),
+            Entry::Lifted(count) => format!("Blocks lifted: {count}.\n"),
             Entry::Tokens(rows) => tokens(rows),
             Entry::Made(MadeToken { token, row }) => {
                 format!("{token}\n\nThat is the token: it is shown this once.\n\n{}", tokens(std::slice::from_ref(row)))
             }
-            Entry::Revoked(row) => tokens(std::slice::from_ref(row)),
+            Entry::Revoked(row, stopped) if stopped.is_empty() => tokens(std::slice::from_ref(row)),
+            Entry::Revoked(row, stopped) => {
+                let names: String = stopped.iter().map(|name| format!("{name}\n")).collect();
+                format!("{}\nSTOPPING\n{names}", tokens(std::slice::from_ref(row)))
+            }
         }
     }
 
@@ -28,12 +41,18 @@ impl Entry {
         match self {
             Entry::Users(rows) => serde_json::to_string_pretty(&json!({"users": rows})),
             Entry::User(row) => serde_json::to_string_pretty(row),
-            Entry::Removed { user, tokens } => {
-                serde_json::to_string_pretty(&json!({"removed": user, "tokens": tokens}))
-            }
+            Entry::Removed { user, tokens, stopped, kept } => serde_json::to_string_pretty(
+                &json!({"removed": user, "tokens": tokens, "stopped": stopped, "kept": kept}),
+            ),
             Entry::Tokens(rows) => serde_json::to_string_pretty(&json!({"tokens": rows})),
             Entry::Made(made) => serde_json::to_string_pretty(made),
-            Entry::Revoked(row) => serde_json::to_string_pretty(row),
+            Entry::Revoked(row, stopped) if stopped.is_empty() => serde_json::to_string_pretty(row),
+            Entry::Revoked(row, stopped) => serde_json::to_value(row).and_then(|mut value| {
+                value["stopped"] = json!(stopped);
+                serde_json::to_string_pretty(&value)
+            }),
+            Entry::Blocks(rows) => serde_json::to_string_pretty(&json!({"blocks": rows})),
+            Entry::Lifted(count) => serde_json::to_string_pretty(&json!({"lifted": count})),
         }
     }
 }
@@ -41,6 +60,17 @@ impl Entry {
 fn users(rows: &[UserRow]) -> String {
     let rows: Vec<_> = rows.iter().map(|row| [row.name.clone(), moment(row.changed_at)]).collect();
     table([("USER", Left), ("PASSWORD SET (UTC)", Left)], &rows, "Nobody has a password of their own.")
+}
+
+fn blocks(rows: &[BlockRow]) -> String {
+    let any = |name: &Option<String>| name.clone().unwrap_or_else(|| "any".to_owned());
+    let row = |block: &BlockRow| {
+        let last = moment(block.last_at);
+        [any(&block.user), any(&block.peer), block.failures.to_string(), last, moment(block.until)]
+    };
+    let columns =
+        [("USER", Left), ("PEER", Left), ("FAILED", Align::Right), ("LAST (UTC)", Left), ("BLOCKED UNTIL (UTC)", Left)];
+    table(columns, &rows.iter().map(row).collect::<Vec<_>>(), "Nobody is blocked.")
 }
 
 fn tokens(rows: &[TokenRow]) -> String {

@@ -269,6 +269,21 @@ pub const SECTIONS: &[Section] = &[
                 "Records of ended clusters are kept so long."
             ),
             key!(
+                "db_cluster_max_count",
+                |c| Slot::Count { to: &mut c.policy.keep_records, least: 0 },
+                "About so many records of ended clusters are kept of each user, the latest; 0 = all, until they are too old."
+            ),
+            key!(
+                "create_burst",
+                |c| Slot::Count { to: &mut c.policy.create_burst, least: 0 },
+                "Clusters that a user may create at once, and then one every `create_interval`; 0 = as fast as they can."
+            ),
+            key!(
+                "create_interval",
+                |c| Slot::Seconds(&mut c.policy.create_interval_ms),
+                "Between two clusters that a user creates beyond `create_burst`."
+            ),
+            key!(
                 "sigint_timeout",
                 |c| Slot::Seconds(&mut c.gateway.sigint_timeout_ms),
                 "From SIGINT to SIGTERM when a process is stopped."

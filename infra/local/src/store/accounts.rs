@@ -3,7 +3,7 @@
 use super::SqliteStore;
 use super::rows::{Row, parse};
 use async_trait::async_trait;
-use faregate::model::{Account, Key, MachineToken, Stored};
+use faregate::model::{Account, Failures, Key, MachineToken, Stored};
 use faregate::ports::{Accounts, StoreError};
 use rusqlite::params;
 use serde::de::DeserializeOwned;
@@ -43,5 +43,13 @@ impl Accounts for SqliteStore {
 
     async fn machine_tokens(&self) -> Result<Vec<Stored<MachineToken>>, StoreError> {
         self.all(&Key::machine_token("").partition)
+    }
+
+    async fn failures(&self, user: Option<&str>, peer: Option<&str>) -> Result<Option<Stored<Failures>>, StoreError> {
+        self.one(&Key::failures(user, peer))
+    }
+
+    async fn all_failures(&self) -> Result<Vec<Stored<Failures>>, StoreError> {
+        self.all(&Key::failures(None, None).partition)
     }
 }

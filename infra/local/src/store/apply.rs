@@ -2,7 +2,7 @@
 
 use super::rows::{self, Row, decode, encode};
 use super::{ITEM_LIMIT, failed, ledger};
-use faregate::model::{Cluster, ClusterName, Counts, Key, Ms, Record, Scope, Stored, Usage};
+use faregate::model::{Cluster, ClusterName, Counts, Key, Ms, PaceStep, Record, Scope, Stored, Usage};
 use faregate::ports::{Conflict, Expect, StopRequest, StoreError, Touch, TransactError, Write};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -12,7 +12,9 @@ pub(super) fn transact(connection: &Connection, writes: &[Write]) -> Result<(), 
     for (index, write) in writes.iter().enumerate() {
         let done = match write {
             Write::Put { record, expect } => put(connection, record, *expect)?,
-            Write::Count { scope, delta, ceiling, now } => count(connection, scope, *delta, *ceiling, *now)?,
+            Write::Count { scope, delta, ceiling, now, pace } => {
+                count(connection, scope, *delta, *ceiling, *now, *pace)?
+            }
             Write::Bill { month, user, cluster, amount } => {
                 ledger::bill(connection, *month, user, cluster, *amount)?;
                 true
@@ -76,16 +78,18 @@ fn count(
     delta: Counts,
     ceiling: Counts,
     now: Ms,
+    pace: Option<PaceStep>,
 ) -> Result<bool, TransactError> {
     let row = rows::select(connection, &Key::usage(scope)).map_err(|e| failed(&e))?;
     let (before, expect) = match row {
         Some(row) => {
             let Stored { value, version } = rows::usage(row)?;
-            (value.counts, Expect::Version(version))
+            (value, Expect::Version(version))
         }
-        None => (Counts::default(), Expect::Absent),
+        None => (Usage::none(scope.clone()), Expect::Absent),
     };
-    let counts = before + delta;
+    let counts = before.counts + delta;
+    let Some(paid_at) = pace.map_or(Some(before.paid_at), |step| step.apply(before.paid_at)) else { return Ok(false) };
     let over = |is: i64, most: i64, raised: i64| raised > 0 && is > most;
     if counts.any_negative()
         || over(counts.clusters, ceiling.clusters, delta.clusters)
@@ -95,7 +99,7 @@ fn count(
     {
         return Ok(false);
     }
-    put(connection, &Record::Usage(Usage { scope: scope.clone(), counts, changed_at: now }), expect)
+    put(connection, &Record::Usage(Usage { counts, changed_at: now, paid_at, ..before }), expect)
 }
 
 /// The liveness write: one small update.

@@ -184,10 +184,7 @@ impl Store for SqliteStore {
             .iter()
             .map(|scope| match self.row(&Key::usage(scope))? {
                 Some(row) => rows::usage(row),
-                None => {
-                    let value = Usage { scope: scope.clone(), counts: Default::default(), changed_at: 0 };
-                    Ok(Stored { value, version: 0 })
-                }
+                None => Ok(Stored { value: Usage::none(scope.clone()), version: 0 }),
             })
             .collect()
     }

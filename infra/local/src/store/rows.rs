@@ -2,8 +2,8 @@
 
 use super::failed;
 use faregate::model::{
-    Account, Cluster, Heartbeat, Key, Launch, Limits, MachineToken, Ms, Record, Scope, Stored, Task, Usage, Used,
-    Version,
+    Account, Cluster, Failures, Heartbeat, Key, Launch, Limits, MachineToken, Ms, Record, Scope, Stored, Task, Usage,
+    Used, Version,
 };
 use faregate::ports::StoreError;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -70,6 +70,7 @@ pub(super) fn decode(partition: &str, row: Row) -> Result<Record, StoreError> {
         ("accounts", _) => Record::Account(parse::<Account>(&row)?),
         ("tokens", _) => Record::MachineToken(parse::<MachineToken>(&row)?),
         ("used", _) => Record::Used(parse::<Used>(&row)?),
+        ("failures", _) => Record::Failures(parse::<Failures>(&row)?),
         (_, "usage") => Record::Usage(parse(&row)?),
         (_, "heartbeat") => Record::Heartbeat(heartbeat(row)?.value),
         (_, sort) if sort.starts_with("launch#") => Record::Launch(parse::<Launch>(&row)?),
@@ -90,6 +91,7 @@ pub(super) fn encode(record: &Record) -> Result<Vec<u8>, StoreError> {
         Record::Account(account) => serde_json::to_vec(account),
         Record::MachineToken(token) => serde_json::to_vec(token),
         Record::Used(used) => serde_json::to_vec(used),
+        Record::Failures(failures) => serde_json::to_vec(failures),
     }
     .map_err(|e| failed(&e))
 }

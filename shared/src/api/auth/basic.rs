@@ -30,6 +30,10 @@ impl Method for SharedPassword {
         matches!(presented, Presented::Basic { .. })
     }
 
+    fn is_guessable(&self) -> bool {
+        self.password.is_some()
+    }
+
     async fn enter(&self, presented: &Presented, _: &Peer, _: Ms) -> Result<Entered, Refused> {
         let Presented::Basic { name, password } = presented else { return Err(Refused::denied("no password")) };
         if let Some(right) = &self.password {

@@ -1,5 +1,6 @@
 //! The door: who calls is settled before anything of the request is read, and the session cookie is set on the way out.
 
+use super::failed::Failed;
 use super::presented::authorization;
 use super::{Refused, SignedIn, rights};
 use crate::api::body::discard;
@@ -59,25 +60,17 @@ impl From<Result<Caller, Failure>> for Admitted {
 }
 
 async fn admit(app: &App, parts: &mut Parts, now: Ms) -> Admitted {
+    let peer = Peer::of(&parts.extensions);
     if let Some(cluster) = cluster_by_token(app, parts).await {
+        if let Err(Refused::Denied(why)) = &cluster {
+            app.auth.failures.say(&peer, "cluster-token", None, why, now);
+        }
         return cluster.map(Caller::Cluster).map_err(|_| unauthorized()).into();
     }
     let session = Cookie::session(by_https(&parts.headers), &app.prefix);
-    let peer = Peer::of(&parts.extensions);
     let SignedIn { who, renew_from, reply } = match app.auth.sign_in(&parts.headers, session.name, &peer, now).await {
         Ok(signed_in) => signed_in,
-        Err(Refused::Denied(why)) => {
-            tracing::info!(%why, "somebody was not let in");
-            return Err(unauthorized()).into();
-        }
-        Err(Refused::Unavailable(sentence)) => {
-            tracing::warn!(sentence, "nobody can be let in");
-            return Err(Failure::new(StatusCode::BAD_GATEWAY, sentence)).into();
-        }
-        Err(Refused::Forbidden(sentence)) => {
-            tracing::info!(sentence, "authentication failed");
-            return Err(Failure::new(StatusCode::FORBIDDEN, sentence)).into();
-        }
+        Err(failed) => return Err(refused(app, &peer, &failed, now)).into(),
     };
     if changes_state(&parts.method) && is_foreign(&parts.headers) {
         let message = "a page of another site may not change anything here";
@@ -87,6 +80,35 @@ async fn admit(app: &App, parts: &mut Parts, now: Ms) -> Admitted {
     let cookie = cookie.and_then(|value| session.set(&value));
     let caller = rights::check(app, &who, parts).await.map(|()| Caller::User(who));
     Admitted { caller, cookie, reply }
+}
+
+/// What they are told who are not let in, and what the log says of them.
+fn refused(app: &App, peer: &Peer, failed: &Failed, now: Ms) -> Failure {
+    let user = failed.user.as_deref();
+    let say = |reason: &str| app.auth.failures.say(peer, failed.method, user, reason, now);
+    match &failed.why {
+        Refused::Denied(why) => {
+            say(why);
+            unauthorized()
+        }
+        Refused::Forbidden(sentence) => {
+            say(sentence);
+            Failure::new(StatusCode::FORBIDDEN, sentence)
+        }
+        Refused::TooMany { sentence, seconds } => {
+            say("too many have failed before");
+            Failure { retry_after: Some(*seconds), ..Failure::new(StatusCode::TOO_MANY_REQUESTS, sentence) }
+        }
+        Refused::Unavailable(sentence) => {
+            tracing::warn!(method = failed.method, sentence, "credentials cannot be checked");
+            Failure::new(StatusCode::BAD_GATEWAY, sentence)
+        }
+        // the client sends none before it is asked for them
+        Refused::Missing | Refused::Over => {
+            tracing::debug!(over = failed.why == Refused::Over, "no credentials, and no session that holds");
+            unauthorized()
+        }
+    }
 }
 
 /// Lets admins through, and nobody else. The guard before it has found out who calls.

@@ -5,8 +5,10 @@
 
 mod basic;
 mod config;
+mod failed;
 mod groups;
 mod guard;
+mod guesses;
 pub mod jupyterhub;
 pub mod jwt;
 pub mod kerberos;
@@ -25,6 +27,7 @@ mod web;
 pub use basic::SharedPassword;
 pub use config::{Basic, Config, Wrong};
 pub use guard::{ClusterCaller, User, admins_only, dashboard_cookie, guard, people_only};
+pub use guesses::Guesses;
 pub use open::OpenError;
 pub use own::OwnProcesses;
 pub use passwords::Passwords;
@@ -34,13 +37,16 @@ pub use rights::within_scopes;
 pub use tokens::Tokens;
 pub use web::Web;
 
+use crate::access::Access;
 use crate::api::Peer;
-use crate::model::{Identity, KeyRing, KeyRingError, MachineToken, Ms, Role};
+use crate::model::{Identity, KeyRing, KeyRingError, MachineToken, Ms, Role, user_name};
 use async_trait::async_trait;
 use axum::http::{HeaderMap, HeaderValue};
+use failed::{Failed, FailureLog};
 use session::Sessions;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Somebody does not come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +57,17 @@ pub enum Refused {
     Unavailable(String),
     /// They are known, and not let in by this way: the sentence is for the caller.
     Forbidden(String),
+    /// There are none: the caller is told how to sign in.
+    Missing,
+    /// What began with good ones is over: they are to be shown again.
+    Over,
+    /// They are not looked at now: the sentence is for the caller.
+    TooMany {
+        /// Why, and what to do.
+        sentence: String,
+        /// In how many seconds to try again.
+        seconds: i64,
+    },
 }
 
 impl Refused {
@@ -88,6 +105,10 @@ pub trait Method: Send + Sync {
     fn takes(&self, presented: &Presented, peer: &Peer) -> bool;
     /// Who it is. Only ever asked of what it [takes](Method::takes).
     async fn enter(&self, presented: &Presented, peer: &Peer, now: Ms) -> Result<Entered, Refused>;
+    /// Can these credentials be guessed, as passwords can? Then tries are counted.
+    fn is_guessable(&self) -> bool {
+        false
+    }
     /// Is a session still good that began at `since` with credentials of this method? Asked with every request, so what it reads it
     /// keeps for up to a minute.
     async fn stands(&self, who: &Identity, peer: &Peer, since: Ms, now: Ms) -> Result<bool, Refused> {
@@ -102,6 +123,9 @@ pub struct Auth {
     admins: BTreeSet<String>,
     groups: BTreeMap<String, BTreeSet<String>>,
     sessions: Sessions,
+    /// Of the methods whose credentials can be guessed.
+    pub guesses: Arc<Guesses>,
+    failures: FailureLog,
 }
 
 /// A user counts in so many groups at most; a transaction has a counter for each.
@@ -126,7 +150,13 @@ impl Auth {
         admins: BTreeSet<String>,
     ) -> Result<Self, KeyRingError> {
         methods.sort_by_key(|method| method.name() == "basic");
-        Ok(Auth { methods, admins, groups: BTreeMap::new(), sessions: Sessions::new(ring)? })
+        let (groups, sessions) = (BTreeMap::new(), Sessions::new(ring)?);
+        Ok(Auth { methods, admins, groups, sessions, guesses: Arc::default(), failures: FailureLog::default() })
+    }
+
+    /// Failed tries are kept there, too.
+    pub fn with_access(self, access: &Arc<Access>) -> Self {
+        Auth { guesses: Arc::new(Guesses::on_record(access.clone())), ..self }
     }
 
     /// Groups by name, and who is in them beside those of whom a method says so.
@@ -162,28 +192,53 @@ impl Auth {
     }
 
     /// Credentials that a method takes decide; otherwise the cookie of this name does, and a bad one counts as absent.
-    async fn sign_in(&self, headers: &HeaderMap, cookie: &str, peer: &Peer, now: Ms) -> Result<SignedIn, Refused> {
-        let presented = Presented::read(headers)?;
+    async fn sign_in(&self, headers: &HeaderMap, cookie: &str, peer: &Peer, now: Ms) -> Result<SignedIn, Failed> {
+        let presented = Presented::read(headers).map_err(|why| Failed::new("unknown", None, why))?;
         match self.methods.iter().find(|method| method.takes(&presented, peer)) {
             Some(method) => {
-                let Entered { mut who, reply } = method.enter(&presented, peer, now).await?;
+                let failed = |why| Failed::new(method.name(), presented.user(), why);
+                let Entered { mut who, reply } = self.enter(&**method, &presented, peer, now).await.map_err(failed)?;
                 self.enrich(&mut who);
                 Ok(SignedIn { who, renew_from: Some(now), reply })
             }
-            None => self.by_session(headers, cookie, peer, now).await,
+            None => {
+                let failed = |why| Failed::new("session", None, why);
+                self.by_session(headers, cookie, peer, now).await.map_err(failed)
+            }
         }
     }
 
+    /// Asks a method. What can be guessed is looked at only so often.
+    async fn enter(
+        &self,
+        method: &dyn Method,
+        presented: &Presented,
+        peer: &Peer,
+        now: Ms,
+    ) -> Result<Entered, Refused> {
+        if !method.is_guessable() {
+            return method.enter(presented, peer, now).await;
+        }
+        // what no user can be called is nobody's, whatever it is
+        let user = user_name(presented.user().unwrap_or_default()).unwrap_or_default();
+        let guess = self.guesses.begin(&user, peer, now).await?;
+        let entered = method.enter(presented, peer, now).await;
+        match &entered {
+            Ok(_) => guess.right(),
+            Err(Refused::Denied(_)) => guess.wrong().await,
+            Err(_) => guess.undecided(),
+        }
+        entered
+    }
+
     async fn by_session(&self, headers: &HeaderMap, cookie: &str, peer: &Peer, now: Ms) -> Result<SignedIn, Refused> {
-        let missing = || Refused::denied("no credentials, and no session");
-        let mut found = self.sessions.find(headers, cookie, now).ok_or_else(missing)?;
+        let mut found = self.sessions.find(headers, cookie, now).ok_or(Refused::Missing)?;
         leave_tokens_groups(&mut found.who);
-        let over = || Refused::denied("the session is over: what it began with is no longer good");
         // a method that is configured no more lets nobody in
-        let method = self.methods.iter().find(|method| method.name() == found.who.method).ok_or_else(over)?;
+        let method = self.methods.iter().find(|method| method.name() == found.who.method).ok_or(Refused::Over)?;
         match method.stands(&found.who, peer, found.since, now).await? {
             true => Ok(SignedIn { who: found.who, renew_from: found.renew.then_some(found.since), reply: None }),
-            false => Err(over()),
+            false => Err(Refused::Over),
         }
     }
 }

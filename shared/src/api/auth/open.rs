@@ -35,7 +35,7 @@ impl Once for Access {
 impl Config {
     /// What it describes, where nobody's processes are known. Where no method is configured nobody comes in.
     pub fn open(&self, ring: &KeyRing, access: &Arc<Access>) -> Result<Auth, OpenError> {
-        self.with(ring, self.methods(access)?)
+        Ok(self.with(ring, self.methods(access)?)?.with_access(access))
     }
 
     /// What it describes on a machine whose proxy says whose processes connect.

@@ -28,6 +28,10 @@ impl Method for Passwords {
         matches!(presented, Presented::Basic { .. })
     }
 
+    fn is_guessable(&self) -> bool {
+        true
+    }
+
     async fn enter(&self, presented: &Presented, _: &Peer, _: Ms) -> Result<Entered, Refused> {
         let Presented::Basic { name, password } = presented else { return Err(Refused::denied("no password")) };
         let name = user_name(name).map_err(|_| Refused::denied("no user can be called so"))?;

@@ -51,6 +51,14 @@ impl Presented {
         }
     }
 
+    /// Who they say that they are, where they say it outright.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Presented::Basic { name, .. } => Some(name.as_str()).filter(|name| !name.is_empty()),
+            _ => None,
+        }
+    }
+
     /// What may be a token: of the scheme Bearer, or a password; with the name that came with it, unless that is empty.
     pub fn token(&self) -> Option<(&str, Option<&str>)> {
         match self {

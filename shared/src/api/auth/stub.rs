@@ -49,6 +49,11 @@ impl Stub {
         Stub { url, inner, serving }
     }
 
+    /// From now on nobody answers, and whoever waits is told so.
+    pub fn close(&self) {
+        self.serving.abort();
+    }
+
     /// From now on, at this path.
     pub fn says(&self, path: &str, reply: Reply) {
         self.inner.replies.lock().unwrap().insert(path.to_owned(), reply);

@@ -24,6 +24,7 @@ pub async fn create(State(app): State<Arc<App>>, User(who): User, body: Body) ->
             return Err(Failure::invalid(format!("`cluster_options` must be an object, not {kind}")));
         }
     };
+    app.access.refuse_removed(&who).await?;
     let name = app.gateway.create(&who, options).await?;
     Ok(json(StatusCode::CREATED, &json!({"name": name})))
 }

@@ -1,14 +1,16 @@
-use super::admin::params::{Rest, object, only, text};
-use crate::access::{By, NewToken};
+use super::admin::params::{Parameters, Rest, object, only, text};
+use crate::access::{By, NewToken, TokenRow};
 use crate::api::App;
 use crate::api::auth::User;
 use crate::api::body::kind;
 use crate::api::failure::{Failure, json};
-use crate::model::{Ms, TokenScope};
+use crate::gateway::admin::{Act, Stopped};
+use crate::model::{ClusterName, Ms, TokenScope};
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,9 +29,35 @@ pub async fn make_token(State(app): State<Arc<App>>, User(who): User, body: Body
     Ok(json(StatusCode::CREATED, &app.access.make_token(By::Owner(&who), new).await?))
 }
 
-/// `DELETE /api/v1/tokens/{id}`: one of the caller's own is no longer good.
-pub async fn revoke_token(State(app): State<Arc<App>>, User(who): User, Rest(id): Rest) -> Result<Response, Failure> {
-    Ok(json(StatusCode::OK, &app.access.revoke(By::Owner(&who), &id).await?))
+/// `DELETE /api/v1/tokens/{id}[?stop=true]`: one of the caller's own is no longer good; what it started is stopped when that is asked for.
+pub async fn revoke_token(
+    State(app): State<Arc<App>>,
+    User(who): User,
+    Rest(id): Rest,
+    uri: Uri,
+) -> Result<Response, Failure> {
+    let query = Parameters::read(&uri, &["stop"])?;
+    let act = Act::new(&who.name, None)?;
+    revoked(&app, By::Owner(&who), &act, &id, query.flag("stop")?).await
+}
+
+/// Revokes a token, and stops what it started when that is asked for: in this order, so that nothing new begins meanwhile.
+pub async fn revoked(app: &App, by: By<'_>, act: &Act, id: &str, stop: bool) -> Result<Response, Failure> {
+    let row = app.access.revoke(by, id).await?;
+    if !stop {
+        return Ok(json(StatusCode::OK, &row));
+    }
+    let key = app.gateway.ring().user_key(&row.user);
+    let Stopped { stopped } = app.gateway.admin().stop_revoked(act, &row.id, &row.user, Some(&key)).await?;
+    Ok(json(StatusCode::OK, &RevokedAndStopped { row, stopped }))
+}
+
+#[derive(Serialize)]
+struct RevokedAndStopped {
+    #[serde(flatten)]
+    row: TokenRow,
+    /// Clusters that were not on the way to their end already.
+    stopped: Vec<ClusterName>,
 }
 
 /// What a body says of a new token.

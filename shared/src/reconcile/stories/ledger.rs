@@ -167,7 +167,7 @@ fn many_tasks_that_end_at_once_are_billed_in_transactions_that_are_not_too_large
     for group in 0..20 {
         let scope = Scope::Group(group.to_string());
         story.view.cluster.value.charged.keys.push(scope.clone());
-        let usage = Usage { scope, counts: Counts::CLUSTER, changed_at: 0 };
+        let usage = Usage { counts: Counts::CLUSTER, ..Usage::none(scope) };
         story.view.usage.push(Stored { value: usage, version: 1 });
     }
     let mut launch = story.heartbeat(100, &[], &[], &[]).called();

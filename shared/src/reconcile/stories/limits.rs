@@ -13,7 +13,7 @@ fn in_a_group(others: i64, set: impl FnOnce(&mut Effective)) -> Story {
     story.view.cluster.value.charged.keys.push(group.clone());
     let unit = story.cluster().config.worker_unit();
     let counts = Counts::CLUSTER + unit * others;
-    story.view.usage.push(Stored { value: Usage { scope: group, counts, changed_at: 0 }, version: 1 });
+    story.view.usage.push(Stored { value: Usage { counts, ..Usage::none(group) }, version: 1 });
     set(&mut story.view.limits);
     let launch = story.round().called();
     story.replies(&launch, &["s"]).heartbeat(10, &[], &[], &[]);

@@ -222,7 +222,8 @@ c.ClusterConfig.environment = {{"{TASK_MARK}": "{mark}", "TMPDIR": {tmp:?}, "DAS
 fn ours(setup: &Setup, dir: &Path, mark: &str, schedulers: Schedulers) -> Outcome<Command> {
     let (scheduler, worker) = commands(setup, dir, schedulers);
     let text = format!(
-        r#"scheduler_cmd = {scheduler:?}
+        r#"create_burst = 0
+scheduler_cmd = {scheduler:?}
 worker_cmd = {worker:?}
 cluster_start_timeout = {NEVER_S}
 cluster_heartbeat_timeout = {NEVER_S}

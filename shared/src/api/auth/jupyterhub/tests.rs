@@ -254,10 +254,41 @@ async fn a_hub_that_is_gone_or_never_answers_is_waited_for_five_seconds_at_most(
 }
 
 #[tokio::test]
+async fn made_up_tokens_are_so_many_questions_at_once_and_the_rest_is_told_so() {
+    let scene = Scene::new(alice()).await;
+    assert!(scene.enters("good", NOW).await.is_ok());
+    scene.hub.says(USER, Reply::Silence);
+    let names: Vec<String> = (0..QUESTIONS).map(|n| format!("made-up-{n}")).collect();
+    let mut asking: Vec<_> = names.iter().map(|name| Box::pin(scene.enters(name, NOW))).collect();
+    for ask in &mut asking {
+        assert!(timeout(Duration::ZERO, ask).await.is_err());
+    }
+    while scene.hub.asked(USER) < 1 + QUESTIONS {
+        tokio::task::yield_now().await;
+    }
+    for n in 0..50 {
+        let refused = scene.enters(&format!("more-{n}"), NOW).await;
+        assert!(
+            matches!(&refused, Err(Refused::TooMany { sentence, .. }) if sentence.contains("try again")),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(scene.hub.asked(USER), 1 + QUESTIONS);
+    // whoever was let in is asked about all the same, and what was not asked is not remembered
+    scene.hub.says(USER, Reply::Json(alice()));
+    assert!(scene.enters("good", NOW + REMEMBERED_MS).await.is_ok());
+    drop(asking);
+    scene.hub.close();
+    while scene.method.questions.available_permits() < QUESTIONS {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_remembered_has_a_bound() {
     let scene = Scene::with(json!({}), Reply::Text(403, String::new())).await;
     for n in 0..MOST_REMEMBERED + 10 {
-        scene.method.asked(&format!("token-{n}"), NOW);
+        scene.method.asked(hash(&format!("token-{n}")), NOW);
     }
     assert!(scene.method.asked.lock().unwrap().len() <= MOST_REMEMBERED);
 }

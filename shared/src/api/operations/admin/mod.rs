@@ -1,6 +1,7 @@
 //! What admins alone may ask for, under `/api/v1/admin/`.
 
 mod audit;
+mod blocks;
 mod clusters;
 mod dashboard;
 mod explain;
@@ -13,6 +14,7 @@ mod usage;
 mod users;
 
 pub use audit::audit;
+pub use blocks::{blocks, lift_block};
 pub use clusters::clusters;
 pub use dashboard::dashboard;
 pub use explain::explain;

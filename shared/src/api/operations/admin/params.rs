@@ -58,6 +58,15 @@ impl Parameters {
         self.0.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
+    /// Is it asked for? `?name`, `?name=true` and `?name=1` say so.
+    pub fn flag(&self, name: &str) -> Result<bool, Failure> {
+        match self.last(name) {
+            None | Some("false" | "0") => Ok(false),
+            Some("" | "true" | "1") => Ok(true),
+            Some(_) => Err(Failure::invalid(format!("`{name}` is `true` or `false`"))),
+        }
+    }
+
     /// Every value of a name.
     pub fn all(&self, name: &str) -> Vec<String> {
         self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value.clone()).collect()

@@ -40,8 +40,13 @@ pub async fn stop_all(
 
 /// The `why` of the body, else that of the query.
 pub(super) async fn why(uri: &Uri, body: Body) -> Result<Option<String>, Failure> {
+    let query = Parameters::read(uri, &["why"])?;
+    why_or_of(&query, body).await
+}
+
+/// The same with a query that was read already.
+pub(super) async fn why_or_of(query: &Parameters, body: Body) -> Result<Option<String>, Failure> {
     let fields = object(body).await?;
     only(&fields, &["why"])?;
-    let query = Parameters::read(uri, &["why"])?;
     Ok(text(&fields, "why")?.or_else(|| query.last("why").map(str::to_owned)))
 }

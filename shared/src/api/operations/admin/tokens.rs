@@ -1,11 +1,11 @@
 use super::act;
 use super::params::{Parameters, Rest, object, only, text};
-use super::stop::why;
+use super::stop::why_or_of;
 use crate::access::By;
 use crate::api::App;
 use crate::api::auth::User;
 use crate::api::failure::{Failure, json};
-use crate::api::operations::tokens::{new_token, words};
+use crate::api::operations::tokens::{new_token, revoked, words};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
@@ -31,7 +31,8 @@ pub async fn make_token(State(app): State<Arc<App>>, User(who): User, body: Body
     Ok(json(StatusCode::CREATED, &app.access.make_token(By::Admin(&act), new).await?))
 }
 
-/// `DELETE /api/v1/admin/tokens/{id}`, with `?why=` or `{"why": "…"}`: a token is no longer good, whosever it is.
+/// `DELETE /api/v1/admin/tokens/{id}[?stop=true]`, with `?why=` or `{"why": "…"}`: a token is no longer good, whosever it is; what it
+/// started is stopped when that is asked for.
 pub async fn revoke_token(
     State(app): State<Arc<App>>,
     User(who): User,
@@ -39,6 +40,7 @@ pub async fn revoke_token(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Failure> {
-    let act = act(&who, why(&uri, body).await?.as_deref())?;
-    Ok(json(StatusCode::OK, &app.access.revoke(By::Admin(&act), &id).await?))
+    let query = Parameters::read(&uri, &["why", "stop"])?;
+    let act = act(&who, why_or_of(&query, body).await?.as_deref())?;
+    revoked(&app, By::Admin(&act), &act, &id, query.flag("stop")?).await
 }
