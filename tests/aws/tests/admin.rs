@@ -53,7 +53,7 @@ async fn an_admin_works_on_a_table() {
     let Outcome::Entry(Entry::Made(made)) = run(Action::Tokens(create)).await.unwrap() else { panic!("a token") };
     let now = hands.admin.now();
     assert_eq!(hands.access.verify_token(&made.token, None, now).await.unwrap().unwrap().user, "alice");
-    let remove = UsersAction::Remove { name: "alice".into(), why: None };
+    let remove = UsersAction::Remove { name: "alice".into(), keep_clusters: false, why: None };
     assert_eq!(shown(Action::Users(remove)).await, "Removed alice; machine tokens revoked: 1.\n");
     assert_eq!(hands.access.verify_token(&made.token, None, now).await, Ok(None));
 
@@ -62,7 +62,7 @@ async fn an_admin_works_on_a_table() {
         list.audit.iter().map(|Audit { action, target, .. }| format!("{action} {target}")).collect();
     assert_eq!(
         actions,
-        ["set-limits", "stop-clusters", "add-user", "make-token", "remove-user"]
+        ["set-limits", "stop-clusters", "add-user", "make-token", "remove-user", "stop-clusters"]
             .map(|action| format!("{action} user:alice"))
     );
     let usage = shown(Action::Usage { month: None, csv: true }).await;
