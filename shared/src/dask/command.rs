@@ -111,8 +111,19 @@ pub fn worker_command(config: &ClusterConfig, scheduler: SocketAddr, listen: &Li
 }
 
 /// Variables of these beginnings are the gateway's and the launcher's to set.
-const OURS: [&str; 3] =
-    ["DASK_GATEWAY_", "DASK_DISTRIBUTED__COMM__TLS__", "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"];
+const OURS: [&str; 5] = [
+    "DASK_GATEWAY_",
+    "DASK_DISTRIBUTED__COMM__TLS__",
+    "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION",
+    "DASK_TEMPORARY_DIRECTORY",
+    "FAREGATE_",
+];
+
+/// dask reads the names of its settings without regard to case, and takes `-` for `_` (`dask.config.canonical_name`).
+fn is_ours(variable: &str) -> bool {
+    let canonical = variable.to_ascii_uppercase().replace('-', "_");
+    OURS.iter().any(|ours| canonical.starts_with(ours))
+}
 
 /// The environment of both, without credentials: those are the launcher's to place. Ours wins over the configured.
 pub fn environment(config: &ClusterConfig, api_url: &str, name: &ClusterName) -> Vec<(String, String)> {
@@ -122,7 +133,7 @@ pub fn environment(config: &ClusterConfig, api_url: &str, name: &ClusterName) ->
         ("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "True"),
     ];
     let mut environment = config.environment.clone();
-    environment.retain(|key, _| !OURS.iter().any(|ours| key.starts_with(ours)));
+    environment.retain(|key, _| !is_ours(key));
     environment.extend(ours.map(|(key, value)| (key.to_owned(), value.to_owned())));
     environment.into_iter().collect()
 }
@@ -159,6 +170,17 @@ mod tests {
         let mut config = ClusterConfig::default();
         config.environment.insert("DASK_GATEWAY_API_URL".into(), "http://elsewhere".into());
         config.environment.insert("DASK_GATEWAY_API_TOKEN".into(), "another".into());
+        for variable in [
+            "Dask_Gateway_Api_Token",
+            "DASK_DISTRIBUTED__comm__tls__ca_file",
+            "DASK_distributed__comm__require-encryption",
+            "DASK_TEMPORARY_DIRECTORY",
+            "DASK_temporary-directory",
+            "FAREGATE_TASK",
+            "Faregate_Tls_Key",
+        ] {
+            config.environment.insert(variable.into(), "another".into());
+        }
         config.environment.insert("OMP_NUM_THREADS".into(), "1".into());
         let got = environment(&config, "http://127.0.0.1:1/api", &name);
         assert!(got.contains(&("DASK_GATEWAY_API_URL".into(), "http://127.0.0.1:1/api".into())));

@@ -1,7 +1,7 @@
 //! What a cluster is made of: the server's settings with the user's options applied.
 
-use super::size;
-use super::{Counts, Fargate, TaskSizes, format_size};
+use super::size::{self, LEAST_MEMORY, too_little_memory};
+use super::{Counts, Fargate, TaskSizes, check_image, format_size};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -164,8 +164,8 @@ impl ClusterConfig {
             }
         }
         for (field, value) in [("worker_memory", self.worker_memory), ("scheduler_memory", self.scheduler_memory)] {
-            if value < 1 << 20 {
-                return fail(field, format!("must be at least 1 MiB, not {}", format_size(value)));
+            if value < LEAST_MEMORY {
+                return fail(field, format!("must be at least {}", too_little_memory(value)));
             }
         }
         if self.worker_threads == Some(0) {
@@ -199,9 +199,15 @@ impl ClusterConfig {
         if self.cpu_architecture.as_ref().is_some_and(|name| !["ARM64", "X86_64"].contains(&name.as_str())) {
             return fail("cpu_architecture", "must be `ARM64` or `X86_64`".into());
         }
+        if let Some(image) = &self.image {
+            check_image(image).or_else(|problem| fail("image", problem))?;
+        }
         for (field, command) in [("scheduler_cmd", &self.scheduler_cmd), ("worker_cmd", &self.worker_cmd)] {
             if command.first().is_none_or(String::is_empty) {
                 return fail(field, "must name a command".into());
+            }
+            if command.iter().any(|word| word.contains('\0')) {
+                return fail(field, "must be free of NUL characters".into());
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Who gets how much: limit items, as admins write them.
 
+use super::size::{LEAST_MEMORY, too_little_memory};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -133,7 +134,7 @@ impl Limits {
         Limits::read(&Value::Object(fields))
     }
 
-    /// Refuses numbers below zero, and sentences that are none.
+    /// Refuses numbers below zero, memory that can only be meant in another unit, and sentences that are none.
     pub fn check(&self) -> Result<(), InvalidLimits> {
         let fail = |field: &str, problem: String| Err(InvalidLimits { field: field.to_owned(), problem });
         for (field, value) in [
@@ -157,6 +158,13 @@ impl Limits {
         ] {
             if let Some(value) = value.filter(|n| !(0.0..=LARGEST).contains(n)) {
                 return fail(field, format!("must be from 0 to {LARGEST:.0}, not {value}"));
+            }
+        }
+        for (field, value) in
+            [("memory", self.memory), ("cluster_memory", self.cluster_memory), ("total_memory", self.total_memory)]
+        {
+            if let Some(bytes) = value.filter(|bytes| (1..LEAST_MEMORY).contains(bytes)) {
+                return fail(field, format!("must be 0 or at least {}", too_little_memory(bytes)));
             }
         }
         if let Some(frozen) = &self.frozen

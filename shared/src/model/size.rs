@@ -41,6 +41,18 @@ pub fn format_size(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
+/// Less memory than this can only be a number of something else than bytes: 1 MiB.
+pub const LEAST_MEMORY: u64 = 1 << 20;
+
+/// `1 MiB, not 4 B; write "4 G" for 4 GiB`: the end of a sentence about bytes that are too few.
+pub fn too_little_memory(bytes: u64) -> String {
+    let not = format!("{}, not {}", format_size(LEAST_MEMORY), format_size(bytes));
+    match bytes {
+        1..1024 => format!("{not}; write \"{bytes} G\" for {bytes} GiB"),
+        _ => not,
+    }
+}
+
 /// For serde: a size as a number of bytes or a text such as `"2 G"`; written as bytes.
 pub mod required {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
@@ -116,5 +128,7 @@ mod tests {
         assert_eq!(format_size(2 << 30), "2 GiB");
         assert_eq!(format_size(1536 << 20), "1.5 GiB");
         assert_eq!(format_size(7), "7 B");
+        assert_eq!(too_little_memory(4), "1 MiB, not 4 B; write \"4 G\" for 4 GiB");
+        assert_eq!(too_little_memory(2048), "1 MiB, not 2 KiB");
     }
 }

@@ -1,6 +1,6 @@
 //! What a user may choose of the values there are: the limit `allowed`.
 
-use super::field::{Field, Kind};
+use super::field::{Field, Kind, is_key};
 use super::target::Overrides;
 use super::{InvalidOption, Options};
 use crate::model::{ClusterConfig, LimitValue, Scope, parse_size};
@@ -38,8 +38,9 @@ impl Field {
         };
         match &self.kind {
             Kind::Select(alternatives) => {
-                let keys = alternatives.iter().map(|a| Value::from(a.key.as_str()));
-                keys.filter(|key| rule.value.contains(key)).find_map(|key| usable(&key))
+                let keys = alternatives.iter().map(|a| a.key.as_str());
+                let allowed = |key: &&str| rule.value.iter().any(|value| is_key(value, key));
+                keys.filter(allowed).find_map(|key| usable(&key.into()))
             }
             _ => rule.value.iter().find_map(usable),
         }
@@ -48,7 +49,7 @@ impl Field {
     /// May this select show that key? All of them where none is allowed, as the client breaks on a select without keys.
     pub(super) fn shows(&self, key: &str, keys: &[&str]) -> bool {
         self.allowed.as_ref().is_none_or(|rule| {
-            let allowed = |key: &str| rule.value.iter().any(|value| value == key);
+            let allowed = |key: &str| rule.value.iter().any(|value| is_key(value, key));
             allowed(key) || !keys.iter().any(|key| allowed(key))
         })
     }
@@ -83,6 +84,9 @@ fn same(a: &Value, b: &Value) -> bool {
     let size = |value: &Value| value.as_str().filter(|s| !s.bytes().all(|b| b.is_ascii_digit())).map(parse_size);
     match (number(a), number(b)) {
         (Some(a), Some(b)) => a == b,
+        // the key of a select, which is a text, and the number that it reads as
+        (Some(_), None) => b.as_str().is_some_and(|key| is_key(a, key)),
+        (None, Some(_)) => a.as_str().is_some_and(|key| is_key(b, key)),
         _ => a == b || matches!((size(a), size(b)), (Some(Ok(a)), Some(Ok(b))) if a == b),
     }
 }

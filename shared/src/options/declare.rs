@@ -1,11 +1,14 @@
 //! Reads the declaration of an option.
 
 use super::InvalidDeclaration;
-use super::field::{Alternative, Declaration, Field, Kind, kind_of};
+use super::field::{Alternative, Declaration, Field, Kind, is_key, kind_of};
 use super::target::Target;
+use super::unit::{Quantity, Unit};
 use serde_json::{Value, json};
 
-const KEYS: [&str; 8] = ["field", "type", "label", "default", "min", "max", "target", "options"];
+const KEYS: [&str; 9] = ["field", "type", "label", "default", "min", "max", "unit", "target", "options"];
+/// The smallest number of bytes that can be meant as one: no task has less memory.
+const LEAST_BYTES: i64 = 1 << 20;
 const TYPES: &str = "string, bool, int, float, select, mapping";
 
 /// Reads the declaration at place `n` of the list.
@@ -34,6 +37,10 @@ fn read(declaration: &Value) -> Result<Field, String> {
     };
     let default = match (table.get("default"), &kind) {
         (Some(Value::Number(n)), Kind::Float { .. }) => json!(n.as_f64()),
+        (Some(default), Kind::Select(alternatives)) => {
+            let named = alternatives.iter().find(|a| is_key(default, &a.key));
+            named.map_or_else(|| default.clone(), |a| json!(a.key))
+        }
         (Some(default), _) => default.clone(),
         (None, Kind::String) => json!(""),
         (None, Kind::Bool) => json!(false),
@@ -42,8 +49,49 @@ fn read(declaration: &Value) -> Result<Field, String> {
         (None, Kind::Select(alternatives)) => json!(alternatives.first().map(|a| &a.key)),
         (None, Kind::Mapping) => json!({}),
     };
-    let label = text(table, "label")?.unwrap_or_else(|| field.clone());
-    Ok(Field { field, label, default, kind, target, allowed: None })
+    let unit = unit(table, &kind, target.as_ref())?;
+    if unit.is_none() {
+        refuse_numbers_without_unit(&field, &kind, &default, target.as_ref())?;
+    }
+    let label = text(table, "label")?.unwrap_or_else(|| match &unit {
+        Some(unit) => format!("{field} ({})", unit.name),
+        None => field.clone(),
+    });
+    Ok(Field { field, label, default, kind, target, unit, allowed: None })
+}
+
+/// The unit of an int or a float. That of a select is used up where its values are read.
+fn unit(table: &Declaration, kind: &Kind, target: Option<&Target>) -> Result<Option<Unit>, String> {
+    let Some(name) = text(table, "unit")? else { return Ok(None) };
+    match (kind, target) {
+        (Kind::Int { .. } | Kind::Float { .. }, Some(target)) => Unit::parse(&name, target).map(Some),
+        (Kind::Select(_), _) => Ok(None),
+        _ => Err("`unit` is for int, float and select".into()),
+    }
+}
+
+/// A number of memory without a unit would be bytes, and `2` never is: other gateways' declarations mean GiB by it. Whole bytes that
+/// are plausible stay bytes.
+fn refuse_numbers_without_unit(
+    field: &str,
+    kind: &Kind,
+    default: &Value,
+    target: Option<&Target>,
+) -> Result<(), String> {
+    if target.and_then(Quantity::of) != Some(Quantity::Memory) {
+        return Ok(());
+    }
+    let refused = match kind {
+        Kind::Float { .. } => true,
+        Kind::Int { .. } => default.as_i64().is_some_and(|bytes| bytes < LEAST_BYTES),
+        _ => false,
+    };
+    if refused {
+        return Err(format!(
+            "`unit` is missing: write unit = \"GiB\" where `{field}` is a number of GiB (or \"MiB\"; \"B\" where it is bytes)"
+        ));
+    }
+    Ok(())
 }
 
 fn kind(table: &Declaration) -> Result<Kind, String> {
@@ -98,18 +146,37 @@ fn alternatives(table: &Declaration) -> Result<Vec<Alternative>, String> {
 }
 
 fn alternative(table: &Declaration, entry: &Value) -> Result<Alternative, String> {
-    let key = entry.as_str().or_else(|| entry.get("key").and_then(Value::as_str));
-    let key = key.ok_or("each of `options` must be a text, or a table with `key`")?.to_owned();
+    let name = entry.get("key").unwrap_or(entry);
+    let key = match name {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return Err("each of `options` must be a text or a number, or a table with such a `key`".into()),
+    };
     let mut sets = Vec::new();
+    let own_target = || parse_target(&text(table, "target")?.or(text(table, "field")?).unwrap_or_default());
     if let Some(set) = entry.get("set") {
         for (target, value) in set.as_object().ok_or("`set` must be a table")? {
             sets.push((parse_target(target)?, value.clone()));
         }
     } else if let Some(value) = entry.get("value") {
-        let target = text(table, "target")?.or(text(table, "field")?).unwrap_or_default();
-        sets.push((parse_target(&target)?, value.clone()));
+        let target = own_target()?;
+        sets.push((target.clone(), with_unit(table, &target, value)?));
+    } else if name.is_number() || table.contains_key("unit") {
+        // a key that is a number is the value: its text would not be
+        let target = own_target()?;
+        let number = key.parse().ok().map_or_else(|| json!(key), |number: f64| json!(number));
+        let value = if name.is_number() { name } else { &number };
+        sets.push((target.clone(), with_unit(table, &target, value)?));
     }
     Ok(Alternative { key, sets })
+}
+
+/// A value of a select as the setting has it.
+fn with_unit(table: &Declaration, target: &Target, value: &Value) -> Result<Value, String> {
+    match text(table, "unit")? {
+        Some(name) => Unit::parse(&name, target)?.to_setting(value).map_err(|problem| format!("`value` {problem}")),
+        None => Ok(value.clone()),
+    }
 }
 
 fn text(table: &Declaration, key: &str) -> Result<Option<String>, String> {

@@ -4,6 +4,7 @@ use super::InvalidOption;
 use super::allowed::Allowed;
 use super::json::not_finite;
 use super::target::{Overrides, Target};
+use super::unit::Unit;
 use serde_json::{Map, Value, json};
 
 /// The longest text, in bytes.
@@ -25,6 +26,8 @@ pub struct Field {
     /// Its type.
     pub kind: Kind,
     pub(super) target: Option<Target>,
+    /// What its numbers count; none = what the setting itself counts.
+    pub(super) unit: Option<Unit>,
     pub(super) allowed: Option<Allowed>,
 }
 
@@ -100,6 +103,10 @@ impl Field {
         let name = &self.field;
         let fail = |problem: String| Err(InvalidOption(format!("`{name}` must be {problem}")));
         let wrong = |wanted: &str| fail(format!("{wanted}, not {}", kind_of(value)));
+        let unit = self.unit.as_ref().map(|unit| format!(" {}", unit.name)).unwrap_or_default();
+        if has_nul(value) {
+            return fail("free of NUL characters".into());
+        }
         if let Some(word) = value.as_str().and_then(not_finite) {
             return fail(format!("a finite number, not {word}"));
         }
@@ -116,8 +123,8 @@ impl Field {
             (Kind::Int { min, max }, Value::Number(n)) if !n.is_f64() => {
                 let Some(n) = n.as_i64() else { return fail(format!("below 2^63, not {n}")) };
                 match (min, max) {
-                    (Some(min), _) if n < *min => return fail(format!("at least {min}, not {n}")),
-                    (_, Some(max)) if n > *max => return fail(format!("at most {max}, not {n}")),
+                    (Some(min), _) if n < *min => return fail(format!("at least {min}{unit}, not {n}")),
+                    (_, Some(max)) if n > *max => return fail(format!("at most {max}{unit}, not {n}")),
                     _ => json!(n),
                 }
             }
@@ -125,19 +132,22 @@ impl Field {
             (Kind::Float { min, max }, Value::Number(n)) => {
                 let Some(n) = n.as_f64().filter(|n| n.is_finite()) else { return fail("a finite number".into()) };
                 match (min, max) {
-                    (Some(min), _) if n < *min => return fail(format!("at least {min}, not {n}")),
-                    (_, Some(max)) if n > *max => return fail(format!("at most {max}, not {n}")),
+                    (Some(min), _) if n < *min => return fail(format!("at least {min}{unit}, not {n}")),
+                    (_, Some(max)) if n > *max => return fail(format!("at most {max}{unit}, not {n}")),
                     _ => json!(n),
                 }
             }
             (Kind::Float { .. }, _) => return wrong("a number"),
-            (Kind::Select(alternatives), Value::String(key)) => {
-                if !alternatives.iter().any(|a| a.key == *key) {
-                    let keys: Vec<String> = alternatives.iter().map(|a| format!("`{}`", a.key)).collect();
-                    let shown: String = key.chars().take(64).collect();
-                    return fail(format!("one of {}, not `{shown}`", keys.join(", ")));
+            (Kind::Select(alternatives), Value::String(_) | Value::Number(_)) => {
+                match alternatives.iter().find(|a| is_key(value, &a.key)) {
+                    Some(chosen) => json!(chosen.key),
+                    None => {
+                        let keys: Vec<String> = alternatives.iter().map(|a| format!("`{}`", a.key)).collect();
+                        let key = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                        let shown: String = key.chars().take(64).collect();
+                        return fail(format!("one of {}, not `{shown}`", keys.join(", ")));
+                    }
                 }
-                value.clone()
             }
             (Kind::Select(_), _) => return wrong("a string"),
             (Kind::Mapping, Value::Object(_)) => {
@@ -162,10 +172,29 @@ impl Field {
         {
             return chosen.sets.iter().try_for_each(|(target, value)| overrides.set(&self.field, target, value));
         }
-        match &self.target {
-            Some(target) => overrides.set(&self.field, target, &choice.value),
-            None => Ok(()),
-        }
+        let Some(target) = &self.target else { return Ok(()) };
+        let value = match &self.unit {
+            Some(unit) => unit
+                .to_setting(&choice.value)
+                .map_err(|problem| InvalidOption(format!("`{}` {problem}", self.field)))?,
+            None => choice.value.clone(),
+        };
+        overrides.set(&self.field, target, &value)
+    }
+}
+
+/// Does a choice name this key of a select? Keys are texts for the official client; a number names the key that reads as it.
+pub(super) fn is_key(value: &Value, key: &str) -> bool {
+    value.as_str().map_or_else(|| value.as_f64().is_some_and(|n| key.parse() == Ok(n)), |text| text == key)
+}
+
+/// Is there a NUL in one of its texts? No command or variable can hold one.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(list) => list.iter().any(has_nul),
+        Value::Object(map) => map.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        _ => false,
     }
 }
 

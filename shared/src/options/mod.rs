@@ -6,6 +6,7 @@ mod field;
 mod json;
 mod sizes;
 mod target;
+mod unit;
 
 pub use field::{Field, Kind};
 pub use json::parse_json;
@@ -177,6 +178,146 @@ mod tests {
         let error = options.apply(request.as_object().unwrap(), &ClusterConfig::default()).unwrap_err();
         let sentence = "`worker_memory` asks for more than a task can have: 1 cores with 121 GiB; the largest has 16 cores with 120 GiB";
         assert_eq!(error.to_string(), sentence);
+    }
+
+    fn declare(list: Value) -> Result<Options, String> {
+        Options::declare(list.as_array().unwrap(), &ClusterConfig::default()).map_err(|e| e.to_string())
+    }
+
+    fn chosen(options: &Options, request: Value) -> Result<(Value, ClusterConfig), String> {
+        let applied = options.apply(request.as_object().unwrap(), &ClusterConfig::default());
+        applied.map(|(chosen, config)| (chosen.into(), config)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn numbers_have_units() {
+        let options = declare(json!([
+            {"field": "worker_memory", "type": "float", "unit": "GiB", "default": 1, "min": 1, "max": 8, "label": "Worker Memory (GiB)"},
+            {"field": "scheduler_memory", "type": "int", "unit": "GiB", "default": 2, "min": 1},
+            {"field": "idle", "type": "int", "unit": "minutes", "default": 30, "target": "idle_timeout"},
+            {"field": "lifetime", "type": "float", "unit": "hours", "default": 1.5},
+        ]))
+        .unwrap();
+        let (told, config) = chosen(&options, json!({"worker_memory": 4})).unwrap();
+        assert_eq!((config.worker_memory, config.scheduler_memory), (4 << 30, 2 << 30));
+        assert_eq!((config.idle_timeout, config.lifetime), (1800.0, 5400.0));
+        assert_eq!(told, json!({"worker_memory": 4.0, "scheduler_memory": 2, "idle": 30, "lifetime": 1.5}));
+        let (told, config) = chosen(&options, json!({"worker_memory": 1.1})).unwrap();
+        assert_eq!(
+            (&told["worker_memory"], config.worker_memory),
+            (&json!(1.1), 1_181_116_006),
+            "told as it was chosen"
+        );
+        let described = options.describe();
+        assert_eq!(described[0]["spec"], json!({"type": "float", "min": 1.0, "max": 8.0}));
+        let labels = described.as_array().unwrap().iter().map(|option| option["label"].as_str().unwrap());
+        let expected = ["Worker Memory (GiB)", "scheduler_memory (GiB)", "idle (minutes)", "lifetime (hours)"];
+        assert_eq!(labels.collect::<Vec<_>>(), expected);
+        assert_eq!(
+            chosen(&options, json!({"worker_memory": 9})).unwrap_err(),
+            "`worker_memory` must be at most 8 GiB, not 9"
+        );
+        let error = chosen(&options, json!({"idle": -1})).unwrap_err();
+        assert_eq!(error, "`idle_timeout` must be between 0 and 1000000000 seconds, not -60");
+        let options = options.with_sizes(TaskSizes::Fargate);
+        let (told, config) = chosen(&options, json!({"worker_memory": 1, "scheduler_memory": 1})).unwrap();
+        assert_eq!(
+            (config.worker_memory, &told["worker_memory"], &told["scheduler_memory"]),
+            (2 << 30, &json!(2.0), &json!(2))
+        );
+    }
+
+    #[test]
+    fn the_keys_of_a_select_may_be_numbers() {
+        let options = declare(json!([
+            {"field": "worker_memory", "type": "select", "options": [{"key": 2, "value": "2 G"}, {"key": 4, "value": "4 G"}]},
+            {"field": "scheduler_memory", "type": "select", "unit": "GiB", "options": [2, 4, "8"], "default": 4},
+            {"field": "worker_cores", "type": "select", "options": [1, 0.5, {"key": "two", "value": 2}]},
+            {"field": "idle_timeout", "type": "select", "unit": "minutes", "options": [{"key": "short", "value": 5}, 60]},
+        ]))
+        .unwrap();
+        let described = options.describe();
+        assert_eq!((&described[0]["spec"]["options"], &described[0]["default"]), (&json!(["2", "4"]), &json!("2")));
+        assert_eq!(
+            (&described[1]["spec"]["options"], &described[1]["default"]),
+            (&json!(["2", "4", "8"]), &json!("4"))
+        );
+        let (told, config) =
+            chosen(&options, json!({"worker_memory": 4, "scheduler_memory": "8", "worker_cores": 0.5})).unwrap();
+        assert_eq!((config.worker_memory, config.scheduler_memory), (4 << 30, 8 << 30));
+        assert_eq!((config.worker_cores, config.idle_timeout), (0.5, 300.0));
+        assert_eq!((&told["worker_memory"], &told["worker_cores"]), (&json!("4"), &json!("0.5")));
+        let error = chosen(&options, json!({"worker_memory": 3})).unwrap_err();
+        assert_eq!(error, "`worker_memory` must be one of `2`, `4`, not `3`");
+        let allowed = crate::model::LimitValue { value: vec![json!(4), json!(8)], from: crate::model::Scope::Default };
+        let within = options.within(&[("scheduler_memory".to_owned(), allowed)].into(), &ClusterConfig::default());
+        assert_eq!(within.describe()[1]["spec"]["options"], json!(["4", "8"]));
+        assert!(chosen(&within, json!({"scheduler_memory": "4"})).is_ok());
+        assert!(chosen(&within, json!({"scheduler_memory": 2})).unwrap_err().contains("is not allowed"));
+    }
+
+    #[test]
+    fn memory_as_a_number_needs_its_unit() {
+        for declaration in [
+            json!({"field": "worker_memory", "type": "float", "default": 2, "min": 1, "max": 8}),
+            json!({"field": "worker_memory", "type": "int", "default": 2, "min": 1, "max": 8}),
+        ] {
+            assert_eq!(
+                declare(json!([declaration])).unwrap_err(),
+                "option `worker_memory`: `unit` is missing: write unit = \"GiB\" where `worker_memory` is a number of GiB \
+                 (or \"MiB\"; \"B\" where it is bytes)"
+            );
+        }
+        let bytes = declare(json!([{"field": "worker_memory", "type": "int", "default": 2147483648i64}])).unwrap();
+        assert_eq!(chosen(&bytes, json!({})).unwrap().1.worker_memory, 2 << 30, "whole bytes stay bytes");
+        for (declaration, says) in [
+            (
+                json!({"field": "worker_memory", "type": "string", "default": "2 G", "unit": "GiB"}),
+                "`unit` is for int, float and select",
+            ),
+            (json!({"field": "worker_cores", "type": "int", "default": 1, "unit": "GiB"}), "memory or a duration"),
+            (
+                json!({"field": "worker_memory", "type": "select", "options": [2, 4]}),
+                "not 2 B; write \"2 G\" for 2 GiB",
+            ),
+        ] {
+            let error = declare(json!([declaration])).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_text_has_a_nul_and_images_are_images() {
+        let options = declare(json!([
+            {"field": "image", "type": "string", "default": "dask"},
+            {"field": "label", "type": "string", "target": "environment.LABEL"},
+            {"field": "environment", "type": "mapping"},
+        ]))
+        .unwrap();
+        for (request, sentence) in [
+            (json!({"label": "a\0b"}), "`label` must be free of NUL characters"),
+            (json!({"environment": {"A": "a\0b"}}), "`environment` must be free of NUL characters"),
+            (json!({"environment": {"A\0": "a"}}), "`environment` must be free of NUL characters"),
+            (json!({"environment": {"A\n": "a"}}), "`environment`: `A\\n` cannot be a variable's name"),
+            (json!({"image": "a\0b"}), "`image` must be free of NUL characters"),
+            (
+                json!({"image": ""}),
+                "`image` must name a container image such as `registry.example.com/team/dask:2026.3`, not ``",
+            ),
+            (
+                json!({"image": "a b"}),
+                "`image` must name a container image such as `registry.example.com/team/dask:2026.3`, not `a b`",
+            ),
+        ] {
+            assert_eq!(chosen(&options, request).unwrap_err(), sentence);
+        }
+        let error = declare(json!([{"field": "image", "type": "string"}])).unwrap_err();
+        assert!(
+            error.starts_with("option `image`: its default cannot be used: `image` must name a container image"),
+            "{error}"
+        );
+        let nul = json!([{"field": "x", "type": "select", "options": [{"key": "a", "set": {"environment.A": "\0"}}]}]);
+        assert!(declare(nul).unwrap_err().ends_with("`x`: the value of `A` must be free of NUL characters"));
     }
 
     #[test]

@@ -23,6 +23,14 @@ impl Field {
             "scheduler_memory" => (None, Some(config.scheduler_memory)),
             _ => return,
         };
+        if let (Some(unit), Some(bytes)) = (&self.unit, memory) {
+            if unit.to_setting(value).ok() != Some(json!(bytes)) {
+                let number = unit.of_setting(bytes as f64);
+                *value =
+                    if matches!(self.kind, Kind::Int { .. }) { json!(number.ceil() as i64) } else { json!(number) };
+            }
+            return;
+        }
         match (&self.kind, cores, memory) {
             (Kind::Int { .. }, Some(cores), _) if value.as_f64() != Some(cores) => *value = json!(cores.ceil() as i64),
             (Kind::Float { .. }, Some(cores), _) => *value = json!(cores),

@@ -26,7 +26,7 @@ impl Target {
 }
 
 fn is_variable(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 256 && !name.contains(['=', '\0'])
+    !name.is_empty() && name.len() <= 256 && !name.contains(|c: char| c == '=' || c.is_control())
 }
 
 /// A configuration while choices are made: its fields by name.
@@ -71,10 +71,14 @@ impl Overrides {
 
     fn variable(&mut self, field: &str, name: &str, value: &Value) -> Result<(), InvalidOption> {
         if !is_variable(name) {
+            let name = name.escape_debug();
             return Err(InvalidOption(format!("`{field}`: `{name}` cannot be a variable's name")));
         }
         let text = match value {
-            Value::String(text) if !text.contains('\0') => text.clone(),
+            Value::String(text) if text.contains('\0') => {
+                return Err(InvalidOption(format!("`{field}`: the value of `{name}` must be free of NUL characters")));
+            }
+            Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
             Value::Bool(bool) => bool.to_string(),
             other => {
