@@ -41,9 +41,8 @@ pub fn outside(settings: &Settings, aws: &Aws, launcher: Option<Arc<dyn Launcher
 
 /// The gateway over it.
 pub fn gateway(settings: &Settings, ports: Ports, ring: KeyRing) -> Result<Gateway, String> {
-    let mut base = settings.cluster.clone();
-    base.fit(TaskSizes::Fargate).map_err(|e| format!("`FAREGATE_CONFIG`: {e}"))?;
-    let options = Options::declare(&settings.options, &base).map_err(|e| format!("`FAREGATE_CONFIG`: {e}"))?;
+    let base = settings.config.base();
+    let options = Options::declare(&settings.config.options, &base).map_err(|e| format!("`FAREGATE_CONFIG`: {e}"))?;
     Ok(Gateway::new(GatewayConfig {
         ports,
         ring,
@@ -52,5 +51,6 @@ pub fn gateway(settings: &Settings, ports: Ports, ring: KeyRing) -> Result<Gatew
         base,
         api_url: settings.api_url.clone(),
         listen: Listen::own_address(),
+        check_launch: faregate_ecs::check_launch,
     }))
 }

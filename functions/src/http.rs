@@ -27,20 +27,28 @@ const CONNECT: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug)]
 struct Https(Client<HttpsConnector<Tcp>, SdkBody>);
 
-/// The client. Nothing is connected before the first request.
+/// The SDK's client. Nothing is connected before the first request.
 pub fn client() -> Result<SharedHttpClient, rustls::Error> {
     Ok(over(HttpsConnectorBuilder::new().with_provider_and_webpki_roots(default_provider())?))
 }
 
+/// The same for a call that is worth no crate of the SDK.
+pub fn plain() -> Result<Client<HttpsConnector<Tcp>, SdkBody>, rustls::Error> {
+    Ok(https(HttpsConnectorBuilder::new().with_provider_and_webpki_roots(default_provider())?))
+}
+
 fn over(tls: HttpsConnectorBuilder<WantsSchemes>) -> SharedHttpClient {
+    let https = SharedHttpConnector::new(Https(https(tls)));
+    http_client_fn(move |_, _| https.clone())
+}
+
+fn https(tls: HttpsConnectorBuilder<WantsSchemes>) -> Client<HttpsConnector<Tcp>, SdkBody> {
     let mut tcp = Tcp::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT));
     let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
-    let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-    let https = SharedHttpConnector::new(Https(client));
-    http_client_fn(move |_, _| https.clone())
+    Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector)
 }
 
 impl HttpConnector for Https {

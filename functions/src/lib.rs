@@ -16,6 +16,7 @@ mod relay;
 mod secrets;
 mod settings;
 mod sign_in;
+mod task_logs;
 mod wakes;
 
 pub use absent::Absent;
@@ -29,4 +30,5 @@ pub use relay::RelaySchedulers;
 pub use secrets::{SignInSecret, key_ring, key_ring_and_sign_in};
 pub use settings::{Settings, SettingsError, ecs_settings};
 pub use sign_in::sign_in;
+pub use task_logs::{LogPlace, TaskLogs};
 pub use wakes::{SqsWakes, WakeMessage};

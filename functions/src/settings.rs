@@ -1,8 +1,6 @@
 //! What the template tells the functions, in their environment.
 
-use faregate::model::{ClusterConfig, Policy, Prices};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use faregate::model::{Policy, Prices};
 
 /// A setting that cannot be used: names the variable.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -42,24 +40,10 @@ pub struct Settings {
     pub proxy_url: Option<String>,
     /// `FAREGATE_DASHBOARD_SIGN_IN`: `true` when dashboards ask for sign-in, and their links carry no key.
     pub dashboard_sign_in: bool,
-    /// Of `FAREGATE_CONFIG`: what clusters are made of.
-    pub cluster: ClusterConfig,
-    /// Of `FAREGATE_CONFIG`: what users may choose.
-    pub options: Vec<Value>,
-    /// Of `FAREGATE_CONFIG`: every duration.
+    /// `FAREGATE_CONFIG`: the parameter `Settings`.
+    pub config: faregate::settings::Settings,
+    /// Every duration: Fargate's, at the region's list prices, and of `FAREGATE_CONFIG`.
     pub policy: Policy,
-    /// Of `FAREGATE_CONFIG`: how people sign in, as `[auth]` of the one-machine gateway; read by [`crate::sign_in()`].
-    pub auth: Map<String, Value>,
-}
-
-/// `FAREGATE_CONFIG`.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Config {
-    cluster: ClusterConfig,
-    options: Vec<Value>,
-    policy: Map<String, Value>,
-    auth: Map<String, Value>,
 }
 
 /// The variables, by name.
@@ -92,6 +76,11 @@ pub(crate) fn process(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
 }
 
+/// A variable of the process's own environment that must be there.
+pub(crate) fn required(variable: &str) -> Result<String, SettingsError> {
+    Environment(&process).required(variable)
+}
+
 impl Settings {
     /// Reads the process's environment.
     pub fn from_env() -> Result<Self, SettingsError> {
@@ -101,10 +90,9 @@ impl Settings {
     /// Reads an environment.
     pub fn read(env: &Environment<'_>) -> Result<Self, SettingsError> {
         let config = env.optional("FAREGATE_CONFIG").unwrap_or_else(|| "{}".to_owned());
-        let wrong = |e: serde_json::Error| fail("FAREGATE_CONFIG", format!("cannot be read: {e}"));
-        let config: Config = serde_json::from_str(&config).map_err(wrong)?;
-        let mut cluster = config.cluster;
-        cluster.image = cluster.image.or_else(|| env.optional("FAREGATE_IMAGE"));
+        let mut config = faregate::settings::Settings::read(&config)
+            .map_err(|error| fail("FAREGATE_CONFIG", format!("(the parameter `Settings`) cannot be used: {error}")))?;
+        config.cluster.image = config.cluster.image.or_else(|| env.optional("FAREGATE_IMAGE"));
         Ok(Settings {
             stack: env.required("FAREGATE_STACK")?,
             table: env.required("FAREGATE_TABLE")?,
@@ -117,10 +105,8 @@ impl Settings {
             relay: env.optional("FAREGATE_RELAY"),
             proxy_url: env.optional("FAREGATE_PROXY_URL"),
             dashboard_sign_in: env.optional("FAREGATE_DASHBOARD_SIGN_IN").as_deref() == Some("true"),
-            cluster,
-            options: config.options,
-            policy: policy(config.policy, env)?,
-            auth: config.auth,
+            policy: policy(&config, env)?,
+            config,
         })
     }
 }
@@ -154,8 +140,8 @@ fn read_ecs(env: &Environment<'_>, stack: &str) -> Result<faregate_ecs::Settings
 }
 
 /// Fargate's policy at the region's list prices, with what is set replaced.
-fn policy(set: Map<String, Value>, env: &Environment<'_>) -> Result<Policy, SettingsError> {
-    let wrong = |e: serde_json::Error| fail("FAREGATE_CONFIG", format!("has a `policy` that cannot be read: {e}"));
+fn policy(config: &faregate::settings::Settings, env: &Environment<'_>) -> Result<Policy, SettingsError> {
+    let wrong = |e: serde_json::Error| fail("FAREGATE_CONFIG", format!("there are no list prices: {e}"));
     let region = env.required("AWS_REGION")?;
     let architecture = env.optional("FAREGATE_CPU_ARCHITECTURE").unwrap_or_default();
     let prices = match Prices::listed(&region, &architecture).map_err(wrong)? {
@@ -165,15 +151,7 @@ fn policy(set: Map<String, Value>, env: &Environment<'_>) -> Result<Policy, Sett
             Prices::listed(OTHERWISE, &architecture).map_err(wrong)?.unwrap_or_default()
         }
     };
-    let policy = Policy { prices, ..Policy::fargate() };
-    if set.is_empty() {
-        return Ok(policy);
-    }
-    let mut fields = serde_json::to_value(policy).map_err(wrong)?;
-    if let Value::Object(fields) = &mut fields {
-        fields.extend(set);
-    }
-    serde_json::from_value(fields).map_err(wrong)
+    Ok(config.policy(Policy { prices, ..Policy::fargate() }))
 }
 
 #[cfg(test)]
@@ -194,8 +172,9 @@ mod tests {
     #[test]
     fn what_is_not_set_has_its_default() {
         let settings = read(r#"{"cluster": {"worker_cores": 2}, "policy": {"check_ms": 5}}"#).unwrap();
-        assert_eq!((settings.cluster.worker_cores, settings.cluster.scheduler_cores), (2.0, 1.0));
-        assert_eq!((settings.cluster.image.as_deref(), settings.relay), (Some("dask"), None));
+        let cluster = settings.config.cluster;
+        assert_eq!((cluster.worker_cores, cluster.scheduler_cores), (2.0, 1.0));
+        assert_eq!((cluster.image.as_deref(), settings.relay), (Some("dask"), None));
         assert_eq!(settings.policy.prices.default.vcpu_hour, 0.04656);
         assert_eq!(settings.policy, Policy { check_ms: 5, prices: settings.policy.prices, ..Policy::fargate() });
     }
@@ -204,9 +183,13 @@ mod tests {
     fn what_cannot_be_used_is_named() {
         for (config, word) in [
             ("{", "EOF"),
-            (r#"{"clusters": {}}"#, "unknown field `clusters`"),
-            (r#"{"cluster": {"worker_core": 1}}"#, "unknown field `worker_core`"),
-            (r#"{"policy": {"check": 1}}"#, "unknown field `check`"),
+            (r#"{"clusters": {}}"#, "`clusters` is not known; did you mean `cluster`?"),
+            (
+                r#"{"cluster": {"worker_core": 1}}"#,
+                "`cluster.worker_core` is not known; did you mean `cluster.worker_cores`?",
+            ),
+            (r#"{"cluster": {"worker_memory": "200 G"}}"#, "the largest has 16 cores with 120 GiB"),
+            (r#"{"policy": {"check": 1}}"#, "`policy.check` is not known"),
             (r#"{"policy": {"check_ms": "soon"}}"#, "invalid type"),
         ] {
             let error = read(config).unwrap_err().to_string();

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use faregate::access::Access;
 use faregate::api::auth::{Auth, Config};
 use faregate::model::KeyRing;
-use serde_json::{Value, json};
+use faregate::settings::SignIn;
 use std::sync::Arc;
 
 /// Nobody is let in by accident: without a way to sign in there is no API.
@@ -20,25 +20,12 @@ pub fn sign_in(
 }
 
 fn config(settings: &Settings, secret: SignInSecret) -> Result<Config, String> {
-    let wrong = |problem: String| format!("`FAREGATE_CONFIG`: {problem}");
-    if settings.sign_in.is_empty() {
-        return Err("no way to sign in is configured: set the parameter `SignIn`".to_owned());
-    }
-    let mut auth = settings.auth.clone();
-    if auth.contains_key("methods") {
-        return Err(wrong("`auth.methods` is given by the parameter `SignIn`".to_owned()));
-    }
-    auth.insert("methods".to_owned(), json!(settings.sign_in));
-    if settings.shared_password {
-        let password = secret.password.ok_or("the secret of sign-in has no `password`")?;
-        auth.insert("basic".to_owned(), json!({"password": password}));
-    }
-    if let Some(token) = secret.jupyterhub_api_token
-        && let Some(hub) = auth.get_mut("jupyterhub").and_then(Value::as_object_mut)
-    {
-        hub.insert("api_token".to_owned(), token.into());
-    }
-    let mut config = Config::read(&auth.into()).map_err(|e| wrong(e.to_string()))?;
+    let shared_password = match settings.shared_password {
+        true => Some(secret.password.ok_or("the secret of sign-in has no `password`")?),
+        false => None,
+    };
+    let beside = SignIn { shared_password, jupyterhub_api_token: secret.jupyterhub_api_token };
+    let mut config = settings.config.sign_in(&settings.sign_in, &beside)?;
     if settings.sign_in.iter().any(|method| method == "kerberos") {
         let keytab = secret.keytab.ok_or("the secret of sign-in has no `keytab`")?;
         let keytab = STANDARD.decode(keytab.trim()).map_err(|_| "`keytab` in the secret of sign-in is no base64")?;
@@ -51,6 +38,7 @@ fn config(settings: &Settings, secret: SignInSecret) -> Result<Config, String> {
 mod tests {
     use super::*;
     use crate::settings::Environment;
+    use serde_json::{Value, json};
 
     fn read(sign_in: &str, shared: &str, auth: Value, secret: SignInSecret) -> Result<Config, String> {
         let lookup = |name: &str| match name {

@@ -1,11 +1,14 @@
 //! What ECS tells of its tasks: at least once, in any order, or never. Each event writes its task's item, and wakes its cluster.
+//!
+//! That of a task which failed waits for the end of its log, for a moment: what the reconciler makes of the task then has its last line,
+//! and no turn waits for a log.
 
 use aws_lambda_events::sqs::SqsEvent;
 use faregate::gateway::task_event;
 use faregate::model::Policy;
 use faregate::ports::Ports;
-use faregate_ecs::event::task_facts;
-use faregate_functions::{Aws, Settings, Taken, chain, each, init_logs, outside};
+use faregate_ecs::event::{failed_by_itself, task_facts};
+use faregate_functions::{Aws, Settings, Taken, TaskLogs, chain, each, init_logs, outside};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use std::sync::Arc;
 
@@ -13,7 +16,9 @@ use std::sync::Arc;
 async fn main() -> Result<(), Error> {
     init_logs();
     let settings = Settings::from_env()?;
-    let world = Arc::new((outside(&settings, &Aws::from_env()?, None).ports, settings.policy));
+    let ports = outside(&settings, &Aws::from_env()?, None).ports;
+    let logs = TaskLogs::from_env(&settings.stack)?;
+    let world = Arc::new(World { ports, policy: settings.policy, logs });
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| {
         let world = world.clone();
         async move { Ok::<_, Error>(each(event.payload, move |body| take(world.clone(), body)).await) }
@@ -21,9 +26,16 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn take(world: Arc<(Ports, Policy)>, body: String) -> Taken {
-    let (ports, policy) = &*world;
-    let facts = match task_facts(&body) {
+/// What an event is taken in with.
+struct World {
+    ports: Ports,
+    policy: Policy,
+    logs: TaskLogs,
+}
+
+async fn take(world: Arc<World>, body: String) -> Taken {
+    let World { ports, policy, logs } = &*world;
+    let mut facts = match task_facts(&body) {
         Ok(Some(facts)) => facts,
         Ok(None) => return Taken::Yes, // a task of somebody else
         Err(error) => {
@@ -31,6 +43,9 @@ async fn take(world: Arc<(Ports, Policy)>, body: String) -> Taken {
             return Taken::No;
         }
     };
+    if failed_by_itself(&facts) {
+        facts.last_lines = logs.last_lines(&facts.id).await;
+    }
     match task_event(ports, policy, &facts).await {
         Ok(()) => Taken::Yes,
         Err(error) => {

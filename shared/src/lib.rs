@@ -14,6 +14,7 @@ pub mod model;
 pub mod options;
 pub mod ports;
 pub mod reconcile;
+pub mod settings;
 
 pub use chain::chain;
 pub use later::{Later, later};

@@ -79,6 +79,35 @@ fn create(server: &Server) -> (u16, Value) {
 }
 
 #[test]
+fn settings_of_a_deployment_are_checked_without_any_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |text: &str, more: &[&str]| {
+        let file = dir.path().join("parameters.yaml");
+        std::fs::write(&file, text).unwrap();
+        let words = [&["settings", "check", file.to_str().unwrap()][..], more].concat();
+        admin(&dir.path().join("no-gateway"), &words)
+    };
+    let good = check("SignIn: basic\nSharedPassword: 'true'\nSettings: '{\"cluster\": {\"worker_cores\": 2}}'\n", &[]);
+    assert_eq!((good.code, good.err.as_str()), (0, ""));
+    assert_eq!(good.out, "The settings can be used: workers of 2 cores with 4 GiB, 0 options, sign-in by basic.\n");
+    let bad = check(
+        "SignIn: basic\nSharedPassword: 'true'\nSettings: '{\"cluster\": {\"worker_memory\": \"200 G\"}, \"policy\": {\"chek_ms\": 1}}'\n",
+        &[],
+    );
+    assert_eq!((bad.code, bad.out.as_str()), (2, ""));
+    assert_eq!(
+        bad.err,
+        "faregate: the settings cannot be used:\n  `cluster.worker_memory` asks for more than a task can have: 1 cores with 200 GiB; \
+         the largest has 16 cores with 120 GiB\n  `policy.chek_ms` is not known; did you mean `policy.check_ms`?\n"
+    );
+    let typo = check(r#"{"auth": {"basic": {"pasword": "x"}}}"#, &["--sign-in", "basic", "--shared-password"]);
+    assert_eq!(
+        (typo.code, typo.err.as_str()),
+        (2, "faregate: the settings cannot be used:\n  `auth.basic.pasword` is not known; there are password\n")
+    );
+}
+
+#[test]
 fn a_day_of_an_admins_while_the_gateway_runs() {
     let mut server = Server::start(CONFIG);
     let data = server.data_dir.clone();

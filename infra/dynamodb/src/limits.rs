@@ -45,11 +45,11 @@ impl DynamoStore {
             for mut item in output.items.unwrap_or_default() {
                 item.remove("pk");
                 let Some(AttributeValue::S(scope)) = item.remove("sk") else { continue };
-                found.push((scope, plain::object(item)));
+                found.push((scope, Ok(plain::attributes(item))));
             }
             start = output.last_evaluated_key;
             if start.is_none() {
-                return Ok(LimitItems::read(found));
+                return Ok(LimitItems::read_attributes(found));
             }
         }
     }

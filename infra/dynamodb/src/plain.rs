@@ -2,17 +2,20 @@
 
 use crate::items::Item;
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::{Map, Number, Value};
+use faregate::ports::Attributes;
+use serde_json::{Number, Value};
 
-/// The JSON object of an item's attributes, or the first attribute that is no JSON, and why.
-pub(crate) fn object(item: Item) -> Result<Value, String> {
+/// An item's attributes in the order of their names, each as JSON, or why it is none.
+pub(crate) fn attributes(item: Item) -> Attributes {
     let mut attributes: Vec<_> = item.into_iter().collect();
     attributes.sort_by(|a, b| a.0.cmp(&b.0));
-    let fields = attributes.into_iter().map(|(name, value)| match json(value) {
-        Ok(value) => Ok((name, value)),
-        Err(what) => Err(format!("`{name}` holds {what}: write text, a number, true or false, a list or a map")),
+    let fields = attributes.into_iter().map(|(name, value)| {
+        let value = json(value).map_err(|what| {
+            format!("`{}` holds {what}: write text, a number, true or false, a list or a map", name.trim())
+        });
+        (name, value)
     });
-    Ok(Value::Object(fields.collect::<Result<Map<_, _>, _>>()?))
+    fields.collect()
 }
 
 fn json(value: AttributeValue) -> Result<Value, &'static str> {
@@ -49,7 +52,8 @@ mod tests {
     use serde_json::json;
 
     fn one(name: &str, value: AttributeValue) -> Result<Value, String> {
-        object(Item::from([(name.to_owned(), value)]))
+        let one = attributes(Item::from([(name.to_owned(), value)])).into_iter();
+        one.map(|(name, value)| Ok(json!({ name: value? }))).next().unwrap()
     }
 
     #[test]

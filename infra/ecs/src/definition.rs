@@ -7,11 +7,17 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::error::BuildError;
 use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionFluentBuilder;
 use aws_sdk_ecs::types;
-use faregate::model::LaunchSpec;
+use faregate::model::{LaunchSpec, TaskId};
 use std::fmt::Write;
 
 /// How long a task has between SIGTERM and SIGKILL, in seconds. Dask closes in a few.
 const STOP_TIMEOUT_S: i32 = 30;
+
+/// Where a task's output goes in the log group: the driver's prefix (the stack), the container, the task (Amazon ECS developer guide,
+/// "Send Amazon ECS logs to CloudWatch", `awslogs-stream-prefix`).
+pub fn log_stream(stack: &str, task: &TaskId) -> String {
+    format!("{stack}/{CONTAINER}/{task}")
+}
 
 /// Task definitions differ in these alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
 //! Task state changes, as EventBridge delivers them.
 
 use crate::task::EcsTask;
-use faregate::model::TaskFacts;
+use faregate::model::{TaskFacts, TaskState};
 use serde::Deserialize;
 
 /// A text is no event that we understand.
@@ -25,6 +25,12 @@ pub fn task_facts(event: &str) -> Result<Option<TaskFacts>, EventError> {
     }
     let task: EcsTask = serde_json::from_value(detail)?;
     Ok(task.facts())
+}
+
+/// Did the task fail of what it ran? Then the end of its log says more than its exit code.
+pub fn failed_by_itself(facts: &TaskFacts) -> bool {
+    let by_itself = facts.stop_code.as_deref() == Some("EssentialContainerExited");
+    facts.state == TaskState::Stopped && by_itself && facts.exit_code.is_some_and(|code| code != 0)
 }
 
 #[cfg(test)]
@@ -53,6 +59,28 @@ mod tests {
         let facts = task_facts(&ours).unwrap().unwrap();
         assert_eq!((facts.role, facts.state, facts.version), (TaskRole::Scheduler, TaskState::Running, 4));
         assert_eq!(facts.started_at.map(|at| at - facts.accepted_at), Some(59_500));
+    }
+
+    #[test]
+    fn what_failed_by_itself_is_told_from_what_was_stopped_or_ended_well() {
+        let facts =
+            task_facts(&event("ECS Task State Change", "0123456789ab0123456789abcdef0123-000001")).unwrap().unwrap();
+        let ended = |stop_code: &str, exit_code| TaskFacts {
+            state: TaskState::Stopped,
+            stop_code: Some(stop_code.into()),
+            exit_code,
+            ..facts.clone()
+        };
+        assert!(failed_by_itself(&ended("EssentialContainerExited", Some(1))));
+        for other in [
+            facts.clone(),
+            ended("EssentialContainerExited", Some(0)),
+            ended("EssentialContainerExited", None),
+            ended("UserInitiated", Some(143)),
+            ended("TaskFailedToStart", None),
+        ] {
+            assert!(!failed_by_itself(&other), "{other:?}");
+        }
     }
 
     #[test]

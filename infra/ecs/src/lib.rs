@@ -24,5 +24,7 @@ mod settings;
 mod tags;
 mod task;
 
+pub use definition::log_stream;
 pub use launcher::EcsLauncher;
+pub use overrides::check_launch;
 pub use settings::Settings;

@@ -1,13 +1,18 @@
 //! What a launch's tasks have that their task definition does not say.
 
+use crate::tags::role;
 use crate::{Settings, credentials};
 use aws_sdk_ecs::error::BuildError;
 use aws_sdk_ecs::types;
-use faregate::model::Launch;
+use faregate::model::{Launch, LaunchSpec};
 use serde::Serialize;
 
 /// The most characters, JSON included (Amazon ECS API reference, RunTask, `overrides`).
 pub(crate) const LONGEST: usize = 8192;
+
+/// The most of them that a cluster's own choices may come to. The rest is for what is not known before its launches: the ARNs of roles and
+/// of its environment file.
+const LONGEST_CHOSEN: usize = 7500;
 
 /// What every task runs first: it learns its name and address, writes the certificate's files, and becomes the command.
 const START: &str = include_str!("start.py");
@@ -58,25 +63,44 @@ struct File {
     kind: &'static str,
 }
 
+/// Is there room for this launch's command and environment in a call of RunTask? Else what to shorten.
+pub fn check_launch(spec: &LaunchSpec) -> Result<(), String> {
+    let overrides = Overrides::of_spec(spec, String::new(), None);
+    let characters = length(&overrides);
+    if characters <= LONGEST_CHOSEN {
+        return Ok(());
+    }
+    let [container] = &overrides.container_overrides;
+    Err(format!(
+        "`environment` is too long: what a {} is started with comes to {characters} characters of JSON, {} of them its environment \
+         variables, and ECS leaves {LONGEST_CHOSEN}; have fewer or shorter variables, or put them into the image",
+        role(spec.role),
+        length(&container.environment),
+    ))
+}
+
 impl Overrides {
     /// Those of a launch, or why it cannot have them.
     pub(crate) fn of(settings: &Settings, launch: &Launch) -> Result<Overrides, String> {
-        let spec = &launch.spec;
+        let file = credentials::arn(settings, &launch.cluster);
+        Overrides::of_spec(&launch.spec, file, settings.task_role.clone()).check()
+    }
+
+    fn of_spec(spec: &LaunchSpec, file: String, task_role: Option<String>) -> Overrides {
         let variables = spec.environment.iter();
         let container = Container {
             name: CONTAINER,
             command: ["-c", START].map(str::to_owned).into_iter().chain(spec.command.iter().cloned()).collect(),
             environment: variables.map(|(name, value)| Variable { name: name.clone(), value: value.clone() }).collect(),
-            environment_files: [File { value: credentials::arn(settings, &launch.cluster), kind: "s3" }],
+            environment_files: [File { value: file, kind: "s3" }],
         };
-        let overrides = Overrides {
+        Overrides {
             cpu: ((spec.cores * 1024.0).ceil() as u64).to_string(),
             memory: spec.memory_bytes.div_ceil(1 << 20).to_string(),
-            task_role_arn: spec.fargate.task_role_arn.clone().or_else(|| settings.task_role.clone()),
+            task_role_arn: spec.fargate.task_role_arn.clone().or(task_role),
             ephemeral_storage: spec.fargate.ephemeral_storage_gib.map(|size_in_gib| Storage { size_in_gib }),
             container_overrides: [container],
-        };
-        overrides.check()
+        }
     }
 
     /// Not longer than allowed; else says what to shorten.
@@ -168,6 +192,26 @@ mod tests {
         launch.spec.command = scheduler_command(&ClusterConfig::default(), &Policy::default(), &Listen::own_address());
         let overrides = Overrides::of(&Settings::example(), &launch).unwrap();
         assert!(length(&overrides) < LONGEST / 2, "{}", length(&overrides));
+    }
+
+    #[test]
+    fn what_a_cluster_may_choose_leaves_room_for_what_is_not_known_yet() {
+        let mut settings = Settings::example();
+        settings.bucket = "b".repeat(63);
+        settings.task_role = Some(format!("arn:aws-us-gov:iam::123456789012:role/{}", "r".repeat(400)));
+        let mut launch = example(1);
+        assert_eq!(check_launch(&launch.spec), Ok(()));
+        let spare = LONGEST_CHOSEN - length(&Overrides::of_spec(&launch.spec, String::new(), None));
+        let empty = r#",{"name":"LONG","value":""}"#.len();
+        launch.spec.environment.push(("LONG".into(), "x".repeat(spare - empty)));
+        assert_eq!(check_launch(&launch.spec), Ok(()));
+        assert!(Overrides::of(&settings, &launch).is_ok(), "with the longest names there are");
+        launch.spec.environment.last_mut().unwrap().1.push('x');
+        let refused = check_launch(&launch.spec).unwrap_err();
+        assert!(
+            refused.starts_with("`environment` is too long: what a worker is started with comes to 7501 characters"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, ConfigError, document, parse_address};
 use crate::launcher::supervise;
+use crate::paths::{self, given};
 use crate::{admin, demo, logs, serve};
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -114,27 +115,42 @@ as it does after a crash.";
 #[derive(Debug, Args)]
 struct Serve {
     /// Where to listen: API, dashboards and scheduler relay; port 0 picks a free one [default: 127.0.0.1:8000]
-    #[arg(long, env = "FAREGATE_ADDRESS", value_name = "IP:PORT", value_parser = parse_address)]
-    address: Option<SocketAddr>,
+    #[arg(long, env = "FAREGATE_ADDRESS", value_name = "HOST:PORT", value_parser = GivenAddress::parse)]
+    address: Option<GivenAddress>,
     /// Directory of records, keys, logs and cluster files [default: ~/.local/share/faregate]
-    #[arg(long, env = "FAREGATE_DATA_DIR", value_name = "DIR")]
+    #[arg(long, env = "FAREGATE_DATA_DIR", value_name = "DIR", value_parser = paths::parser())]
     data_dir: Option<PathBuf>,
     /// Configuration file; `faregate config` prints one with all defaults
-    #[arg(long, env = "FAREGATE_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "FAREGATE_CONFIG", value_name = "FILE", value_parser = paths::parser())]
     config: Option<PathBuf>,
     /// Python environment of schedulers and workers, with bin/dask [default: one that is made at the first start]
-    #[arg(long, env = "FAREGATE_PYTHON", value_name = "DIR")]
+    #[arg(long, env = "FAREGATE_PYTHON", value_name = "DIR", value_parser = paths::parser())]
     python: Option<PathBuf>,
+}
+
+/// An address; none where the variable that should hold it is empty.
+#[derive(Clone, Copy, Debug)]
+struct GivenAddress(Option<SocketAddr>);
+
+impl GivenAddress {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            Ok(GivenAddress(None))
+        } else {
+            parse_address(text).map(|address| GivenAddress(Some(address)))
+        }
+    }
 }
 
 impl Serve {
     /// The file's configuration, and over it what the command line says.
     fn config(self) -> Result<Config, ConfigError> {
-        let mut config = self.config.as_deref().map(Config::load).transpose()?.unwrap_or_default();
+        let file = given(self.config);
+        let mut config = file.as_deref().map(Config::load).transpose()?.unwrap_or_default();
         let gateway = &mut config.gateway;
-        gateway.address = self.address.unwrap_or(gateway.address);
-        gateway.data_dir = self.data_dir.or(gateway.data_dir.take());
-        gateway.python = self.python.or(gateway.python.take());
+        gateway.address = self.address.and_then(|given| given.0).unwrap_or(gateway.address);
+        gateway.data_dir = given(self.data_dir).or(gateway.data_dir.take());
+        gateway.python = given(self.python).or(gateway.python.take());
         Ok(config)
     }
 }
@@ -142,7 +158,7 @@ impl Serve {
 #[derive(Debug, Args)]
 struct Demo {
     /// Python environment to use [default: one that is made the first time]
-    #[arg(long, env = "FAREGATE_PYTHON", value_name = "DIR")]
+    #[arg(long, env = "FAREGATE_PYTHON", value_name = "DIR", value_parser = paths::parser())]
     python: Option<PathBuf>,
 }
 
@@ -161,7 +177,7 @@ pub fn main_with(serve: impl FnOnce(Config) -> Result<(), serve::ServeError>) ->
                 Err(error) => failure(&error, 2),
             }
         }
-        Action::Demo(arguments) => report(demo::run(arguments.python.as_deref())),
+        Action::Demo(arguments) => report(demo::run(given(arguments.python).as_deref())),
         Action::Config => {
             // a reader that has seen enough is no failure
             let _ = std::io::stdout().write_all(document().as_bytes());
@@ -239,6 +255,12 @@ mod tests {
         let Action::Serve(serve) = Cli::parse_from(words).command else { panic!("serve") };
         let config = serve.config().expect("good");
         assert_eq!(config.gateway.address.port(), 2);
+        let words = ["faregate", "serve", "--data-dir", "~/x", "--address", ":3", "--python", "", "--config", ""];
+        let Action::Serve(serve) = Cli::parse_from(words).command else { panic!("serve") };
+        let open = serve.config().expect("good").gateway;
+        assert_eq!(open.address.to_string(), "0.0.0.0:3");
+        assert_eq!(open.data_dir, paths::variable("HOME").map(|home| home.join("x")));
+        assert_eq!(open.python, None, "what is empty is nothing");
         assert_eq!(config.gateway.data_dir, Some("/a".into()));
         assert_eq!(config.cluster.idle_timeout, 7.0);
     }

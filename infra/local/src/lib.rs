@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod launcher;
 pub mod logs;
+mod paths;
 pub mod python;
 pub mod serve;
 pub mod store;

@@ -1,5 +1,6 @@
 //! The Python environment of schedulers and workers: made once, kept for next time.
 
+use crate::paths::{expand, variable};
 use aws_lc_rs::digest::{SHA256, digest};
 use rustix::fs::{FlockOperation, flock};
 use std::collections::VecDeque;
@@ -53,9 +54,8 @@ impl Spec {
 
 /// `FAREGATE_CACHE_DIR`, or `faregate` in `XDG_CACHE_HOME`, or in `~/.cache`.
 fn cache_dir() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    variable("FAREGATE_CACHE_DIR")
-        .or_else(|| variable("XDG_CACHE_HOME").map(|dir| dir.join("faregate")))
+    let own = variable("FAREGATE_CACHE_DIR").and_then(|dir| expand(dir.as_ref()).ok());
+    own.or_else(|| variable("XDG_CACHE_HOME").map(|dir| dir.join("faregate")))
         .or_else(|| variable("HOME").map(|dir| dir.join(".cache/faregate")))
 }
 

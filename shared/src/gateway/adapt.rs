@@ -1,6 +1,6 @@
 //! Scale and adapt: requests to the cluster's own scheduler. Nothing is written; its next heartbeat tells what it wants.
 
-use super::create::refuse_frozen;
+use super::create::{refuse_frozen, refuse_unreadable};
 use super::{Gateway, Refusal};
 use crate::model::{Addresses, Cluster, ClusterName, Effective, Identity, Ms, Status, Use};
 use crate::ports::{Ask, Question, SchedulerError};
@@ -73,9 +73,10 @@ impl Gateway {
         }
     }
 
-    /// Once the budget is spent, no more workers than there are; fewer at any time.
+    /// Once the budget is spent, or while the limits cannot be read, no more workers than there are; fewer at any time.
     async fn refuse_more(&self, cluster: &Cluster, limits: &Effective, count: u32) -> Result<(), Refusal> {
         if i64::from(count) > cluster.charged.counts.workers {
+            refuse_unreadable(limits)?;
             self.refuse_spent(&cluster.user, limits).await?;
         }
         Ok(())

@@ -7,7 +7,9 @@ use crate::model::{
 };
 use crate::options::Options;
 use crate::ports::{Conflict, Expect, TransactError, Write};
+use crate::reconcile::{scheduler_spec, worker_spec};
 use serde_json::{Map, Value};
+use std::net::SocketAddr;
 
 /// Tries of a transaction that meets others at the same counters.
 const TRIES: u32 = 8;
@@ -36,6 +38,7 @@ impl Gateway {
         self.next_step(&who.name, self.now())?;
         let limits = self.limits_of(&who.name, &who.groups).await?;
         refuse_frozen(&limits)?;
+        refuse_unreadable(&limits)?;
         let options = self.options().within(&limits.allowed, &self.config.base);
         let (options, config) =
             options.apply(&chosen, &self.config.base).map_err(|e| Refusal::Invalid(e.to_string()))?;
@@ -50,6 +53,7 @@ impl Gateway {
             .map_err(|e| Refusal::Internal(e.to_string()))?;
         let cluster = Cluster::new(name.clone(), &who.name, &who.groups, certificate.cert_pem, tls_key, now);
         let cluster = Cluster { options, config, ..cluster };
+        self.refuse_what_cannot_be_launched(&cluster)?;
         let keys = cluster.charged.keys.clone();
         let mut writes = vec![
             Write::Put { record: Record::Cluster(Box::new(cluster)), expect: Expect::Absent },
@@ -107,12 +111,31 @@ fn only_the_pace(conflicts: &[Conflict], writes: &[Write]) -> Option<(usize, Ms)
     }
 }
 
+impl Gateway {
+    /// Before anything is written: a cluster that the launcher can never start would only fail later.
+    fn refuse_what_cannot_be_launched(&self, cluster: &Cluster) -> Result<(), Refusal> {
+        let (listen, api_url) = (&self.config.listen, &self.config.api_url);
+        // the longest address that there is
+        let scheduler = SocketAddr::from(([255; 4], u16::MAX));
+        let specs = [
+            scheduler_spec(cluster, self.policy(), listen, api_url),
+            worker_spec(cluster, (1, false), scheduler, listen, api_url),
+        ];
+        specs.iter().try_for_each(self.config.check_launch).map_err(Refusal::Invalid)
+    }
+}
+
 /// Nothing goes for users who are frozen: they read why.
 pub(super) fn refuse_frozen(limits: &Effective) -> Result<(), Refusal> {
     match &limits.frozen {
         Some(frozen) => Err(Refusal::Invalid(format!("{} is frozen: {}", frozen.from, frozen.value))),
         None => Ok(()),
     }
+}
+
+/// Nothing new goes for users of whose limits nothing is known.
+pub(super) fn refuse_unreadable(limits: &Effective) -> Result<(), Refusal> {
+    limits.unreadable().map_or(Ok(()), |reason| Err(Refusal::Invalid(reason.message)))
 }
 
 /// The sentence for a counter that is at its limit.

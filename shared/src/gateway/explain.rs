@@ -159,6 +159,9 @@ fn held_by(cluster: &Cluster, limits: &Effective, usage: &[Stored<Usage>], spent
         let message = format!("{} is frozen: {}", frozen.from, frozen.value);
         held.push(json!({"limit": "frozen", "from": frozen.from, "message": message}));
     }
+    if let (Some(reason), Some(unreadable)) = (limits.unreadable(), &limits.unreadable) {
+        held.push(json!({"limit": "unreadable", "from": unreadable.from, "message": reason.message}));
+    }
     if let (Some(reason), Some(budget)) = (spent, &limits.budget) {
         let message = reason.message;
         held.push(json!({"limit": "budget", "value": budget.value, "from": budget.from, "message": message}));

@@ -37,8 +37,8 @@ pub use turn::TurnError;
 
 use crate::dask::Listen;
 use crate::model::{
-    Cluster, ClusterConfig, ClusterName, Effective, KeyRing, Ms, PASS_LIFE_MS, Policy, TICKET_LIFE_MS, Ticket, Use,
-    effective,
+    Cluster, ClusterConfig, ClusterName, Effective, KeyRing, LaunchSpec, Ms, PASS_LIFE_MS, Policy, TICKET_LIFE_MS,
+    Ticket, Use, effective,
 };
 use crate::options::Options;
 use crate::ports::{Host, LimitItems, Ports, StoreError, Wake, Wakes};
@@ -62,6 +62,9 @@ pub struct GatewayConfig {
     pub api_url: String,
     /// Where tasks listen.
     pub listen: Listen,
+    /// Can the launcher ever make this launch? Else what to change, as a sentence about the cluster that is asked for. It is asked before
+    /// a cluster is written down; what only the launcher knows it says itself.
+    pub check_launch: fn(&LaunchSpec) -> Result<(), String>,
 }
 
 /// The gateway. Holds no state that a crash could lose: caches only.
@@ -195,7 +198,11 @@ impl Gateway {
         for (item, problem) in
             items.broken.iter().filter(|(item, problem)| broken.and_then(|b| b.get(*item)) != Some(problem))
         {
-            tracing::error!(item, problem, "a limit item cannot be read: its last good value stays in force");
+            tracing::error!(
+                item,
+                problem,
+                "limits cannot be read: what can be read of them and what was last in force hold; where there is neither, nothing new starts"
+            );
         }
         Ok(items)
     }

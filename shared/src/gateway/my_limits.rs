@@ -48,6 +48,9 @@ impl Gateway {
             limits.allowed.iter().map(|(field, rule)| (field.clone(), json!({"limit": rule.value, "from": rule.from})));
         of.insert("allowed".into(), Value::Object(allowed.collect()));
         of.insert("frozen".into(), plain(&limits.frozen, |sentence| json!(sentence)));
+        if let (Some(reason), Some(unreadable)) = (limits.unreadable(), &limits.unreadable) {
+            of.insert("unreadable".into(), json!({"limit": reason.message, "from": unreadable.from}));
+        }
         Ok(MyLimits { limits: of, groups })
     }
 }

@@ -1,6 +1,6 @@
 //! What applies to one user: each limit looked up, and whose it is.
 
-use super::{Counts, Limits, Ms, Scope};
+use super::{Counts, Limits, Ms, Reason, ReasonCode, Scope};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -42,6 +42,8 @@ pub struct Effective {
     pub allowed: BTreeMap<String, LimitValue<Vec<Value>>>,
     /// Why the user is frozen.
     pub frozen: Option<LimitValue<String>>,
+    /// See [`Limits::unreadable`]: nothing new starts.
+    pub unreadable: Option<LimitValue<String>>,
 }
 
 /// A group's totals.
@@ -68,6 +70,15 @@ fn bound(clusters: Option<i64>, workers: Option<i64>, cores: Option<f64>, memory
 }
 
 impl Effective {
+    /// Why nothing new starts while a limit item cannot be read.
+    pub fn unreadable(&self) -> Option<Reason> {
+        let LimitValue { value, from } = self.unreadable.as_ref()?;
+        let message = format!(
+            "the limits of {from} cannot be read ({value}): nothing new starts until an administrator mends them"
+        );
+        Some(Reason::new(ReasonCode::LimitsUnreadable, message))
+    }
+
     /// The most that may be in use under a key the user's clusters are charged to. A missing limit is a very large number.
     pub fn ceiling(&self, scope: &Scope) -> Counts {
         match scope {
@@ -151,6 +162,7 @@ pub fn effective(user: &str, groups: &[String], items: &BTreeMap<Scope, Limits>)
         budget: field!(budget),
         allowed: allowed(&user_scope, &group_scopes, items),
         frozen: pick(items, &user_scope, &group_scopes, |l| l.frozen.clone(), |_, _| false),
+        unreadable: pick(items, &user_scope, &group_scopes, |l| l.unreadable.clone(), |_, _| false),
     }
 }
 
@@ -216,6 +228,18 @@ mod tests {
         assert_eq!(got.ceiling(&Scope::User("alice".into())).workers, 4);
         assert_eq!(got.ceiling(&Scope::Group("a".into())).workers, 9);
         assert_eq!(got.ceiling(&Scope::Group("a".into())).clusters, Counts::UNBOUNDED.clusters);
+    }
+
+    #[test]
+    fn an_item_that_nobody_can_read_counts_for_all_whom_it_is_about() {
+        let unreadable = Limits { unreadable: Some("`clusters` is odd".into()), ..Limits::default() };
+        let items = items(&[("group:a", unreadable)]);
+        let reason = effective("alice", &["a".into()], &items).unreadable().unwrap();
+        assert_eq!(
+            reason.message,
+            "the limits of group:a cannot be read (`clusters` is odd): nothing new starts until an administrator mends them"
+        );
+        assert_eq!(effective("bob", &[], &items).unreadable(), None);
     }
 
     #[test]

@@ -56,13 +56,15 @@ impl Identity {
 
 /// The text cannot be a user's name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("a user name has 1 to 128 characters, none of them a control character")]
+#[error("a user name has 1 to 128 characters, none of them a control character, and no blanks around it")]
 pub struct InvalidUser;
 
-/// Checks a user's name: 1 to 128 characters, no control characters. Case is kept, and counts.
+/// Checks a user's name: 1 to 128 characters, no control characters, no blanks around it (nobody sees them, and limits are found by the
+/// name). Case is kept, and counts.
 pub fn valid_user(name: &str) -> Result<(), InvalidUser> {
     let length = name.chars().take(129).count();
-    if length == 0 || length > 128 || name.chars().any(char::is_control) { Err(InvalidUser) } else { Ok(()) }
+    let bad = length == 0 || length > 128 || name.chars().any(char::is_control) || name.trim() != name;
+    if bad { Err(InvalidUser) } else { Ok(()) }
 }
 
 /// The one form of a user's name, whoever says it and however it is typed: Unicode's normal form C (UAX #15). Case is kept, and counts.
@@ -92,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_name_is_refused() {
-        for bad in ["", "a\nb", "a\0", "\u{85}", &"a".repeat(129), &"\u{301}".repeat(2000)] {
+        for bad in ["", " ", "lou ", "\u{a0}lou", "a\nb", "a\0", "\u{85}", &"a".repeat(129), &"\u{301}".repeat(2000)] {
             assert_eq!(user_name(bad), Err(InvalidUser), "{bad:?}");
         }
     }

@@ -46,6 +46,16 @@ impl TryFrom<String> for Scope {
     }
 }
 
+impl Scope {
+    /// A scope as people type it: blanks around it and around its name are none of it. No user or group has any there.
+    pub fn typed(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let compact = text.split_once(':').map(|(kind, name)| format!("{}:{}", kind.trim(), name.trim()));
+        Scope::try_from(compact.unwrap_or_else(|| text.to_owned()))
+            .map_err(|_| format!("`{text}` is neither `default` nor `group:<name>` nor `user:<name>`"))
+    }
+}
+
 /// One scope's limits. Every field is optional: absent means that this scope says nothing about it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -85,6 +95,9 @@ pub struct Limits {
     pub allowed: Option<BTreeMap<String, Vec<Value>>>,
     /// Nothing new starts, what runs is stopped: the sentence its users see.
     pub frozen: Option<String>,
+    /// The item says something, and nothing of it can be read: what is wrong with it. Nothing new starts until it can.
+    #[serde(skip)]
+    pub unreadable: Option<String>,
 }
 
 /// Limits that cannot be: names the field.
@@ -97,6 +110,45 @@ pub struct InvalidLimits {
     pub problem: String,
 }
 
+impl InvalidLimits {
+    fn new(field: &str, problem: impl Into<String>) -> Self {
+        InvalidLimits { field: field.to_owned(), problem: problem.into() }
+    }
+}
+
+/// One field, as the whole has it.
+fn read_field(name: &str, value: &Value) -> Result<Value, InvalidLimits> {
+    let alone = |value: &Value| {
+        serde_json::from_value::<Limits>(Value::Object(Map::from_iter([(name.to_owned(), value.clone())])))
+    };
+    let number = value.as_str().and_then(typed_number);
+    let (limits, value) = match (alone(value), number) {
+        (Ok(limits), _) => (limits, value.clone()),
+        (Err(wrong), Some(number)) => (alone(&number).map_err(|_| invalid(name, value, &wrong))?, number),
+        (Err(wrong), None) => return Err(invalid(name, value, &wrong)),
+    };
+    limits.check()?;
+    Ok(value)
+}
+
+fn invalid(name: &str, value: &Value, wrong: &serde_json::Error) -> InvalidLimits {
+    match wrong.to_string() {
+        unknown if unknown.starts_with("unknown field") => InvalidLimits::new(name, "is no limit"),
+        wrong => InvalidLimits::new(name, format!("cannot be {value}: {wrong}")),
+    }
+}
+
+/// The number in a text; a whole one where it can be.
+fn typed_number(text: &str) -> Option<Value> {
+    let text = text.trim();
+    if let Ok(whole) = text.parse::<i64>() {
+        return Some(whole.into());
+    }
+    let number: f64 = text.parse().ok()?;
+    let whole = number.fract() == 0.0 && number.abs() < 9e15;
+    if whole { Some((number as i64).into()) } else { serde_json::Number::from_f64(number).map(Value::Number) }
+}
+
 /// No limit is larger than this; it is far from where sums could overflow.
 const LARGEST: f64 = 1e12;
 
@@ -106,19 +158,29 @@ const LONGEST_SENTENCE: usize = 500;
 impl Limits {
     /// Reads what stands in an item, and refuses what no limit can be: an unknown field, a wrong type, a negative number.
     pub fn read(item: &Value) -> Result<Self, InvalidLimits> {
-        let fail = |field: &str, problem: String| InvalidLimits { field: field.to_owned(), problem };
-        let Value::Object(fields) = item else { return Err(fail("limits", "are no object".to_owned())) };
-        // one by one: an error of the whole does not name its field
-        for (field, value) in fields {
-            let alone = Value::Object(Map::from_iter([(field.clone(), value.clone())]));
-            serde_json::from_value::<Limits>(alone).map_err(|e| match e.to_string() {
-                unknown if unknown.starts_with("unknown field") => fail(field, "is no limit".to_owned()),
-                wrong => fail(field, format!("cannot be {value}: {wrong}")),
-            })?;
+        let Value::Object(fields) = item else { return Err(InvalidLimits::new("limits", "are no object")) };
+        let (limits, problems) = Limits::read_each(fields);
+        problems.into_iter().next().map_or(Ok(limits), Err)
+    }
+
+    /// Reads each field by itself: those that are good, and what is wrong with the others. Blanks around a name are none of it, and a
+    /// number that was typed as text is a number.
+    pub fn read_each(fields: &Map<String, Value>) -> (Self, Vec<InvalidLimits>) {
+        let (mut good, mut problems) = (Map::new(), Vec::new());
+        for (name, value) in fields {
+            let name = name.trim();
+            match read_field(name, value) {
+                Ok(_) if good.contains_key(name) => problems.push(InvalidLimits::new(name, "is there twice")),
+                Ok(value) => drop(good.insert(name.to_owned(), value)),
+                Err(problem) => problems.push(problem),
+            }
         }
-        let limits: Limits = serde_json::from_value(item.clone()).map_err(|e| fail("limits", e.to_string()))?;
-        limits.check()?;
-        Ok(limits)
+        let limits = serde_json::from_value(Value::Object(good));
+        let limits = limits.unwrap_or_else(|e| {
+            problems.push(InvalidLimits::new("limits", e.to_string()));
+            Limits::default()
+        });
+        (limits, problems)
     }
 
     /// The same limits with fields set (as in an item) and others taken away; fields that it does not have are no error to take.
@@ -132,6 +194,17 @@ impl Limits {
         }
         fields.extend(set.clone());
         Limits::read(&Value::Object(fields))
+    }
+
+    /// These limits, save where `over` says something.
+    pub fn overlaid_by(&self, over: &Limits) -> Limits {
+        let fields = |limits: &Limits| match serde_json::to_value(limits) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        let mut all = fields(self);
+        all.extend(fields(over).into_iter().filter(|(_, value)| !value.is_null()));
+        serde_json::from_value(Value::Object(all)).unwrap_or_else(|_| self.clone())
     }
 
     /// Refuses numbers below zero, memory that can only be meant in another unit, and sentences that are none.
@@ -192,10 +265,50 @@ mod tests {
             (json!({"memory": "64 X"}), "`memory` cannot be \"64 X\": `64 X` is no size"),
             (json!({"frozen": " "}), "`frozen` must be a sentence of 1 to 500 characters"),
             (json!({"frozen": true}), "`frozen` cannot be true"),
+            (json!({"clusters": "2.5"}), "`clusters` cannot be \"2.5\": invalid type: string"),
+            (json!({"clusters": "-1"}), "`clusters` must be 0 or more, not -1"),
+            (json!({"cores": "inf"}), "`cores` cannot be \"inf\""),
+            (json!({"clusters": 1, " clusters": 2}), "`clusters` is there twice"),
+            (json!({"memory": 4}), "`memory` must be 0 or at least 1 MiB, not 4 B; write \"4 G\" for 4 GiB"),
+            (json!({"total_memory": "4"}), "`total_memory` must be 0 or at least 1 MiB, not 4 B"),
         ] {
             let error = Limits::read(&item).unwrap_err().to_string();
             assert!(error.starts_with(says), "{error}");
         }
+    }
+
+    #[test]
+    fn numbers_may_be_typed_as_text_and_names_with_blanks() {
+        let item = json!({" clusters ": "1", "workers": " 2 ", "cores": "2.5", "budget": "1e3", "memory": "0", "total_workers": "2.0"});
+        let limits = Limits {
+            clusters: Some(1),
+            workers: Some(2),
+            cores: Some(2.5),
+            budget: Some(1000.0),
+            memory: Some(0),
+            total_workers: Some(2),
+            ..Limits::default()
+        };
+        assert_eq!(Limits::read(&item), Ok(limits));
+        for (text, scope) in [
+            (" default ", Scope::Default),
+            ("user: lou ", Scope::User("lou".into())),
+            (" group :data science", Scope::Group("data science".into())),
+        ] {
+            assert_eq!(Scope::typed(text), Ok(scope), "{text}");
+        }
+        for text in ["user: ", "lou", "users:lou", ""] {
+            assert!(Scope::typed(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_field_is_judged_by_itself() {
+        let item = json!({"clusters": "many", "workers": 2, "note": "x", "memory": 7});
+        let (limits, problems) = Limits::read_each(item.as_object().unwrap());
+        assert_eq!(limits, Limits { workers: Some(2), ..Limits::default() });
+        let fields: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
+        assert_eq!(fields, ["clusters", "memory", "note"]);
     }
 
     #[test]

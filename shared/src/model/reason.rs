@@ -26,6 +26,7 @@ pub enum ReasonCode {
     Budget,
     NoClient,
     LimitLowered,
+    LimitsUnreadable,
     LaunchRejected,
     // waits
     WaitingForAddress,
@@ -37,6 +38,8 @@ pub enum ReasonCode {
     WorkerStarting,
     // refusals
     LimitReached,
+    // what users are told beside
+    SpotUnavailable,
     // what happened to one task
     WorkerStartTimeout,
     WorkerLost,

@@ -170,11 +170,18 @@ impl Task {
     pub fn learn(&mut self, facts: &TaskFacts) -> bool {
         let newer = facts.version > self.facts.version
             || facts.version == self.facts.version && facts.state >= self.facts.state;
-        if !newer || self.facts == *facts {
+        if !newer {
             return false;
         }
-        let state = self.facts.state.max(facts.state);
-        self.facts = TaskFacts { state, ..facts.clone() };
+        let mut facts = TaskFacts { state: self.facts.state.max(facts.state), ..facts.clone() };
+        // not everybody who tells of a task has read its log
+        if facts.last_lines.is_empty() {
+            facts.last_lines.clone_from(&self.facts.last_lines);
+        }
+        if self.facts == facts {
+            return false;
+        }
+        self.facts = facts;
         true
     }
 }

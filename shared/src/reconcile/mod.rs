@@ -17,6 +17,7 @@ mod rest;
 mod room;
 mod scheduler;
 mod shrink;
+mod spec;
 mod start_failures;
 #[cfg(test)]
 mod stories;
@@ -26,6 +27,7 @@ pub use bill::{bill, metered};
 pub use charge::charge;
 pub use observe::observe;
 pub use room::allowed_workers;
+pub use spec::{scheduler_spec, worker_spec};
 
 use crate::dask::Listen;
 use crate::model::{

@@ -2,7 +2,7 @@
 
 use super::Action;
 use super::draft::Draft;
-use crate::dask;
+use super::spec::scheduler_spec;
 use crate::model::{
     Addresses, Counts, Launch, LaunchId, LaunchSpec, LaunchState, Reason, ReasonCode, Status, Task, TaskId, TaskRole,
 };
@@ -202,19 +202,7 @@ impl Draft<'_> {
     }
 
     fn launch_scheduler(&mut self) {
-        let config = &self.cluster.config;
-        let spec = LaunchSpec {
-            role: TaskRole::Scheduler,
-            count: 1,
-            cores: config.scheduler_cores,
-            memory_bytes: config.scheduler_memory,
-            command: dask::scheduler_command(config, self.policy, &self.view.listen),
-            environment: dask::environment(config, &self.view.api_url, &self.cluster.name),
-            user: self.cluster.user.clone(),
-            groups: self.cluster.groups.clone(),
-            image: config.image.clone(),
-            fargate: config.fargate(false, self.cluster.place),
-        };
+        let spec = scheduler_spec(&self.cluster, self.policy, &self.view.listen, &self.view.api_url);
         self.cluster.waiting = Some(Reason::new(ReasonCode::SchedulerStarting, "the scheduler is being started"));
         self.write_launch(spec, Counts::default());
     }

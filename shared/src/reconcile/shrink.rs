@@ -28,10 +28,14 @@ impl Draft<'_> {
         }
     }
 
-    /// Why nothing new is started at all: its user is frozen, or has spent their budget, or the cluster is to end.
+    /// Why nothing new is started at all: its user is frozen, or has limits that nobody can read, or has spent their budget, or the
+    /// cluster is to end.
     pub fn holds_back(&self) -> Option<Reason> {
         if let Some(frozen) = &self.view.limits.frozen {
             return Some(Reason::new(ReasonCode::Frozen, frozen.value.clone()));
+        }
+        if let Some(unreadable) = self.view.limits.unreadable() {
+            return Some(unreadable);
         }
         self.view.spent.clone().or_else(|| self.cluster.shrink.as_ref().filter(|shrink| shrink.end).map(Shrink::why))
     }

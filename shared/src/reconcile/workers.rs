@@ -3,8 +3,8 @@
 use super::draft::Draft;
 use super::room::cap;
 use super::scheduler::{backoff, how};
-use crate::dask;
-use crate::model::{Launch, LaunchId, LaunchSpec, LaunchState, Reason, ReasonCode, Status, TaskId, TaskRole};
+use super::spec::worker_spec;
+use crate::model::{Launch, LaunchId, LaunchState, Reason, ReasonCode, Status, TaskId, TaskRole};
 
 impl Draft<'_> {
     /// Who is late, who ended before the scheduler knew it, who was closed for good.
@@ -201,19 +201,8 @@ impl Draft<'_> {
             return self.wait_until(slot);
         }
         let Some(addresses) = self.cluster.addresses else { return };
-        let config = &self.cluster.config;
-        let spec = LaunchSpec {
-            role: TaskRole::Worker,
-            count: count as u32,
-            cores: config.worker_cores,
-            memory_bytes: config.worker_memory,
-            command: dask::worker_command(config, addresses.scheduler, &self.view.listen),
-            environment: dask::environment(config, &self.view.api_url, &self.cluster.name),
-            user: self.cluster.user.clone(),
-            groups: self.cluster.groups.clone(),
-            image: config.image.clone(),
-            fargate: config.fargate(self.may_use_spot(), self.cluster.place),
-        };
+        let tasks = (count as u32, self.may_use_spot());
+        let spec = worker_spec(&self.cluster, tasks, addresses.scheduler, &self.view.listen, &self.view.api_url);
         self.cluster.waiting = None;
         self.write_launch(spec, unit);
     }

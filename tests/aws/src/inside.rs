@@ -239,6 +239,7 @@ async fn gateway(
         base,
         api_url: "http://127.0.0.1:9/api".into(),
         listen: Listen::own_address(),
+        check_launch: faregate_ecs::check_launch,
     }))
 }
 

@@ -11,6 +11,7 @@ pub fn settings() -> Value {
             {"field": "tag", "type": "string", "default": "none", "target": "environment.TAG"},
             {"field": "image", "type": "string", "default": IMAGE},
             {"field": "idle_timeout", "type": "float", "default": 0.0},
+            {"field": "environment", "type": "mapping"},
         ],
         "policy": {
             "cluster_start_timeout_ms": 60_000,
@@ -37,7 +38,7 @@ pub fn settings() -> Value {
 
 /// What session.py finds besides its own options.
 pub fn more_options() -> Value {
-    json!({"image": IMAGE, "idle_timeout": 0.0})
+    json!({"image": IMAGE, "idle_timeout": 0.0, "environment": {}})
 }
 
 /// An image that can be pulled: the fake looks at the name only.

@@ -68,6 +68,11 @@ async fn limits_edited_by_hand_are_read_and_what_is_none_is_named() {
     write("user:whole", "cores", number("2")).await.unwrap();
     write("group:é", "memory", text("64 G")).await.unwrap();
     let images = AttributeValue::L(vec![text("a"), number("2")]);
+    write("user:text", "clusters", text("2")).await.unwrap();
+    write("user: blanks ", " clusters ", number("2")).await.unwrap();
+    let put = client.put_item().table_name(&table).item("pk", text("limits")).item("sk", text("user:some"));
+    let put = put.item("clusters", AttributeValue::Bool(true)).item("workers", text("3"));
+    put.item("memory", AttributeValue::B(Blob::new([1]))).send().await.unwrap();
     write("user:choice", "allowed", AttributeValue::M([("image".to_owned(), images)].into())).await.unwrap();
     for (scope, name, value) in [
         ("user:binary", "frozen", AttributeValue::B(Blob::new([0xff]))),
@@ -78,7 +83,6 @@ async fn limits_edited_by_hand_are_read_and_what_is_none_is_named() {
             AttributeValue::M([("image".to_owned(), AttributeValue::Ss(vec!["a".into()]))].into()),
         ),
         ("user:half", "clusters", number("2.5")),
-        ("user:text", "clusters", text("2")),
         ("user:unknown", "cluster", number("2")),
         ("users:a", "clusters", number("2")),
     ] {
@@ -88,29 +92,41 @@ async fn limits_edited_by_hand_are_read_and_what_is_none_is_named() {
     let scope = |text: &str| Scope::try_from(text.to_owned()).unwrap();
     let none = Limits::default();
     let allowed = BTreeMap::from([("image".to_owned(), vec!["a".into(), 2.into()])]);
-    let expected = BTreeMap::from([
+    let types = "write text, a number, true or false, a list or a map";
+    let problems = BTreeMap::from([
+        ("user:binary", format!("`frozen` holds binary data: {types}")),
+        ("user:half", "`clusters` cannot be 2.5: invalid type: floating point `2.5`, expected i64".into()),
+        ("user:nested", format!("`allowed` holds a set: {types}")),
+        ("user:set", format!("`clusters` holds a set: {types}")),
+        (
+            "user:some",
+            format!(
+                "`memory` holds binary data: {types}; `clusters` cannot be true: invalid type: boolean `true`, expected i64"
+            ),
+        ),
+        ("user:unknown", "`cluster` is no limit".into()),
+        ("users:a", "`users:a` is neither `default` nor `group:<name>` nor `user:<name>`".into()),
+    ]);
+    let mut expected = BTreeMap::from([
+        (scope("user:text"), Limits { clusters: Some(2), ..none.clone() }),
+        (scope("user:blanks"), Limits { clusters: Some(2), ..none.clone() }),
+        (scope("user:some"), Limits { workers: Some(3), ..none.clone() }),
         (scope("default"), Limits { clusters: Some(2), ..none.clone() }),
         (scope("user:cores"), Limits { cores: Some(2.5), ..none.clone() }),
         (scope("user:whole"), Limits { cores: Some(2.0), ..none.clone() }),
         (scope("group:é"), Limits { memory: Some(64 << 30), ..none.clone() }),
-        (scope("user:choice"), Limits { allowed: Some(allowed), ..none }),
+        (scope("user:choice"), Limits { allowed: Some(allowed), ..none.clone() }),
     ]);
+    // of these nothing can be read: nothing new starts
+    for user in ["user:binary", "user:half", "user:nested", "user:set", "user:unknown"] {
+        expected.insert(scope(user), Limits { unreadable: Some(problems[user].clone()), ..none.clone() });
+    }
     assert_eq!(items.in_force, expected);
-    let problems: Vec<String> = items.broken.iter().map(|(sort, problem)| format!("{sort}: {problem}")).collect();
-    let types = "write text, a number, true or false, a list or a map";
-    let expected = [
-        format!("user:binary: `frozen` holds binary data: {types}"),
-        "user:half: `clusters` cannot be 2.5: invalid type: floating point `2.5`, expected i64".into(),
-        format!("user:nested: `allowed` holds a set: {types}"),
-        format!("user:set: `clusters` holds a set: {types}"),
-        "user:text: `clusters` cannot be \"2\": invalid type: string \"2\", expected i64".into(),
-        "user:unknown: `cluster` is no limit".into(),
-        "users:a: `users:a` is neither `default` nor `group:<name>` nor `user:<name>`".into(),
-    ];
-    assert_eq!(problems, expected);
+    let broken: BTreeMap<&str, String> = items.broken.iter().map(|(sort, why)| (sort.as_str(), why.clone())).collect();
+    assert_eq!(broken, problems);
     // kept, they are the same: nothing is written twice
     let kept = [store.keep_limits(&items).await.unwrap(), store.keep_limits(&items).await.unwrap()];
-    assert_eq!(kept, [5, 0]);
+    assert_eq!(kept, [8, 0]);
 }
 
 /// Every try of a write meets a transaction at its item.

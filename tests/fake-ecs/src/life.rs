@@ -152,7 +152,7 @@ enum Container {
 
 impl Container {
     async fn until_its_end(mut self, inner: &Inner, id: &str, told: &mut watch::Receiver<Told>) -> NotStarted {
-        let _logs = logs::follow(inner, id);
+        let following = logs::follow(inner, id);
         let ended = tokio::select! {
             code = self.end(told.clone()) => Some(code),
             _ = told.wait_for(|told| *told == Told::Stop) => None,
@@ -164,6 +164,9 @@ impl Container {
         if inner.settings.run_processes {
             let group = inner.look(id, |task| task.pid).flatten();
             kill_all(inner, id, group).await;
+        }
+        if let Some(following) = following {
+            following.end().await;
         }
         let mut state = inner.lock();
         let task = state.tasks.get_mut(id)?;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// How often what was written is sent.
 const EVERY: Duration = Duration::from_millis(300);
@@ -16,8 +17,23 @@ const EVERY: Duration = Duration::from_millis(300);
 /// The most lines in a call (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>).
 const BATCH: usize = 10_000;
 
-/// Begins to send what a task writes, if it is to be sent. It ends, all being sent, when the answer is dropped.
-pub fn follow(inner: &Inner, id: &str) -> Option<oneshot::Sender<()>> {
+/// What sends the log of a task.
+pub struct Following {
+    end: oneshot::Sender<()>,
+    following: JoinHandle<()>,
+}
+
+impl Following {
+    /// Sends what is left: the driver does, before its task is stopped.
+    pub async fn end(self) {
+        // It fails only if the follower has ended.
+        let _ = self.end.send(());
+        let _ = self.following.await;
+    }
+}
+
+/// Begins to send what a task writes, if it is to be sent.
+pub fn follow(inner: &Inner, id: &str) -> Option<Following> {
     let endpoint = inner.settings.logs.clone()?;
     let (group, name, create) = inner.look(id, stream)??;
     let follower = Follower {
@@ -27,9 +43,8 @@ pub fn follow(inner: &Inner, id: &str) -> Option<oneshot::Sender<()>> {
         file: inner.settings.dir.join(format!("{id}.log")),
         sent: 0,
     };
-    let (ended, end) = oneshot::channel();
-    tokio::spawn(follower.run(create, end));
-    Some(ended)
+    let (end, ended) = oneshot::channel();
+    Some(Following { end, following: tokio::spawn(follower.run(create, ended)) })
 }
 
 /// The group and stream of a task's logs, and whether the group is to be created.

@@ -122,6 +122,7 @@ impl Api {
             base: setup.base,
             api_url: format!("http://127.0.0.1:8000{}/api", setup.prefix),
             listen: Listen::loopback(),
+            check_launch: |_| Ok(()),
         }));
         let access = Arc::new(Access::new(store.clone(), host.clone()));
         let basic = SharedPassword { password: setup.password };

@@ -62,6 +62,7 @@ impl Counted {
             base: ClusterConfig::default(),
             api_url: "http://127.0.0.1:9/api".into(),
             listen: Listen::own_address(),
+            check_launch: |_| Ok(()),
         });
         Counted { gateway, store, schedulers, wakes, clock }
     }

@@ -43,7 +43,10 @@ pub async fn only_what_differs_of_the_limits_is_kept(store: Arc<dyn Store>) {
     assert_eq!(kept, [2, 0, 2, 0]);
     // what went is forgotten: broken, when it comes again, it has no last good value
     store.put_limits(&group, Some(&clusters(-1))).await.unwrap();
-    assert_eq!(store.limits().await.unwrap().in_force, BTreeMap::from([(user, clusters(3))]));
+    let problem = "`clusters` must be 0 or more, not -1".to_owned();
+    let unreadable = Limits { unreadable: Some(problem), ..Limits::default() };
+    let expected = BTreeMap::from([(user, clusters(3)), (group, unreadable)]);
+    assert_eq!(store.limits().await.unwrap().in_force, expected);
 }
 
 /// `opened` later on the same data as `store`. Another process keeps too, and knows nothing of this one.
@@ -62,7 +65,10 @@ pub async fn broken_limits_count_with_what_was_kept(store: Arc<dyn Store>, opene
     }
     let problem = "`clusters` must be 0 or more, not -4";
     let expected = LimitItems {
-        in_force: BTreeMap::from([(user.clone(), clusters(2))]),
+        in_force: BTreeMap::from([
+            (user.clone(), clusters(2)),
+            (other.clone(), Limits { unreadable: Some(problem.to_owned()), ..Limits::default() }),
+        ]),
         broken: [&user, &other].map(|scope| (scope.to_string(), problem.to_owned())).into(),
     };
     for store in [&store, &opened] {

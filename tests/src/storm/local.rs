@@ -84,6 +84,7 @@ impl Local {
             base: ClusterConfig::default(),
             api_url: api_url.clone(),
             listen: Listen::loopback(),
+            check_launch: |_| Ok(()),
         }));
         let failures = Failures::default();
         let router = failures.router(gateway.clone(), store.clone(), people);

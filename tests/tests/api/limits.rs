@@ -48,6 +48,41 @@ async fn clusters_at_once_are_refused_and_one_that_is_stopping_counts() {
 }
 
 #[tokio::test]
+async fn while_an_item_cannot_be_read_its_user_starts_nothing_new_and_reads_why() {
+    let api = api().await;
+    let name = api.running("alice").await;
+    let broken = Limits { clusters: Some(-1), ..Limits::default() };
+    api.limit("user:alice", broken.clone()).await;
+    let sentence = refused(create(&api, "alice", json!({})).await).await;
+    assert_snapshot!(sentence, @"the limits of user:alice cannot be read (`clusters` must be 0 or more, not -1): nothing new starts until an administrator mends them");
+    assert_eq!(refused(scale(&api, &name, 3).await).await, sentence);
+    assert_eq!(scale(&api, &name, 0).await.status, 200, "fewer at any time");
+    let limits = api.get("/api/v1/limits").basic("alice").send().await.json();
+    assert_eq!(limits["limits"]["unreadable"], json!({"limit": sentence, "from": "user:alice"}));
+    let explained = api.get(&format!("/api/v1/clusters/{name}/explain")).basic("alice").send().await.json();
+    assert_eq!(explained["held_by"][0], json!({"limit": "unreadable", "from": "user:alice", "message": sentence}));
+    assert_eq!(create(&api, "bob", json!({})).await.status, 201, "others are not concerned");
+    // mended, remembered, and broken again: what was last in force holds
+    api.limit("user:alice", Limits { clusters: Some(1), ..Limits::default() }).await;
+    api.gateway.pass(0).await.unwrap();
+    api.limit("user:alice", broken).await;
+    assert!(
+        refused(create(&api, "alice", json!({})).await)
+            .await
+            .starts_with("the limit `clusters` = 1 of user:alice is reached")
+    );
+}
+
+#[tokio::test]
+async fn a_group_whose_item_cannot_be_read_holds_its_members() {
+    let api = api().await;
+    api.limit("group:b", Limits { total_memory: Some(4), ..Limits::default() }).await;
+    let sentence = refused(create(&api, "alice", json!({})).await).await;
+    assert_snapshot!(sentence, @r#"the limits of group:b cannot be read (`total_memory` must be 0 or at least 1 MiB, not 4 B; write "4 G" for 4 GiB): nothing new starts until an administrator mends them"#);
+    assert_eq!(create(&api, "bob", json!({})).await.status, 201, "no member");
+}
+
+#[tokio::test]
 async fn a_groups_total_is_refused_to_each_of_its_members() {
     let api = api().await;
     api.limit("group:a", Limits { total_clusters: Some(1), ..Limits::default() }).await;

@@ -2,9 +2,10 @@
 
 use faregate::gateway::PassReport;
 use faregate::model::{
-    Cluster, ClusterConfig, ClusterName, Counts, Limits, Policy, Prices, Rates, ReasonCode, Scope, Status, Usage,
+    Cluster, ClusterConfig, ClusterName, Counts, Limits, Policy, Prices, Rates, ReasonCode, Record, Scope, Status,
+    Usage,
 };
-use faregate::ports::{Host, Idleness, Question, Store};
+use faregate::ports::{Expect, Host, Idleness, Question, Store, Write};
 use faregate_tests::api::{Api, Setup};
 use insta::assert_snapshot;
 
@@ -46,6 +47,27 @@ fn warnings_among(questions: &[Question]) -> Vec<&str> {
         _ => None,
     });
     messages.collect()
+}
+
+#[tokio::test]
+async fn while_spot_has_no_capacity_users_are_told_once_that_workers_start_on_demand() {
+    let base = ClusterConfig { fargate_spot: true, ..ClusterConfig::default() };
+    let api = api(base, Policy::default()).await;
+    let name = api.running("alice").await;
+    assert_eq!(pass(&api).await.warned, 0);
+    let stored = api.store.cluster(&name).await.unwrap().unwrap();
+    let spot_after = Some(api.host.now() + 600 * S);
+    let record = Record::Cluster(Box::new(Cluster { spot_after, ..stored.value }));
+    api.store.transact(vec![Write::Put { record, expect: Expect::Version(stored.version) }]).await.unwrap();
+    api.schedulers.take();
+    assert_eq!(pass(&api).await.warned, 1);
+    let said = warning(&api, &name).await;
+    assert_snapshot!(said, @"Spot has no capacity: for 10 minutes, until it is tried again, new workers start on demand, which costs about three times as much");
+    assert_eq!(warnings_among(&api.schedulers.take()), [said]);
+    assert_eq!(pass(&api).await.warned, 0);
+    api.host.pass(601 * S);
+    pass(&api).await;
+    assert_eq!(self::record(&api, &name).await.warnings, vec![], "Spot is tried again");
 }
 
 #[tokio::test]

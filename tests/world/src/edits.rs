@@ -139,8 +139,14 @@ impl State {
         let good = item.as_ref().is_none_or(|item| Limits::read(item).is_ok());
         let kept = self.records.limits.is_kept(scope);
         self.records.limits.edit(&scope.to_string(), item);
-        if !good && kept && before != *self.records.limits.in_force() {
+        // of what is spoilt here nothing can be read: its last good value holds, and where there is none, nothing new starts
+        let after = self.records.limits.in_force();
+        let binds = after.get(scope).is_some_and(|limits| limits.unreadable.is_some());
+        let had = before.get(scope).is_some_and(|limits| limits.unreadable.is_none());
+        if !good && kept && had && before != *after {
             self.breach("a broken edit changed limits", scope.to_string());
+        } else if !good && kept && !had && !binds {
+            self.breach("a broken edit without a last good value binds nobody", scope.to_string());
         }
         self.note_limits();
     }

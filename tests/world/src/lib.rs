@@ -128,6 +128,7 @@ impl World {
             options: Options::default(),
             base: state.setup.base.clone(),
             listen: Listen::loopback(),
+            check_launch: |_| Ok(()),
             api_url: "http://127.0.0.1:8000/api".into(),
         }))
     }

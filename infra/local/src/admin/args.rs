@@ -1,6 +1,6 @@
 //! The command line of `faregate admin`.
 
-use super::{BlocksAction, Field, KeysAction, Place, TokensAction, UsersAction};
+use super::{BlocksAction, Field, KeysAction, Place, SettingsAction, TokensAction, UsersAction};
 use clap::{Args, Subcommand, ValueEnum};
 use faregate::model::{ClusterName, Month};
 
@@ -29,6 +29,8 @@ Examples:
   faregate admin clusters --user alice --status running
   faregate admin stop --user alice --why \"maintenance at noon\"
   faregate admin usage --month 2026-11 --csv > november.csv
+  faregate admin settings check parameters.yaml
+      Says what the functions of a deployment on AWS would say of its `Settings`.
   faregate admin explain user:alice
       What applies to alice, who says so, what is in use and what is left.
 
@@ -90,6 +92,9 @@ pub enum Action {
     /// Change the keys that sign and seal
     #[command(subcommand)]
     Keys(KeysAction),
+    /// Check the settings of a deployment on AWS before it is deployed
+    #[command(subcommand)]
+    Settings(SettingsAction),
     /// Let nothing new start, and stop what runs
     Freeze {
         /// Whom: `user:<name>`, `group:<name>` or `default`

@@ -5,6 +5,7 @@ use crate::config::ConfigError;
 use crate::serve::{DataDirError, ServeError};
 use crate::store::OpenError;
 use faregate::gateway::Refusal;
+use faregate::settings::InvalidSettings;
 use std::io;
 use std::path::PathBuf;
 
@@ -35,6 +36,12 @@ pub enum AdminError {
         "the key ring is not here: on one machine it is in the data directory, on AWS in its secret (README, \"Rotate the keys\")"
     )]
     NoKeys,
+    #[error("the file `{file}` cannot be read")]
+    File { file: String, source: io::Error },
+    #[error("the settings cannot be used:\n  {}", .0.0.join("\n  "))]
+    Settings(InvalidSettings),
+    #[error("settings are checked without a gateway's records")]
+    NoRecords,
     #[error("the two passwords are not the same")]
     Differ,
     #[error("the password cannot be read")]
@@ -58,6 +65,7 @@ impl AdminError {
             AdminError::Refused(Refusal::Invalid(_))
             | AdminError::Field(_)
             | AdminError::Config(_)
+            | AdminError::Settings(_)
             | AdminError::Differ
             | AdminError::NoDynamo => 2,
             _ => 1,

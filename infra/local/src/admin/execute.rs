@@ -71,6 +71,7 @@ pub async fn execute(hands: &Hands, who: &str, action: Action) -> Result<Outcome
         Action::Usage { month: which, csv } => Outcome::Usage { usage: admin.usage(month(which)).await?, csv },
         Action::Keys(action) => keys::keys(hands, who, action).await?,
         Action::Blocks(action) => entry::blocks(hands, who, action).await?,
+        Action::Settings(_) => return Err(AdminError::NoRecords),
         Action::Users(action) => entry::users(hands, who, action).await?,
         Action::Tokens(action) => entry::tokens(hands, who, action).await?,
         Action::Audit { month: which } => Outcome::Audit(admin.audits(month(which)).await?),

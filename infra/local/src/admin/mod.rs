@@ -12,6 +12,7 @@ mod hands;
 mod keys;
 mod password;
 mod place;
+mod settings;
 mod show;
 mod show_entry;
 mod table;
@@ -24,6 +25,7 @@ pub use execute::{Outcome, execute};
 pub use hands::Hands;
 pub use keys::KeysAction;
 pub use place::{Place, Silence};
+pub use settings::SettingsAction;
 pub use values::Field;
 
 use std::io::{self, Write};
@@ -31,18 +33,26 @@ use std::io::{self, Write};
 /// Runs one command, and prints its outcome.
 pub fn run(arguments: AdminArgs) -> Result<(), AdminError> {
     let AdminArgs { place, output, action } = arguments;
+    let action = match action {
+        // about a file, and no gateway's records
+        Action::Settings(action) => return print(&settings::run(action)?),
+        action => action,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AdminError::Runtime)?;
     let outcome = runtime.block_on(async {
         let hands = place.open().await?;
         execute(&hands, &who(), action).await
     })?;
-    let text = outcome.print(output)?;
+    print(&outcome.print(output)?)?;
+    outcome.failure().map_or(Ok(()), |refusal| Err(refusal.into()))
+}
+
+fn print(text: &str) -> Result<(), AdminError> {
     match io::stdout().write_all(text.as_bytes()) {
         // a reader that has seen enough is no failure
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(AdminError::Output(error)),
-        _ => {}
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(AdminError::Output(error)),
+        _ => Ok(()),
     }
-    outcome.failure().map_or(Ok(()), |refusal| Err(refusal.into()))
 }
 
 /// Who acts, for the audit record.

@@ -2,6 +2,7 @@
 
 use super::{AdminError, Hands};
 use crate::config::Config;
+use crate::paths::{self, given};
 use crate::serve::{data_path, read_key_ring};
 use crate::store::SqliteStore;
 use async_trait::async_trait;
@@ -17,10 +18,10 @@ use std::sync::Arc;
 #[derive(Debug, Args)]
 pub struct Place {
     /// The gateway's data directory [default: as `serve`, ~/.local/share/faregate]
-    #[arg(long, global = true, env = "FAREGATE_DATA_DIR", value_name = "DIR")]
+    #[arg(long, global = true, env = "FAREGATE_DATA_DIR", value_name = "DIR", value_parser = paths::parser())]
     pub data_dir: Option<PathBuf>,
     /// The gateway's configuration file, which names its data directory and its prices
-    #[arg(long, global = true, env = "FAREGATE_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "FAREGATE_CONFIG", value_name = "FILE", value_parser = paths::parser())]
     pub config: Option<PathBuf>,
     /// A deployment's DynamoDB table, instead of a data directory
     #[arg(long, global = true, value_name = "NAME")]
@@ -52,8 +53,9 @@ impl Place {
                 return Err(AdminError::NoDynamo);
             }
         }
-        let mut config = self.config.as_deref().map(Config::load).transpose()?.unwrap_or_default();
-        config.gateway.data_dir = self.data_dir.or(config.gateway.data_dir.take());
+        let file = given(self.config);
+        let mut config = file.as_deref().map(Config::load).transpose()?.unwrap_or_default();
+        config.gateway.data_dir = given(self.data_dir).or(config.gateway.data_dir.take());
         let path = data_path(&config)?;
         let file = path.join("store.sqlite");
         if !file.is_file() {

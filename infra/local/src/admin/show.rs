@@ -25,7 +25,9 @@ fn broken(items: &BTreeMap<String, String>) -> String {
     }
     let rows: Vec<_> = items.iter().map(|(sort, problem)| [sort.clone(), problem.clone()]).collect();
     let shown = table([("BROKEN ITEM", Left), ("PROBLEM", Left)], &rows, "");
-    format!("\n{shown}What was last in force of these still is. `limits set` writes an item anew.\n")
+    format!(
+        "\n{shown}What can be read of these holds, and for the rest what was last in force; where there is neither, nothing new starts.\n`limits set` writes an item anew.\n"
+    )
 }
 
 pub(super) fn changed(changed: &LimitsChanged) -> String {

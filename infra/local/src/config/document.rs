@@ -100,7 +100,8 @@ const TABLES: &str = r##"
 # What users may choose for a cluster (`gateway.cluster_options()`), each a table of its own. `target` is
 # the key above that a choice sets, or `environment.NAME`; by default the key of the field's own name.
 # Types: string, bool, int and float (with `min`, `max`), mapping, and select, whose `options` are keys,
-# each with a `value`, or with all that it sets.
+# each with a `value`, or with all that it sets; a key may be a number. An int or a float that sets memory
+# says what it counts: `unit = "GiB"` (or "MiB", "B"); one that sets a duration may: "minutes", "hours".
 #
 # [[options]]
 # field = "worker_cores"
@@ -109,6 +110,15 @@ const TABLES: &str = r##"
 # default = 1
 # min = 1
 # max = 4
+#
+# [[options]]
+# field = "worker_memory"
+# label = "Memory of a worker (GiB)"
+# type = "float"
+# unit = "GiB"
+# default = 2
+# min = 1
+# max = 16
 #
 # [[options]]
 # field = "profile"

@@ -41,7 +41,7 @@ pub const SECTIONS: &[Section] = &[
             key!(
                 "address",
                 |c| Slot::Address(&mut c.gateway.address),
-                "Where to listen: API, dashboards and scheduler relay share this port. Port 0 picks a free one."
+                "Where to listen: API, dashboards and scheduler relay share this port. Port 0 picks a free one. A host's name is looked up at the start; \":8000\" is all addresses of the machine."
             ),
             key!(
                 "proxy_address",
@@ -69,7 +69,7 @@ pub const SECTIONS: &[Section] = &[
             key!(
                 "data_dir",
                 |c| Slot::OptionalPath(&mut c.gateway.data_dir),
-                "Directory of records, keys, logs and cluster files. Default: ~/.local/share/faregate.",
+                "Directory of records, keys, logs and cluster files. Default: ~/.local/share/faregate. In this and other paths `~` and `$HOME` at the beginning are the home directory.",
                 r#""/var/lib/faregate""#
             ),
             key!(
@@ -128,7 +128,7 @@ pub const SECTIONS: &[Section] = &[
             key!(
                 "environment",
                 |c| Slot::Texts(&mut c.cluster.environment),
-                "Environment variables of schedulers and workers, such as { OMP_NUM_THREADS = \"1\" }."
+                "Environment variables of schedulers and workers, such as { OMP_NUM_THREADS = \"1\" }. Those that the gateway sets itself are left out, whatever their case: FAREGATE_…, DASK_GATEWAY_…, DASK_TEMPORARY_DIRECTORY, DASK_DISTRIBUTED__COMM__TLS__… and …REQUIRE_ENCRYPTION."
             ),
             key!(
                 "cluster_max_workers",
@@ -171,7 +171,7 @@ pub const SECTIONS: &[Section] = &[
             key!(
                 "image",
                 |c| Slot::OptionalText(&mut c.cluster.image),
-                "Container image, for hosts that run containers. Not used on one machine.",
+                "Container image, such as registry.example.com/team/dask:2026.3, for hosts that run containers. Not used on one machine.",
                 r#""daskgateway/dask-gateway""#
             ),
             key!(

@@ -2,6 +2,7 @@
 
 use super::error::{Problem, unknown};
 use super::value::expected;
+use crate::paths::expand;
 use faregate::api::auth;
 use faregate::model::{Limits, Prices, Scope};
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ fn table<'a>(name: &str, value: &'a Value) -> Result<&'a Table, Problem> {
 pub fn limits(value: &Value, to: &mut BTreeMap<Scope, Limits>) -> Result<(), Problem> {
     for (name, value) in table("limits", value)? {
         let path = format!("limits.{name}");
-        let scope = Scope::try_from(name.clone())
+        let scope = Scope::typed(name)
             .map_err(|_| Problem::new(&path, "must be called `default`, `group:<name>` or `user:<name>`"))?;
         to.insert(scope, one_scope(&path, table(&path, value)?)?);
     }
@@ -76,6 +77,9 @@ pub fn auth(value: &Value, to: &mut auth::Config) -> Result<(), Problem> {
         auth::Wrong::Unknown { at, name, known } => unknown(&at, &name, known.into_iter()),
         auth::Wrong::Invalid { field, problem } => Problem::new(&field, problem),
     })?;
+    if let Some(keytab) = &mut to.kerberos.keytab {
+        *keytab = expand(keytab.as_ref()).map_err(|what| Problem::new("auth.kerberos.keytab", what))?;
+    }
     Ok(())
 }
 

@@ -142,7 +142,18 @@ fn a_wrong_value_is_refused_with_its_key_and_what_it_must_be() {
         ),
         ("worker_cmd = []", "`worker_cmd` must name a command"),
         ("environment = { A = 1 }", "`environment` has `A`, whose value must be text in quotes, not `1`"),
-        ("address = ':8000'", "`address` must be an IP address and a port such as 127.0.0.1:8000, not `:8000`"),
+        (
+            "address = '8000'",
+            "`address` must be an address and a port such as 127.0.0.1:8000, localhost:8000 or :8000, not `8000`",
+        ),
+        (
+            "address = '1.2.3:8000'",
+            "`address` must be an address and a port such as 127.0.0.1:8000, localhost:8000 or :8000, not `1.2.3:8000`",
+        ),
+        (
+            "data_dir = '~bob/x'",
+            "`data_dir` begins with `~`, which stands for the home directory alone (`~/…`), not `~bob/x`",
+        ),
         ("prefix = 'a'", "`prefix` must be a path such as /services/gateway, of letters, digits and -._~, not `a`"),
         ("tls_cert = 'c.pem'", "`tls_cert` needs `tls_key` beside it"),
         (

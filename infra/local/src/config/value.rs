@@ -1,10 +1,11 @@
 //! One setting's value: where it goes, how it is read, how it is shown.
 
 use super::ExternalUrl;
+use crate::paths::expand;
 use faregate::model::{Ms, format_size, parse_size};
 use faregate_proxy::Network;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use toml::Value;
 
@@ -151,7 +152,7 @@ fn text(value: &Value) -> Result<&str, String> {
 
 fn path(value: &Value) -> Result<PathBuf, String> {
     let path = text(value)?;
-    if path.is_empty() { Err("must name a file or directory, not nothing".to_owned()) } else { Ok(path.into()) }
+    if path.is_empty() { Err("must name a file or directory, not nothing".to_owned()) } else { expand(path.as_ref()) }
 }
 
 /// A list of texts.
@@ -180,13 +181,33 @@ fn texts(value: &Value) -> Result<BTreeMap<String, String>, String> {
     table.iter().map(pair).collect()
 }
 
-/// `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`.
+/// `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`, `gateway.example.com:8000`; `:8000` and `*:8000` are all addresses of the machine. Of
+/// several addresses that a name has, the first of IPv4 counts, as schedulers and workers are told it.
 pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    let numeric = match text.strip_prefix("localhost:") {
-        Some(port) => format!("127.0.0.1:{port}"),
-        None => text.to_owned(),
-    };
-    numeric.parse().map_err(|_| format!("must be an IP address and a port such as 127.0.0.1:8000, not `{text}`"))
+    let text = text.trim();
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let wrong =
+        || format!("must be an address and a port such as 127.0.0.1:8000, localhost:8000 or :8000, not `{text}`");
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let port: u16 = port.parse().map_err(|_| wrong())?;
+    match host {
+        "" | "*" => return Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
+        "localhost" => return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        _ => {}
+    }
+    if !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        || host.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    {
+        return Err(wrong());
+    }
+    let found: Vec<SocketAddr> = (host, port)
+        .to_socket_addrs()
+        .map_err(|error| format!("names the host `{host}`, which cannot be found: {error}"))?
+        .collect();
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| format!("names the host `{host}`, which has no address"))
 }
 
 /// `/services/gateway` from that, or with a slash too many; nothing from `/`.

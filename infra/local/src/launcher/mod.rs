@@ -8,6 +8,7 @@
 //! What is on disk ([`records`]) and in `/proc` is the truth; memory only knows where to look, and what can change no more.
 
 mod activity;
+mod check;
 mod credentials;
 mod durable;
 mod facts;
@@ -22,6 +23,7 @@ mod users;
 mod waiting;
 mod watch;
 
+pub use check::check_launch;
 pub use settings::{OpenError, Settings};
 pub use supervise::supervise;
 

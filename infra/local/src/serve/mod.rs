@@ -18,6 +18,7 @@ pub use shutdown::Signals;
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::launcher::{self, ProcessLauncher};
+use crate::paths::variable;
 use crate::python::{self, PythonEnv, PythonError};
 use crate::store::{self, SqliteStore};
 use crate::wakes::LocalWakes;
@@ -196,6 +197,7 @@ async fn build(
         base: config.cluster.clone(),
         api_url,
         listen: Listen::loopback(),
+        check_launch: launcher::check_launch,
     }));
     let app = App {
         gateway: gateway.clone(),
@@ -249,8 +251,7 @@ fn check_open(config: &Config) -> Result<(), ServeError> {
 /// Where the data directory is.
 pub fn data_path(config: &Config) -> Result<PathBuf, ServeError> {
     let home = || {
-        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let share = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")));
+        let share = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
         share.map(|share| share.join("faregate"))
     };
     config.gateway.data_dir.clone().or_else(home).ok_or(ServeError::NoHome)

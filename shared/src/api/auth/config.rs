@@ -228,5 +228,7 @@ fn users(field: &str, value: &Value) -> Result<BTreeSet<String>, Wrong> {
 
 fn groups(value: &Value) -> Result<BTreeMap<String, BTreeSet<String>>, Wrong> {
     let groups = object("auth.groups", value)?.iter();
-    groups.map(|(name, members)| Ok((name.clone(), users(&format!("auth.groups.{name}"), members)?))).collect()
+    groups
+        .map(|(name, members)| Ok((name.trim().to_owned(), users(&format!("auth.groups.{name}"), members)?)))
+        .collect()
 }

@@ -4,12 +4,13 @@ use super::MOST_GROUPS;
 use crate::model::{MachineToken, user_name};
 use std::collections::BTreeSet;
 
-/// Each once, in order, so that the same groups are kept of too many whatever order they came in. Names follow the rule of user names.
+/// Each once, without blanks around it, in order, so that the same groups are kept of too many whatever order they came in. Names follow
+/// the rule of user names.
 pub fn groups(user: &str, named: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut unfit = 0;
     let mut groups = BTreeSet::new();
     for name in named {
-        match user_name(&name) {
+        match user_name(name.trim()) {
             Ok(name) if MachineToken::of_group(&name).is_none() => drop(groups.insert(name)),
             Ok(_) | Err(_) => unfit += 1,
         }
@@ -42,7 +43,7 @@ mod tests {
 
     #[test]
     fn each_group_counts_once_and_what_cannot_be_one_is_left_out() {
-        let named = ["b", "a", "b", "", "x\ny", "andre\u{301}", "token:0123456789abcdef"].map(str::to_owned);
+        let named = ["b", " a ", "b", "", "x\ny", "andre\u{301}", "token:0123456789abcdef"].map(str::to_owned);
         assert_eq!(groups("alice", named), ["a", "andr\u{e9}", "b"]);
     }
 }

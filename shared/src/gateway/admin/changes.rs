@@ -54,6 +54,7 @@ impl LimitsChange {
         }
         let before = items.in_force.get(scope).cloned().unwrap_or_default();
         let replaces = items.broken.get(&scope.to_string()).cloned();
+        let before = Limits { unreadable: None, ..before };
         let after = before.with(&self.set, &self.unset)?;
         if let Some(problem) = &replaces
             && self.set.is_empty()

@@ -88,7 +88,7 @@ impl Admin {
                 item.into_iter().map(of).collect()
             }
         };
-        let here = |sort: &&String| concerned.iter().any(|scope| scope.to_string() == **sort);
+        let here = |sort: &&String| Scope::typed(sort).is_ok_and(|scope| concerned.contains(&scope));
         let broken = items.broken.iter().filter(|(sort, _)| here(sort)).map(|(s, p)| (s.clone(), p.clone())).collect();
         Ok(Explained { scope: scope.clone(), groups: of_user, limits, broken })
     }

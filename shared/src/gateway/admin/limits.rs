@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 pub struct LimitsList {
     /// What is in force, by scope; fields that say nothing are left out.
     pub limits: BTreeMap<String, Map<String, Value>>,
-    /// Items that cannot be read, and what is wrong with each. What was last in force of them still is.
+    /// Items that cannot be read as a whole, and what is wrong with each. What can be read of them holds, and for the rest what was
+    /// last in force; where there is neither, nothing new starts for those whom the item is about.
     pub broken: BTreeMap<String, String>,
 }
 

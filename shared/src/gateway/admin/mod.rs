@@ -118,12 +118,12 @@ pub(crate) async fn record(
 
 /// A scope as admins write it: `default`, `group:<name>` or `user:<name>`, with a name that somebody can have.
 pub fn parse_scope(text: &str) -> Result<Scope, Refusal> {
-    let scope = Scope::try_from(text.to_owned()).map_err(Refusal::Invalid)?;
+    let scope = Scope::typed(text).map_err(Refusal::Invalid)?;
     if let Scope::Group(name) | Scope::User(name) = &scope {
         valid_user(name).map_err(|_| {
             let shown: String = text.chars().take(64).collect();
             Refusal::Invalid(format!(
-                "`{shown}` names nobody: a name has 1 to 128 characters, none a control character"
+                "`{shown}` names nobody: a name has 1 to 128 characters, none a control character, and no blanks around it"
             ))
         })?;
     }

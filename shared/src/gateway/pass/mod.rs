@@ -37,6 +37,8 @@ struct Judged {
     verdict: Verdict,
     /// It is to have so much less.
     shrink: Option<Shrink>,
+    /// Spot has no capacity for it at the moment: its workers start on demand.
+    on_demand: bool,
     /// What it is warned of about its budget.
     budget: budgets::Warned,
 }
@@ -95,7 +97,9 @@ impl Gateway {
                     .clone();
                 let heartbeat = heartbeat.map(|h| h.value);
                 let verdict = judge(&cluster, heartbeat.as_ref(), &limits, since, now, self.policy());
-                judged.push(Judged { cluster, limits, verdict, shrink: None, budget: budgets::Warned::Nothing });
+                let on_demand = cluster.config.fargate_spot && cluster.spot_after.is_some_and(|at| now < at);
+                let budget = budgets::Warned::Nothing;
+                judged.push(Judged { cluster, limits, verdict, shrink: None, on_demand, budget });
             }
             cursor = page.cursor;
             if cursor.is_none() {

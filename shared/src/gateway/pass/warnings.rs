@@ -5,7 +5,8 @@ use crate::model::{Cluster, Policy, Reason, ReasonCode, Shrink};
 use crate::reconcile::enforce::utc;
 
 /// The codes that warnings have.
-const CODES: [ReasonCode; 3] = [ReasonCode::MaxLifetime, ReasonCode::Budget, ReasonCode::LimitLowered];
+const CODES: [ReasonCode; 4] =
+    [ReasonCode::MaxLifetime, ReasonCode::Budget, ReasonCode::LimitLowered, ReasonCode::SpotUnavailable];
 
 /// What its users are to know at the moment.
 pub(super) fn standing(judged: &Judged, policy: &Policy) -> Vec<Reason> {
@@ -17,10 +18,18 @@ pub(super) fn standing(judged: &Judged, policy: &Policy) -> Vec<Reason> {
         Warned::Already => judged.cluster.warnings.iter().find(|w| w.code == ReasonCode::Budget).cloned(),
         Warned::Now(reason) => Some(reason.clone()),
     };
-    [judged.verdict.lifetime_warning.clone(), budget, judged.shrink.as_ref().map(|shrink| lowered(shrink, policy))]
-        .into_iter()
-        .flatten()
-        .collect()
+    let lowered = judged.shrink.as_ref().map(|shrink| lowered(shrink, policy));
+    let on_demand = judged.on_demand.then(|| on_demand(policy));
+    [judged.verdict.lifetime_warning.clone(), budget, lowered, on_demand].into_iter().flatten().collect()
+}
+
+/// It says no time: while there is none, it is the same warning, and told once.
+fn on_demand(policy: &Policy) -> Reason {
+    let minutes = policy.spot_retry_ms.div_euclid(60_000);
+    let message = format!(
+        "Spot has no capacity: for {minutes} minutes, until it is tried again, new workers start on demand, which costs about three times as much"
+    );
+    Reason::new(ReasonCode::SpotUnavailable, message)
 }
 
 /// Of that, what they were not told yet.

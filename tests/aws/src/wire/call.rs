@@ -48,6 +48,7 @@ fn json_call(service: &str, action: &str, body: &[u8]) -> (String, String) {
         "AmazonSQS" => "sqs",
         "AWSEvents" => "events",
         "AmazonEC2ContainerServiceV20141113" => "ecs",
+        "Logs_20140328" => "logs",
         other => other,
     };
     let resource = match service {
@@ -62,6 +63,7 @@ fn json_call(service: &str, action: &str, body: &[u8]) -> (String, String) {
         "dynamodb" => field("TableName"),
         "sqs" => field("QueueUrl"),
         "secretsmanager" => field("SecretId"),
+        "logs" => format!("log-group:{}:log-stream:{}", field("logGroupName"), field("logStreamName")),
         _ => String::new(),
     };
     (format!("{service}:{action}"), resource)

@@ -1,7 +1,8 @@
 //! Why tasks end, in words; and the events that tell of it.
 
-use crate::fargate::Fargate;
+use crate::fargate::{Fargate, task_logs};
 use faregate::model::{TaskFacts, TaskState};
+use faregate_ecs::event::failed_by_itself;
 use faregate_tests::launcher_suite::{Fixture, Runs, launch, new_cluster, reaches, started, stopped};
 
 async fn rest_of(fargate: &Fargate, runs: Runs, happens: impl FnOnce(&str)) -> TaskFacts {
@@ -11,12 +12,28 @@ async fn rest_of(fargate: &Fargate, runs: Runs, happens: impl FnOnce(&str)) -> T
     reaches(fargate, &task, TaskState::Stopped).await
 }
 
+async fn rest_of_ended(fargate: &Fargate, runs: Runs) -> TaskFacts {
+    let task = started(fargate, &launch(&new_cluster(), 1, fargate.spec(1, runs), fargate.now())).await.remove(0);
+    reaches(fargate, &task, TaskState::Stopped).await
+}
+
 #[tokio::test]
 async fn a_task_that_runs_out_of_memory_says_so_and_how_much_it_had() {
     let fargate = Fargate::start().await;
     let rest = rest_of(&fargate, Runs::ForEver, |task| assert!(fargate.ecs.run_out_of_memory(task))).await;
     assert_eq!(rest.exit_code, Some(137));
     assert_eq!(rest.stop_reason.as_deref(), Some("it ran out of memory: the task has 2 GiB (exit code 137)"));
+}
+
+#[tokio::test]
+async fn the_last_line_of_a_task_that_failed_is_in_its_log_when_it_has_stopped() {
+    let (fargate, logs) = (Fargate::start().await, task_logs());
+    let rest = rest_of_ended(&fargate, Runs::Exits(3)).await;
+    assert!(failed_by_itself(&rest), "{rest:?}");
+    assert_eq!(logs.last_lines(&rest.id).await, ["so it ends"]);
+    let rest = rest_of(&fargate, Runs::ForEver, |task| assert!(fargate.ecs.kill(task))).await;
+    assert!(failed_by_itself(&rest), "{rest:?}");
+    assert_eq!(logs.last_lines(&rest.id).await, [""; 0], "it wrote nothing");
 }
 
 #[tokio::test]

@@ -1,21 +1,28 @@
 //! A launcher over a fake ECS of its own, and an S3 that all tests of the process share.
 
 use async_trait::async_trait;
-use aws_sdk_ecs::config::BehaviorVersion;
+use aws_sdk_ecs::config::{BehaviorVersion, Credentials};
 use fake_ecs::FakeEcs;
 use faregate::model::{ClusterName, Launch, LaunchId, LaunchSpec, Ms, TaskFacts, TaskId};
-use faregate::ports::{Credentials, LaunchError, Launched, Launcher, LauncherError, TaskPage};
+use faregate::ports::{self, LaunchError, Launched, Launcher, LauncherError, TaskPage};
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::python;
 use faregate_ecs::{EcsLauncher, Settings};
+use faregate_functions::{LogPlace, TaskLogs};
 use faregate_tests::launcher_suite::{Fixture, Runs, credentials, worker_spec};
+use serde_json::json;
 use std::collections::HashSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 /// The bucket of the environment files.
 pub const BUCKET: &str = "environments";
+/// The log group of the tasks.
+const LOG_GROUP: &str = "/dask/tasks";
+const REGION: &str = "eu-west-1";
 
 /// A launcher, and the ECS it uses. Dropped, it kills what runs there.
 pub struct Fargate {
@@ -43,6 +50,7 @@ impl Fargate {
         settings.clusters = vec!["tasks".into()];
         settings.path = vec![python::emulator().bin()];
         settings.s3 = Some(s3().url.clone());
+        settings.logs = Some(s3().url.clone());
         settings.run_processes = run_processes;
         let ecs = FakeEcs::start(settings).unwrap();
         let launcher = Prepared { inner: launcher(&ecs).await, known: Mutex::default() };
@@ -63,13 +71,33 @@ pub async fn s3_client() -> aws_sdk_s3::Client {
     client
 }
 
+/// The reader of what tasks write; the log group exists.
+pub fn task_logs() -> TaskLogs {
+    let body = json!({"logGroupName": LOG_GROUP}).to_string();
+    let authority = s3().url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(authority).unwrap();
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nHost: {authority}\r\nContent-Type: application/x-amz-json-1.1\r\nConnection: close\r\n\
+         X-Amz-Target: Logs_20140328.CreateLogGroup\r\nContent-Length: {}\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential=test/20200101/{REGION}/logs/aws4_request\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap(); // it may be there already
+    let (stack, group) = ("dask".to_owned(), LOG_GROUP.to_owned());
+    let place = LogPlace { stack, group, region: REGION.to_owned(), endpoint: s3().url.clone() };
+    TaskLogs::new(place, Credentials::new("test", "test", None, None, "tests"), "tests")
+}
+
 /// A client of this ECS, with the SDK's own retries.
 pub fn ecs_client(ecs: &FakeEcs) -> aws_sdk_ecs::Client {
     let config = aws_sdk_ecs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(ecs.url())
         .region(aws_sdk_ecs::config::Region::new("eu-west-1"))
-        .credentials_provider(aws_sdk_ecs::config::Credentials::new("test", "test", None, None, "tests"));
+        .credentials_provider(Credentials::new("test", "test", None, None, "tests"));
     aws_sdk_ecs::Client::from_conf(config.build())
 }
 
@@ -86,8 +114,8 @@ pub async fn launcher(ecs: &FakeEcs) -> EcsLauncher {
         execution_role: text("arn:aws:iam::000000000000:role/execution"),
         task_role: None,
         bucket: text(BUCKET),
-        log_group: text("/dask/tasks"),
-        region: text("eu-west-1"),
+        log_group: text(LOG_GROUP),
+        region: text(REGION),
         image: text("dask:1"),
         cpu_architecture: text("X86_64"),
     };
@@ -110,7 +138,7 @@ impl Prepared {
 
 #[async_trait]
 impl Launcher for Prepared {
-    async fn prepare(&self, credentials: &Credentials) -> Result<(), LauncherError> {
+    async fn prepare(&self, credentials: &ports::Credentials) -> Result<(), LauncherError> {
         self.is_new(&credentials.cluster);
         self.inner.prepare(credentials).await
     }

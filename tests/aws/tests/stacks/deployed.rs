@@ -21,6 +21,7 @@ async fn stories_on_a_deployed_stack() {
     told_async("a killed worker", a_killed_worker_is_replaced_and_its_end_kept(&stack)).await;
     told_async("a killed scheduler", a_killed_scheduler_fails_its_cluster_by_its_event(&stack)).await;
     told_async("no events", a_killed_scheduler_is_found_without_its_event(&stack)).await;
+    told("the last line", || stack.script("scripts", "last_line", &[]).ends_well());
     told_async("a bad image", an_image_that_cannot_be_pulled_is_named(&stack)).await;
     told("no capacity", || what_ecs_refuses_is_asked_for_again(&stack));
     told("odd events", || events_doubled_late_and_reversed_change_nothing(&stack));

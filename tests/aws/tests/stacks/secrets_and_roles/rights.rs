@@ -29,6 +29,7 @@ pub fn needed(call: &Call) -> BTreeSet<Right> {
         ("lambda", _) => on(arn(service, &format!("function:{}", call.resource))),
         ("s3", _) => on(format!("arn:aws:s3:::{}", call.resource)),
         ("ecs", _) => ecs(action, &body),
+        ("logs", _) => on(arn(service, &call.resource)),
         _ => panic!("an unknown call: {}", call.action),
     }
 }
