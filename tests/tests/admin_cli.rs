@@ -232,6 +232,7 @@ fn whoever_is_removed_or_revoked_leaves_nothing_running_and_guesses_are_seen() {
     assert!(guide.contains(&form.replace("127.0.0.1", "192.0.2.7").replace("carol", "alice")));
     assert_eq!(done(&data, &["blocks", "lift", "--user", "carol", "--why", "she called"]), "Blocks lifted: 1.\n");
     eventually("the block is lifted", || enters("carols password") == 200);
+    assert_eq!(done(&data, &["blocks", "lift", "--peer", "192.0.2.7"]), "Blocks lifted: 0.\n");
     let said = admin(&data, &["blocks", "lift"]);
     assert_eq!(said.code, 2, "{}", said.err);
     assert!(server.stop().success());

@@ -39,6 +39,10 @@ const fn full(part: &'static str) -> By {
 
 const ADMIN: By = here("a_configured_gateway_and_its_administration");
 const USERS: By = here("passwords_and_machine_tokens");
+const GUESSES: By = By::Test {
+    file: "tests/tests/admin_cli.rs",
+    name: "whoever_is_removed_or_revoked_leaves_nothing_running_and_guesses_are_seen",
+};
 const KDC: By = By::Test {
     file: "tests/peers/tests/kerberos.rs",
     name: "the_official_client_signs_in_with_a_ticket_when_the_kdc_is_gone",
@@ -64,7 +68,11 @@ pub const TABLE: &[(&str, By)] = &[
     ("faregate admin clusters --user alice", ADMIN),
     (r#"faregate admin stop --user alice --why "maintenance""#, ADMIN),
     ("faregate admin usage --month 2026-11 --csv", ADMIN),
+    ("faregate admin blocks list", ADMIN),
     ("faregate admin audit", ADMIN),
+    // docs/failed-sign-ins.md
+    (r#"faregate admin blocks lift --user alice --why "she called""#, GUESSES),
+    ("faregate admin blocks lift --peer 192.0.2.7", GUESSES),
     ("faregate admin users add alice", USERS),
     ("faregate admin users passwd alice", USERS),
     ("faregate admin users remove alice", USERS),
