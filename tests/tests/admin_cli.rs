@@ -225,7 +225,7 @@ fn whoever_is_removed_or_revoked_leaves_nothing_running_and_guesses_are_seen() {
     assert_eq!((user, peer, &rows["blocks"][0]["failures"]), (&json!("carol"), &json!("127.0.0.1"), &json!(6)));
     let log = server.log();
     let line = log.lines().find(|line| line.contains("authentication failed")).unwrap();
-    let form = "\"message\":\"authentication failed\",\"method\":\"basic\",\"peer\":\"127.0.0.1\",\"reason\":\"a wrong password, \
+    let form = "\"message\":\"authentication failed\",\"peer\":\"127.0.0.1\",\"method\":\"basic\",\"reason\":\"a wrong password, \
                 or no such user\",\"user\":\"carol\",\"target\":\"faregate::api::auth::failed\"}";
     assert!(line.ends_with(form), "as docs/failed-sign-ins.md has it: {line}");
     let guide = include_str!("../../docs/failed-sign-ins.md");
