@@ -300,7 +300,8 @@ fn users_and_tokens_enter_a_gateway_that_runs() {
     let audit = json_of(&data, &["audit"]);
     let actions: Vec<&str> =
         audit["audit"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
-    let expected = ["add-user", "set-password", "make-token", "make-token", "revoke-token", "remove-user"];
+    let expected =
+        ["add-user", "set-password", "make-token", "make-token", "revoke-token", "remove-user", "stop-clusters"];
     assert_eq!(actions, expected);
     assert!(server.stop().success());
 }

@@ -45,7 +45,7 @@ impl Config {
         access: &Arc<Access>,
         accounts: Arc<dyn SystemAccounts>,
     ) -> Result<Auth, OpenError> {
-        self.with(ring, self.methods_with(access, Some(accounts))?)
+        Ok(self.with(ring, self.methods_with(access, Some(accounts))?)?.with_access(access))
     }
 
     /// The methods alone, in order.
