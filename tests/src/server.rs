@@ -1,6 +1,7 @@
 //! A real `faregate serve`, as a process, on a free port and in a directory of its own.
 
 use crate::python;
+use base64::Engine;
 use faregate_local::demo::leftovers;
 use faregate_local::python::PythonEnv;
 use faregate_proxy::control::{ProxyInfo, running};
@@ -47,6 +48,29 @@ impl Server {
     pub fn start_logging(log_level: &'static str, config_toml: &str, python: PythonEnv) -> Server {
         let dir = tempfile::Builder::new().prefix("faregate-test-").tempdir().unwrap();
         let data_dir = dir.path().join("data");
+        Server::start_there(dir, data_dir, log_level, config_toml, python)
+    }
+
+    /// The same, with a data directory of this name.
+    pub fn start_in(name: &str, config_toml: &str) -> Server {
+        let dir = tempfile::Builder::new().prefix("faregate-test-").tempdir().unwrap();
+        let data_dir = dir.path().join(name);
+        Server::start_there(dir, data_dir, "info", config_toml, python::dask(python::DASK_VERSIONS[0]))
+    }
+
+    /// The same, with a data directory at this place.
+    pub fn start_at(data_dir: &Path, config_toml: &str) -> Server {
+        let dir = tempfile::Builder::new().prefix("faregate-test-").tempdir().unwrap();
+        Server::start_there(dir, data_dir.to_owned(), "info", config_toml, python::dask(python::DASK_VERSIONS[0]))
+    }
+
+    fn start_there(
+        dir: TempDir,
+        data_dir: PathBuf,
+        log_level: &'static str,
+        config_toml: &str,
+        python: PythonEnv,
+    ) -> Server {
         let mut server =
             Server { address: String::new(), data_dir, pid: 0, dir, python, log_level, child: None, open_files: None };
         server.configure(config_toml);
@@ -72,6 +96,13 @@ impl Server {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// `faregate admin …`, whether it succeeds or not: what it says on standard error.
+    pub fn admin_says(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(binary());
+        command.args(["admin", "--data-dir"]).arg(&self.data_dir).args(arguments);
+        String::from_utf8_lossy(&command.stdin(Stdio::null()).output().unwrap().stderr).into_owned()
     }
 
     /// Writes another configuration, for the next start.
@@ -125,15 +156,34 @@ impl Server {
 
     /// What runs and has to do with it: itself, the proxy, supervisors, schedulers, workers.
     pub fn processes(&self) -> Vec<leftovers::Leftover> {
-        leftovers::find(self.dir.path())
+        let mut found = leftovers::find(self.dir.path());
+        if !self.data_dir.starts_with(self.dir.path()) {
+            found.extend(leftovers::find(&self.data_dir));
+        }
+        found
     }
 
     /// `GET` without credentials: status and body.
     pub fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
+        self.send(&format!("GET {path} HTTP/1.1\r\n"), "")
+    }
+
+    /// A request by a user of this name, without a password: status and body.
+    pub fn call(&self, method: &str, path: &str, user: &str, body: &str) -> std::io::Result<(u16, String)> {
+        let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{user}:"));
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nAuthorization: Basic {credentials}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n"
+        );
+        self.send(&head, body)
+    }
+
+    fn send(&self, head: &str, body: &str) -> std::io::Result<(u16, String)> {
         let authority = self.address.strip_prefix("http://").unwrap().split('/').next().unwrap();
         let mut stream = TcpStream::connect(authority.parse::<SocketAddr>().unwrap())?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
+        write!(stream, "{head}Host: {authority}\r\nConnection: close\r\n\r\n{body}")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
@@ -200,6 +250,7 @@ impl Drop for Server {
             let _ = child.wait();
         }
         kill_all(self.dir.path());
+        kill_all(&self.data_dir);
     }
 }
 

@@ -44,13 +44,13 @@ impl DynamoStore {
 fn cursor_of(key: &Item) -> Result<String, StoreError> {
     match (key.get("shard"), key.get("sk")) {
         (Some(AttributeValue::S(shard)), Some(AttributeValue::S(name))) => Ok(format!("{shard}:{name}")),
-        _ => Err(StoreError("a Scan of the index ends without its key".to_owned())),
+        _ => Err(StoreError::Failed("a Scan of the index ends without its key".to_owned())),
     }
 }
 
 fn parse(cursor: &str) -> Result<Item, StoreError> {
     let parts = cursor.split_once(':').filter(|(shard, _)| shard.parse().is_ok_and(|n: usize| n < SHARDS));
-    let (shard, name) = parts.ok_or_else(|| StoreError(format!("`{cursor}` is no cursor of ours")))?;
+    let (shard, name) = parts.ok_or_else(|| StoreError::Failed(format!("`{cursor}` is no cursor of ours")))?;
     let mut key = cluster_key(name, None)?;
     key.insert("shard".into(), text(shard));
     Ok(key)

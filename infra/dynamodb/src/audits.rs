@@ -12,8 +12,8 @@ use std::collections::HashMap;
 
 /// A record as an item. Its particulars are kept as JSON: DynamoDB has one kind of number, and `2.0` is not `2`.
 fn encode(audit: &Audit) -> Result<Item, StoreError> {
-    let mut item: Item =
-        serde_dynamo::to_item(audit).map_err(|e| StoreError(format!("an audit record cannot be written: {e}")))?;
+    let mut item: Item = serde_dynamo::to_item(audit)
+        .map_err(|e| StoreError::Failed(format!("an audit record cannot be written: {e}")))?;
     item.insert("details".into(), text(audit.details.to_string()));
     item.insert("pk".into(), text(Month::of(audit.at).to_string()));
     item.insert("sk".into(), text(audit.sort_key()));
@@ -52,7 +52,10 @@ impl DynamoStore {
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
                 match error.into_err() {
                     PutItemError::ConditionalCheckFailedException(held) if held.item.as_ref() == Some(&item) => Ok(()),
-                    _ => Err(StoreError(format!("an audit record `{}` exists, and stays as it is", audit.sort_key()))),
+                    _ => Err(StoreError::Failed(format!(
+                        "an audit record `{}` exists, and stays as it is",
+                        audit.sort_key()
+                    ))),
                 }
             }
             Err(error) => Err(failed("PutItem of an audit record", error)),
@@ -63,7 +66,7 @@ impl DynamoStore {
         let pk = text(month.to_string());
         let start = cursor.map(|after| {
             if !Audit::is_sort_key(after) {
-                return Err(StoreError(format!("`{after}` is no cursor of ours")));
+                return Err(StoreError::Failed(format!("`{after}` is no cursor of ours")));
             }
             Ok(HashMap::from([("pk".to_owned(), pk.clone()), ("sk".to_owned(), text(after))]))
         });

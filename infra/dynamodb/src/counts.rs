@@ -85,7 +85,7 @@ impl CountUpdate {
             .set_expression_attribute_values(Some(self.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
-            .map_err(|e| StoreError(e.to_string()))
+            .map_err(|e| StoreError::Failed(e.to_string()))
     }
 }
 

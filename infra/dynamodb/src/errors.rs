@@ -9,5 +9,5 @@ pub(crate) fn failed<E: Error + Send + Sync + 'static, R: std::fmt::Debug + Send
     operation: &str,
     error: SdkError<E, R>,
 ) -> StoreError {
-    StoreError(format!("{operation}: {}", DisplayErrorContext(error)))
+    StoreError::Failed(format!("{operation}: {}", DisplayErrorContext(error)))
 }

@@ -36,7 +36,7 @@ pub(crate) fn key(key: &Key) -> Item {
 }
 
 pub(crate) fn malformed(what: impl std::fmt::Display, problem: impl std::fmt::Display) -> StoreError {
-    StoreError(format!("the item {what} is malformed: {problem}"))
+    StoreError::Failed(format!("the item {what} is malformed: {problem}"))
 }
 
 /// The whole item of a record at a version.
@@ -94,7 +94,7 @@ pub(crate) fn cluster_fields(cluster: &Cluster) -> Result<Item, StoreError> {
 }
 
 fn fields<T: Serialize>(value: &T) -> Result<Item, StoreError> {
-    serde_dynamo::to_item(value).map_err(|e| StoreError(format!("a record cannot be written: {e}")))
+    serde_dynamo::to_item(value).map_err(|e| StoreError::Failed(format!("a record cannot be written: {e}")))
 }
 
 fn split(mut fields: Item, names: &[&str]) -> (Item, Item) {

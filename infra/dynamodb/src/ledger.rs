@@ -40,7 +40,7 @@ impl DynamoStore {
                 .expression_attribute_values(format!(":{name}"), number(value))
         });
         let update = update.update_expression(format!("SET #user = :user ADD {}", adds.join(", ")));
-        update.build().map_err(|e| StoreError(e.to_string()))
+        update.build().map_err(|e| StoreError::Failed(e.to_string()))
     }
 
     pub(crate) async fn query_ledger(
@@ -52,7 +52,7 @@ impl DynamoStore {
         let start = cursor.map(|after| {
             let cluster: Option<ClusterName> = after.parse().ok();
             let cluster = cluster.filter(|name| user.is_none_or(|user| name.user_key() == *user));
-            let cluster = cluster.ok_or_else(|| StoreError(format!("`{after}` is no cursor of ours")))?;
+            let cluster = cluster.ok_or_else(|| StoreError::Failed(format!("`{after}` is no cursor of ours")))?;
             Ok::<_, StoreError>(key(&Key::ledger(month, &cluster)))
         });
         let query = self

@@ -118,14 +118,14 @@ impl DynamoStore {
             let mut round = 0;
             while !wanted.is_empty() {
                 if round == ROUNDS {
-                    return Err(StoreError(format!("BatchGetItem left {} keys unprocessed", wanted.len())));
+                    return Err(StoreError::Failed(format!("BatchGetItem left {} keys unprocessed", wanted.len())));
                 }
                 if round > 0 {
                     tokio::time::sleep(Duration::from_millis(20 << round)).await;
                 }
                 round += 1;
                 let asked = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
-                let asked = asked.map_err(|e| StoreError(e.to_string()))?;
+                let asked = asked.map_err(|e| StoreError::Failed(e.to_string()))?;
                 let batch = self.client.batch_get_item().request_items(&self.table, asked);
                 let mut output = batch.send().await.map_err(|e| failed("BatchGetItem", e))?;
                 let items = output.responses.as_mut().and_then(|tables| tables.remove(&self.table));
@@ -143,9 +143,10 @@ impl DynamoStore {
 
 /// The primary key of the cluster that a cursor names (of this user, if one is given).
 pub(crate) fn cluster_key(cursor: &str, user: Option<&UserKey>) -> Result<Item, StoreError> {
-    let name: ClusterName = cursor.parse().map_err(|_| StoreError(format!("`{cursor}` is no cursor of ours")))?;
+    let name: ClusterName =
+        cursor.parse().map_err(|_| StoreError::Failed(format!("`{cursor}` is no cursor of ours")))?;
     if user.is_some_and(|user| name.user_key().as_str() != user.as_str()) {
-        return Err(StoreError(format!("`{cursor}` is a cursor of somebody else")));
+        return Err(StoreError::Failed(format!("`{cursor}` is a cursor of somebody else")));
     }
     Ok(key(&Key::cluster(&name)))
 }

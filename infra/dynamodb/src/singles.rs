@@ -70,9 +70,10 @@ impl DynamoStore {
             }
         };
         match outcome {
-            Ok(output) => {
-                output.attributes.map(Updated::Yes).ok_or_else(|| StoreError("UpdateItem: no item".into()).into())
-            }
+            Ok(output) => output
+                .attributes
+                .map(Updated::Yes)
+                .ok_or_else(|| StoreError::Failed("UpdateItem: no item".into()).into()),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
                 let UpdateItemError::ConditionalCheckFailedException(failed) = error.into_err() else {
                     return Ok(Updated::Missing);

@@ -92,7 +92,7 @@ impl DynamoStore {
                         Err(judge(cancelled.cancellation_reasons.unwrap_or_default()))
                     }
                     _ if is_contention(code.as_deref()) => Err(TransactError::Contention),
-                    other => Err(StoreError(format!(
+                    other => Err(StoreError::Failed(format!(
                         "TransactWriteItems: {}",
                         aws_sdk_dynamodb::error::DisplayErrorContext(other)
                     ))
@@ -115,7 +115,7 @@ impl DynamoStore {
                     .set_expression_attribute_values(condition.values)
                     .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
                     .build()
-                    .map_err(|e| StoreError(e.to_string()))?;
+                    .map_err(|e| StoreError::Failed(e.to_string()))?;
                 TransactWriteItem::builder().put(put).build()
             }
             Write::Count { scope, delta, ceiling, now, pace } => {
@@ -159,7 +159,7 @@ fn judge(reasons: Vec<CancellationReason>) -> TransactError {
         }
     }
     if !others.is_empty() {
-        return StoreError(format!("TransactWriteItems: {}", others.join("; "))).into();
+        return StoreError::Failed(format!("TransactWriteItems: {}", others.join("; "))).into();
     }
     if conflicts.is_empty() { TransactError::Contention } else { TransactError::Conflicts(conflicts) }
 }

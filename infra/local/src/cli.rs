@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::config::{Config, ConfigError, document, parse_address};
-use crate::launcher::supervise;
+use crate::launcher::{measure, remove, supervise};
 use crate::paths::{self, given};
 use crate::{admin, demo, logs, serve};
 use clap::{Args, Parser, Subcommand};
@@ -47,6 +47,8 @@ Files:
     store.sqlite               records of clusters, tasks, limits
     keys.json                  the key ring: makes tokens, seals keys
     clusters/<name>/           files and logs of one cluster
+    trash/                     files of clusters that are being removed
+    reserve                    room that is held back for a full disk
     proxy.log                  what the proxy says
   ~/.cache/faregate/python-*/  Python environments made by `serve`, `demo`
 
@@ -90,6 +92,18 @@ enum Action {
         /// What to run: a file that `serve` wrote
         #[arg(long, value_name = "FILE")]
         spec: PathBuf,
+    },
+    /// Empty a directory of files that are to go (started by `serve`)
+    #[command(hide = true)]
+    Remove {
+        /// The directory
+        directory: PathBuf,
+    },
+    /// Measure the room that directories take (started by `serve`)
+    #[command(hide = true)]
+    Measure {
+        /// The directories
+        directories: Vec<PathBuf>,
     },
     /// Watch over one task (started by `serve`)
     #[command(hide = true)]
@@ -191,6 +205,8 @@ pub fn main_with(serve: impl FnOnce(Config) -> Result<(), serve::ServeError>) ->
             logs::init();
             report(proxy(&spec))
         }
+        Action::Remove { directory } => remove(&directory),
+        Action::Measure { directories } => measure(&directories),
         Action::Task { open_files, directory } => {
             if let Some(current) = open_files {
                 let limit = Rlimit { current: Some(current), maximum: getrlimit(Resource::Nofile).maximum };

@@ -158,7 +158,7 @@ pub fn ensure(spec: &Spec, say: &dyn Fn(&str)) -> Result<PythonEnv, PythonError>
         return Ok(kept);
     }
     if dir.exists() {
-        std::fs::remove_dir_all(&dir).map_err(failed)?;
+        crate::launcher::remove_tree(&dir).map_err(failed)?;
     }
     check_version()?;
     say("making a Python environment");

@@ -123,6 +123,19 @@ pub async fn serve_from_file(path: &Path, shutdown: impl Future<Output = ()>) ->
     Ok(())
 }
 
+/// Would [`serve_from_file`] serve this? Reads what the configuration names, and binds each address for a moment whose port is not
+/// among `taken`: those that a proxy has which is about to make way.
+pub fn try_out(spec: &ProxySpec, taken: &[u16]) -> Result<(), ServeError> {
+    let addresses = [Some(spec.address), spec.relay_address, spec.internal_address].into_iter().flatten();
+    for address in addresses.filter(|address| !taken.contains(&address.port())) {
+        std::net::TcpListener::bind(address).map_err(|e| ServeError::Bind(address, e))?;
+    }
+    let routes_dir = spec.data_dir.join("routes");
+    let routes = FileRoutes::open(&routes_dir).map_err(|e| ServeError::Data(routes_dir.clone(), e))?;
+    Front::open(spec.config.clone(), Arc::new(routes).into(), raise_descriptor_limit())?;
+    Ok(())
+}
+
 /// The proxy that serves this data directory, if one is alive. An error (no file descriptor is left, say) is no sign that none is.
 pub fn running(data_dir: &Path) -> io::Result<Option<ProxyInfo>> {
     let Some(info) = read_info(data_dir)? else { return Ok(None) };

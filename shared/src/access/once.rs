@@ -21,6 +21,6 @@ impl Access {
                 Err(TransactError::Failed(error)) => return Err(error),
             }
         }
-        Err(StoreError("others are at the same item all the time".into()))
+        Err(StoreError::Failed("others are at the same item all the time".into()))
     }
 }

@@ -43,6 +43,7 @@ impl Gateway {
         let (options, config) =
             options.apply(&chosen, &self.config.base).map_err(|e| Refusal::Invalid(e.to_string()))?;
         self.refuse_spent(&who.name, &limits).await?;
+        self.ports().store.check_room()?;
         let host = &self.ports().host;
         let now = host.now();
         let name = ClusterName::mint(&self.ring().user_key(&who.name), now, host.random());

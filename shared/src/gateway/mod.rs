@@ -8,6 +8,7 @@ mod adapt;
 pub mod admin;
 mod budget;
 mod create;
+mod disk;
 mod events;
 mod explain;
 mod extend;
@@ -37,8 +38,8 @@ pub use turn::TurnError;
 
 use crate::dask::Listen;
 use crate::model::{
-    Cluster, ClusterConfig, ClusterName, Effective, KeyRing, LaunchSpec, Ms, PASS_LIFE_MS, Policy, TICKET_LIFE_MS,
-    Ticket, Use, effective,
+    Cluster, ClusterConfig, ClusterName, Effective, KeyRing, LaunchSpec, Ms, PASS_LIFE_MS, Policy, Reason,
+    TICKET_LIFE_MS, Ticket, Use, effective,
 };
 use crate::options::Options;
 use crate::ports::{Host, LimitItems, Ports, StoreError, Wake, Wakes};
@@ -75,6 +76,8 @@ pub struct Gateway {
     spent: Mutex<HashMap<String, budget::CachedSpent>>,
     /// What users' counters last said of the pace at which they create clusters.
     paces: Mutex<HashMap<String, Ms>>,
+    /// What clusters are warned of about their files.
+    disk: Mutex<HashMap<ClusterName, Reason>>,
     /// What schedulers last answered to the pass.
     answers: Mutex<pass::Memory>,
 }
@@ -109,7 +112,14 @@ pub enum Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Refusal::Unavailable(error.to_string())
+        match error {
+            // a status whose sentence the client shows
+            StoreError::NoRoom(sentence) => {
+                tracing::warn!(cause = sentence, "a request found no room");
+                Refusal::Conflict(sentence)
+            }
+            error => Refusal::Unavailable(error.to_string()),
+        }
     }
 }
 
@@ -121,6 +131,7 @@ impl Gateway {
             limits: Mutex::default(),
             spent: Mutex::default(),
             paces: Mutex::default(),
+            disk: Mutex::default(),
             answers: Mutex::default(),
         }
     }

@@ -141,7 +141,7 @@ impl Gateway {
 
     async fn counter(&self, scope: &Scope) -> Result<Stored<Usage>, StoreError> {
         let read = self.ports().store.usage(std::slice::from_ref(scope)).await?.pop();
-        read.ok_or_else(|| StoreError(format!("nothing was read of the counter of {scope}")))
+        read.ok_or_else(|| StoreError::Failed(format!("nothing was read of the counter of {scope}")))
     }
 
     /// Is what a cluster is counted for what its launches and tasks come to? If not, its next turn makes it so.

@@ -28,6 +28,7 @@ pub enum ReasonCode {
     LimitLowered,
     LimitsUnreadable,
     LaunchRejected,
+    DiskLimit,
     // waits
     WaitingForAddress,
     WaitingForRoom,

@@ -71,11 +71,13 @@ impl Write {
     /// What one transaction may be: 1 to 100 items (DynamoDB's limit), each at most once.
     pub fn check_shape(writes: &[Write]) -> Result<(), StoreError> {
         if !(1..=100).contains(&writes.len()) {
-            return Err(StoreError(format!("a transaction has 1 to 100 items, not {}", writes.len())));
+            return Err(StoreError::Failed(format!("a transaction has 1 to 100 items, not {}", writes.len())));
         }
         let mut keys = HashSet::new();
         match writes.iter().map(Write::key).find(|key| !keys.insert(key.clone())) {
-            Some(key) => Err(StoreError(format!("a transaction names the item {}/{} twice", key.partition, key.sort))),
+            Some(key) => {
+                Err(StoreError::Failed(format!("a transaction names the item {}/{} twice", key.partition, key.sort)))
+            }
             None => Ok(()),
         }
     }
@@ -92,8 +94,14 @@ pub struct Conflict {
 
 /// The store failed; whether a write happened is unknown.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the store failed: {0}")]
-pub struct StoreError(pub String);
+pub enum StoreError {
+    /// Why, in words.
+    #[error("the store failed: {0}")]
+    Failed(String),
+    /// There is no room left to write: nothing was written. Reading works. A sentence that names the place.
+    #[error("{0}")]
+    NoRoom(String),
+}
 
 /// A transaction that did not happen, or may not have.
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
@@ -234,6 +242,11 @@ pub trait Store: Send + Sync {
 
     /// A page of a month's audit records, oldest first.
     async fn audits(&self, month: Month, cursor: Option<&str>) -> Result<Page<Audit>, StoreError>;
+
+    /// Fails with [`StoreError::NoRoom`] while there is too little room for anything new, so that some is left for what ends clusters.
+    fn check_room(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// The largest item it can hold, in bytes of JSON.
     fn item_limit(&self) -> usize;

@@ -2,7 +2,7 @@
 //! that listens.
 #![allow(clippy::unwrap_used)]
 
-use faregate_local::launcher::supervise;
+use faregate_local::launcher::{measure, remove, supervise};
 use faregate_tests::launcher_suite::local::{launch_and_wait_for_the_end, settings};
 use std::net::TcpListener;
 use std::path::Path;
@@ -12,6 +12,8 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["task", dir] => supervise(Path::new(dir)),
+        ["measure", ref dirs @ ..] => measure(&dirs.iter().map(Into::into).collect::<Vec<_>>()),
+        ["remove", dir] => remove(Path::new(dir)),
         ["launch", dir, supervisor, launch] => {
             let supervisor: Vec<String> = serde_json::from_str(supervisor).unwrap();
             let settings = settings(Path::new(dir), supervisor.iter().map(Into::into).collect());

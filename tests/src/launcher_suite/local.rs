@@ -25,6 +25,7 @@ pub struct Local {
 pub fn settings(dir: &Path, supervisor: Vec<OsString>) -> Settings {
     Settings {
         supervisor,
+        remover: vec!["/proc/self/exe".into(), "remove".into()],
         sigint_timeout: Duration::from_millis(300),
         sigterm_timeout: Duration::from_millis(300),
         page: 3,
@@ -42,6 +43,8 @@ impl Local {
     pub async fn with(program: &str, change: impl FnOnce(&mut Settings)) -> Local {
         let dir = TempDir::new().unwrap();
         let mut settings = settings(dir.path(), vec![program.into(), "task".into()]);
+        settings.remover = vec![program.into(), "remove".into()];
+        settings.measurer = vec![program.into(), "measure".into()];
         change(&mut settings);
         let launcher = ProcessLauncher::open(settings.clone()).await.unwrap();
         Local { dir, launcher, settings }
@@ -50,6 +53,11 @@ impl Local {
     /// Another launcher takes the place of this one, as after a restart of the gateway.
     pub async fn reopen(&mut self) {
         self.launcher = ProcessLauncher::open(self.settings.clone()).await.unwrap();
+    }
+
+    /// Other settings, for the next launcher.
+    pub fn change(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
     }
 
     /// A cluster's directory.

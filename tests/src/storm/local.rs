@@ -56,6 +56,8 @@ impl Local {
         let store = Arc::new(SqliteStore::open(&dir.path().join("store.sqlite")).unwrap());
         let launcher = ProcessLauncher::open(Settings {
             supervisor: vec![programs.supervisor.clone().into(), "task".into()],
+            remover: vec![programs.supervisor.clone().into(), "remove".into()],
+            measurer: vec![programs.supervisor.clone().into(), "measure".into()],
             bin: Some(bin),
             sigint_timeout: Duration::from_secs(1),
             sigterm_timeout: Duration::from_secs(1),

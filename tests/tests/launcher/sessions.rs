@@ -152,6 +152,31 @@ async fn a_long_log_is_known_by_its_last_twenty_lines() {
 }
 
 #[tokio::test]
+async fn a_task_that_prints_without_end_takes_no_more_than_its_log_may_and_goes_on() {
+    let local = Local::with(PROGRAM, |settings| (settings.log_bytes, settings.log_files) = (100_000, 3)).await;
+    let script = "yes | head -c 30000000; echo at last > printed; echo up; exec sleep 100000";
+    let (request, task) = running(&local, script).await;
+    let dir = local.cluster_dir(&request).join("tasks").join(&task.0);
+    let sizes = || ["log", "log.1", "log.2"].map(|name| std::fs::metadata(dir.join(name)).unwrap().len());
+    assert!(sizes().iter().all(|size| *size <= 100_000), "{:?}", sizes());
+    assert!(!dir.join("log.3").exists() && local.cluster_dir(&request).join("work/printed").exists());
+    stopped(&local, &[task]).await;
+}
+
+#[tokio::test]
+async fn whose_supervisor_was_killed_goes_on_printing() {
+    let local = Local::with(PROGRAM, |settings| (settings.log_bytes, settings.log_files) = (100_000, 2)).await;
+    let script = "echo up; until [ -e go ]; do sleep 0.01; done; seq 1 300000; echo done > printed; exec sleep 100000";
+    let (request, task) = running(&local, script).await;
+    kill(local.supervisor(&request, &task), Signal::KILL);
+    let work = local.cluster_dir(&request).join("work");
+    std::fs::write(work.join("go"), "").unwrap();
+    until(&local, "everything printed", || async { work.join("printed").exists().then_some(()) }).await;
+    until(&local, "the last line", || async { local.log(&request, &task).ends_with("300000\n").then_some(()) }).await;
+    stopped(&local, &[task]).await;
+}
+
+#[tokio::test]
 async fn a_scheduler_owns_the_ports_that_its_session_listens_on_and_no_others() {
     let local = Local::open(PROGRAM).await;
     let mut all = Vec::new();

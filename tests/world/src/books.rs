@@ -88,7 +88,7 @@ impl Ledger {
         if let (Some(key), Some(cursor)) = (user, cursor)
             && !cursor.starts_with(key.as_str())
         {
-            return Err(StoreError(format!("`{cursor}` is no cursor of this user")));
+            return Err(StoreError::Failed(format!("`{cursor}` is no cursor of this user")));
         }
         let of_month = self.0.iter().filter(|((m, _), _)| *m == month);
         let asked = of_month.filter(|((_, name), _)| user.is_none_or(|key| name.user_key() == *key));
@@ -114,7 +114,7 @@ impl Audits {
     pub fn write(&mut self, audit: &Audit) -> Result<(), StoreError> {
         let held = self.0.entry((audit.at, audit.id.clone())).or_insert_with(|| audit.clone());
         if held != audit {
-            return Err(StoreError(format!("there is an audit record `{}` of that moment", audit.id)));
+            return Err(StoreError::Failed(format!("there is an audit record `{}` of that moment", audit.id)));
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ impl Audits {
             None => None,
             Some(cursor) => {
                 let parsed = cursor.split_once(' ').and_then(|(at, id)| Some((at.parse::<Ms>().ok()?, id.to_owned())));
-                Some(parsed.ok_or_else(|| StoreError(format!("`{cursor}` is no cursor")))?)
+                Some(parsed.ok_or_else(|| StoreError::Failed(format!("`{cursor}` is no cursor")))?)
             }
         };
         let of_month = self.0.iter().filter(|((at, _), _)| (month.start()..month.end()).contains(at));

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 impl From<Unknown> for StoreError {
     fn from(_: Unknown) -> Self {
-        StoreError("an internal error".into())
+        StoreError::Failed("an internal error".into())
     }
 }
 

@@ -52,7 +52,7 @@ pub struct Records {
 }
 
 fn malformed(why: &str) -> TransactError {
-    TransactError::Failed(StoreError(format!("malformed transaction: {why}")))
+    TransactError::Failed(StoreError::Failed(format!("malformed transaction: {why}")))
 }
 
 /// The counter of somebody who was never charged.
@@ -63,7 +63,9 @@ fn unused(scope: &Scope) -> Stored<Usage> {
 /// A page's cursor is the last name of the page before.
 pub fn check_cursor(cursor: Option<&str>) -> Result<(), StoreError> {
     let name: Option<Result<ClusterName, _>> = cursor.map(str::parse);
-    name.transpose().map(drop).map_err(|e| StoreError(format!("`{}` is no cursor: {e}", cursor.unwrap_or_default())))
+    name.transpose()
+        .map(drop)
+        .map_err(|e| StoreError::Failed(format!("`{}` is no cursor: {e}", cursor.unwrap_or_default())))
 }
 
 impl Records {

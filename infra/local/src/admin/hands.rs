@@ -1,6 +1,7 @@
 //! What commands are carried out with.
 
 use super::{AdminError, password};
+use crate::store::SqliteStore;
 use faregate::access::Access;
 use faregate::gateway::admin::Admin;
 use faregate::model::KeyRing;
@@ -18,6 +19,8 @@ pub struct Hands {
     pub ring: Option<KeyRing>,
     /// Its data directory, where it has one.
     pub data_dir: Option<PathBuf>,
+    /// The store there, for what found no room in it.
+    pub local: Option<Arc<SqliteStore>>,
     /// Where a new password for a user comes from.
     pub password: fn(&str) -> Result<String, AdminError>,
 }
@@ -26,6 +29,6 @@ impl Hands {
     /// On these records, which are the admin's too. Passwords are asked for.
     pub fn new(admin: Admin, records: Arc<dyn Accounts>, ring: Option<KeyRing>) -> Self {
         let access = Access::new(records, admin.host.clone());
-        Hands { admin, access, ring, data_dir: None, password: password::ask }
+        Hands { admin, access, ring, data_dir: None, local: None, password: password::ask }
     }
 }

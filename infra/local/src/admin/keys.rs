@@ -1,10 +1,13 @@
 //! The command about the key ring.
 
 use super::{AdminError, Hands, Outcome};
-use crate::serve::{read_key_ring, write_key_ring};
+use crate::serve::{fingerprints, read_key_ring, write_key_ring};
+use crate::store::SqliteStore;
 use clap::Subcommand;
+use faregate::gateway::Refusal;
 use faregate::gateway::admin::Act;
 use faregate::machine::random;
+use faregate::model::KeyRing;
 
 /// What to do about the keys.
 #[derive(Debug, Subcommand)]
@@ -20,9 +23,14 @@ pub enum KeysAction {
 pub(super) async fn keys(hands: &Hands, who: &str, action: KeysAction) -> Result<Outcome, AdminError> {
     let KeysAction::Rotate { why } = action;
     let dir = hands.data_dir.as_ref().ok_or(AdminError::NoKeys)?;
-    let ring = read_key_ring(dir)?.ok_or(AdminError::NoKeys)?.rotated(&random());
+    let ring = match read_key_ring(dir)? {
+        Some(ring) => ring.rotated(&random()),
+        // lost: from now on the records go with this one
+        None => KeyRing::from_random(&random()),
+    };
     let ids = ring.keys.iter().map(|key| key.id.clone()).collect();
     hands.admin.rotates_keys(&Act::new(who, why.as_deref())?, &ring).await?;
     write_key_ring(dir, &ring)?;
+    SqliteStore::open(&dir.join("store.sqlite"))?.put_known_keys(&fingerprints(&ring)).await.map_err(Refusal::from)?;
     Ok(Outcome::Keys(ids))
 }

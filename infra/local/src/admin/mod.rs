@@ -28,6 +28,7 @@ pub use place::{Place, Silence};
 pub use settings::SettingsAction;
 pub use values::Field;
 
+use crate::launcher;
 use std::io::{self, Write};
 
 /// Runs one command, and prints its outcome.
@@ -41,7 +42,9 @@ pub fn run(arguments: AdminArgs) -> Result<(), AdminError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AdminError::Runtime)?;
     let outcome = runtime.block_on(async {
         let hands = place.open().await?;
-        execute(&hands, &who(), action).await
+        let outcome = execute(&hands, &who(), action).await;
+        stop_unrecorded(&hands);
+        outcome
     })?;
     print(&outcome.print(output)?)?;
     outcome.failure().map_or(Ok(()), |refusal| Err(refusal.into()))
@@ -52,6 +55,20 @@ fn print(text: &str) -> Result<(), AdminError> {
         // a reader that has seen enough is no failure
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(AdminError::Output(error)),
         _ => Ok(()),
+    }
+}
+
+/// Stops that found no room in the store end with this process: so the tasks are stopped now.
+fn stop_unrecorded(hands: &Hands) {
+    let (Some(store), Some(data_dir)) = (&hands.local, &hands.data_dir) else { return };
+    for name in store.unrecorded_stops() {
+        let asked =
+            launcher::interrupt(data_dir, &name).map_or_else(|error| error.to_string(), |asked| asked.to_string());
+        eprintln!(
+            "faregate: there is no space left on the disk of `{}`: cluster {name} is stopped without a record (processes told: {asked}); \
+             run the command again when there is room",
+            data_dir.display()
+        );
     }
 }
 

@@ -68,8 +68,8 @@ impl Place {
             host: Arc::new(Machine::default()),
             policy: config.policy,
         };
-        let hands = Hands::new(admin, store, read_key_ring(&path)?);
-        Ok(Hands { data_dir: Some(path), ..hands })
+        let hands = Hands::new(admin, store.clone(), read_key_ring(&path)?);
+        Ok(Hands { data_dir: Some(path), local: Some(store), ..hands })
     }
 }
 

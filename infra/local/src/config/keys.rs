@@ -89,6 +89,27 @@ pub const SECTIONS: &[Section] = &[
                 "Ask for sign-in at dashboards, at a plain /clusters/<name>/status, instead of a key in their link."
             ),
             key!(
+                "task_log_size",
+                |c| Slot::Size(&mut c.gateway.task_log_size),
+                "Most bytes of one file of a task's log. What a task prints goes through its supervisor: when the file `log` is full it becomes `log.1`, and the oldest goes."
+            ),
+            key!(
+                "task_log_files",
+                |c| Slot::Count { to: &mut c.gateway.task_log_files, least: 2 },
+                "Most files of a task's log: a task that prints without end takes so many times `task_log_size`."
+            ),
+            key!(
+                "cluster_max_disk",
+                |c| Slot::OptionalSize(&mut c.gateway.cluster_max_disk),
+                "Most that the files of one cluster may take in the data directory: spilled data, what its code writes into its working directory, logs. Its users are warned from four fifths on; a cluster that has more is stopped. Default: a quarter of the disk.",
+                r#""100 G""#
+            ),
+            key!(
+                "min_free_disk",
+                |c| Slot::Size(&mut c.gateway.min_free_disk),
+                "While less is free on the data directory's disk, no cluster is created and none gets more workers: stopping and the gateway's own records need that room."
+            ),
+            key!(
                 "run_as_user",
                 |c| Slot::Bool(&mut c.gateway.run_as_user),
                 "Run each cluster as the system user of its owner's name. The gateway must run as root, and `python` be an environment that those users can read."

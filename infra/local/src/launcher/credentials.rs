@@ -5,7 +5,7 @@ use super::users::{SystemUser, system_user};
 use super::{Inner, durable, lock};
 use faregate::model::{ClusterName, TaskState};
 use faregate::ports::Credentials;
-use std::{fs, io};
+use std::io;
 
 impl Inner {
     /// The directory exists, with everything launches and credentials need.
@@ -42,7 +42,8 @@ impl Inner {
         for secret in [dir.key(), dir.token(), dir.cert()] {
             durable::remove(&secret)?;
         }
-        remove_tree(dir.work())
+        self.trash.take(&dir.work(), &format!("{cluster}.work"));
+        Ok(())
     }
 
     pub(super) fn forget(&self, cluster: &ClusterName) -> io::Result<()> {
@@ -53,16 +54,11 @@ impl Inner {
         if let Some(task) = self.describe(&ids)?.into_iter().find(running).flatten() {
             return Err(io::Error::other(format!("cluster `{cluster}` is not at rest: task `{}` runs", task.id)));
         }
-        remove_tree(self.dir(cluster).0)?;
+        // the users' files first: each is removed as its owner
+        self.trash.take(&self.dir(cluster).work(), &format!("{cluster}.work"));
+        self.trash.take(&self.dir(cluster).0, cluster.as_str());
         lock(&self.index).forget(cluster);
         Ok(())
-    }
-}
-
-fn remove_tree(path: std::path::PathBuf) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }
 

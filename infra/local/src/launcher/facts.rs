@@ -1,23 +1,18 @@
 //! What is known of tasks.
 
+use super::output::last_lines;
 use super::ports::listening;
 use super::processes::{Process, Table};
 use super::records::{Exit, LaunchRecord, StopCode, TaskDir};
 use super::{Index, Inner, lock, wall_clock};
 use faregate::model::{ClusterName, LaunchId, Ms, TaskFacts, TaskId, TaskRole, TaskState};
 use faregate::ports::TaskPage;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Bound;
-use std::path::Path;
 
 /// The variable that names the task to its processes.
 pub(super) const TASK_ID: &str = "FAREGATE_TASK_ID";
-
-/// Kept of a log: this many lines, of so many characters.
-const LAST_LINES: usize = 20;
-const LINE_LENGTH: usize = 500;
 
 /// Whether to look for the ports that a scheduler listens on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -129,7 +124,7 @@ impl Entry {
     }
 
     fn stopped(&self, id: &TaskId, dir: &TaskDir, exit: Exit) -> io::Result<TaskFacts> {
-        let last_lines = if exit.stop == StopCode::Stopped { Vec::new() } else { last_lines(&dir.log())? };
+        let last_lines = if exit.stop == StopCode::Stopped { Vec::new() } else { last_lines(dir)? };
         Ok(TaskFacts {
             version: 4,
             stopped_at: Some(exit.at),
@@ -206,19 +201,4 @@ impl Inner {
         let found = self.describe(&ids)?.into_iter().flatten();
         Ok(TaskPage { tasks: found.filter(|facts| facts.state != TaskState::Stopped).collect(), cursor })
     }
-}
-
-/// The end of a log, as text.
-fn last_lines(log: &Path) -> io::Result<Vec<String>> {
-    let mut file = match File::open(log) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other?,
-    };
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(64 * 1024)))?;
-    let mut end = Vec::new();
-    file.read_to_end(&mut end)?;
-    let text = String::from_utf8_lossy(&end);
-    let lines: Vec<String> = text.lines().map(|line| line.chars().take(LINE_LENGTH).collect()).collect();
-    Ok(lines[lines.len().saturating_sub(LAST_LINES)..].to_vec())
 }

@@ -12,6 +12,9 @@ mod check;
 mod credentials;
 mod durable;
 mod facts;
+mod interrupt;
+mod measure;
+mod output;
 mod ports;
 mod processes;
 mod records;
@@ -19,13 +22,17 @@ mod settings;
 mod start;
 mod stop;
 mod supervise;
+mod trash;
 mod users;
 mod waiting;
 mod watch;
 
 pub use check::check_launch;
+pub use interrupt::interrupt;
+pub use measure::{Measured, measure};
 pub use settings::{OpenError, Settings};
 pub use supervise::supervise;
+pub use trash::{remove, remove_tree};
 
 use async_trait::async_trait;
 use facts::Entry;
@@ -37,9 +44,10 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use trash::Trash;
 
 /// Starts and stops tasks as processes of this machine. Dropping it stops nothing: the next one over the same directory adopts
 /// what runs.
@@ -47,6 +55,8 @@ pub struct ProcessLauncher(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
+    /// Where files of users go that are to be removed.
+    trash: Arc<Trash>,
     /// The start of the machine that processes on record must belong to.
     boot: String,
     index: Mutex<Index>,
@@ -90,6 +100,18 @@ impl ProcessLauncher {
     pub async fn forget(&self, cluster: &ClusterName) -> Result<(), LauncherError> {
         let cluster = cluster.clone();
         self.blocking(move |inner| inner.forget(&cluster)).await
+    }
+
+    /// Measures the files of clusters, in a process of its own. Not every one is in the answer.
+    pub async fn measure(&self, clusters: &[ClusterName]) -> io::Result<Vec<(ClusterName, Measured)>> {
+        let directories: Vec<_> = clusters.iter().map(|cluster| self.0.dir(cluster).0).collect();
+        let found = measure::measure_apart(&self.0.settings.measurer, &directories).await?;
+        Ok(clusters.iter().cloned().zip(found).collect())
+    }
+
+    /// Waits until the files that are to go were removed, or could not be; no longer than this.
+    pub async fn settle(&self, patience: Duration) {
+        self.0.trash.settle(patience).await;
     }
 
     /// Files and processes are looked at on threads that may wait. What has begun is finished, also if the caller gives up.

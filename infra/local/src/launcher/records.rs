@@ -6,7 +6,8 @@
 //!     tls.crt tls.key token  the credentials, until the cluster is at rest
 //!     work/                  where its tasks run, until the cluster is at rest
 //!     launches/<launch>.json which tasks a launch has, and their supervisors
-//!     tasks/<task>/          started.json, exit.json (by the supervisor), log
+//!     tasks/<task>/          started.json, exit.json, log, log.1 … (by the supervisor)
+//! <data>/trash/              files of users that are to be removed
 //! ```
 
 use super::durable;
@@ -46,6 +47,8 @@ pub struct Order {
     pub directory: PathBuf,
     /// As whom; none = as the gateway.
     pub user: Option<RunAs>,
+    /// What its log may be.
+    pub log: LogRule,
     /// Between SIGINT and SIGTERM.
     pub sigint_timeout_ms: u64,
     /// Between SIGTERM and SIGKILL.
@@ -68,6 +71,23 @@ pub struct RunAs {
 pub struct Started {
     /// When.
     pub at: Ms,
+    /// The inode of the pipe that its output goes through, and what becomes of it there; none = it writes its log itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<(u64, LogRule)>,
+}
+
+/// User and group of a file.
+pub type Owner = (u32, u32);
+
+/// How long a task's log may get, and whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRule {
+    /// Most bytes of one file.
+    pub bytes: u64,
+    /// Most files.
+    pub files: u32,
+    /// Whose they are; none = the gateway's.
+    pub owner: Option<Owner>,
 }
 
 /// `exit.json`: how a task ended. The first that is written stays.

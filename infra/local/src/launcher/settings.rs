@@ -14,10 +14,18 @@ pub struct Settings {
     pub directory: PathBuf,
     /// Program and first arguments that reach [`super::supervise`]; the task's directory is appended.
     pub supervisor: Vec<OsString>,
+    /// Program and first arguments that reach [`super::remove`]; the directory is appended.
+    pub remover: Vec<OsString>,
+    /// Program and first arguments that reach [`super::measure`]; directories are appended.
+    pub measurer: Vec<OsString>,
     /// A directory that comes first in the tasks' `PATH`: where `dask` is.
     pub bin: Option<PathBuf>,
     /// Run tasks as the system user who asked for them. Needs root.
     pub run_as_user: bool,
+    /// Most bytes of one file of a task's log.
+    pub log_bytes: u64,
+    /// Most files of a task's log.
+    pub log_files: u32,
     /// Between SIGINT and SIGTERM, when a task is stopped.
     pub sigint_timeout: Duration,
     /// Between SIGTERM and SIGKILL; also for what a task leaves behind when it ends.
@@ -56,8 +64,12 @@ impl Settings {
         Settings {
             directory: directory.into(),
             supervisor: vec!["/proc/self/exe".into(), "task".into()],
+            remover: vec!["/proc/self/exe".into(), "remove".into()],
+            measurer: vec!["/proc/self/exe".into(), "measure".into()],
             bin: None,
             run_as_user: false,
+            log_bytes: 4 << 20,
+            log_files: 2,
             sigint_timeout: Duration::from_secs(10),
             sigterm_timeout: Duration::from_secs(5),
             page: 100,
@@ -73,6 +85,10 @@ impl Settings {
 
     pub(super) fn clusters(&self) -> PathBuf {
         self.directory.join("clusters")
+    }
+
+    pub(super) fn trash(&self) -> PathBuf {
+        self.directory.join("trash")
     }
 
     /// Of directories that users pass through.

@@ -2,7 +2,7 @@
 
 use super::facts::TASK_ID;
 use super::processes::Process;
-use super::records::{ClusterDir, Exit, LaunchRecord, Order, StopCode, TaskDir, encode, load};
+use super::records::{ClusterDir, Exit, LaunchRecord, LogRule, Order, StopCode, TaskDir, encode, load};
 use super::supervise::READY;
 use super::users::SystemUser;
 use super::waiting::{PATIENCE, Waiting};
@@ -147,6 +147,11 @@ impl Inner {
             environment,
             directory: dir.work(),
             user: user.map(|user| user.run_as.clone()),
+            log: LogRule {
+                bytes: self.settings.log_bytes,
+                files: self.settings.log_files,
+                owner: user.map(|user| (user.run_as.uid, user.run_as.gid)),
+            },
             sigint_timeout_ms: self.settings.sigint_timeout.as_millis() as u64,
             sigterm_timeout_ms: self.settings.sigterm_timeout.as_millis() as u64,
         }

@@ -3,17 +3,19 @@
 //! It runs nothing before its order has come through the pipe, and ends after the last of its descendants: as their
 //! subreaper it inherits those whose parents end, so that none is lost from sight, not even in a session of its own.
 
+use super::output::{Log, Pipe, is_empty};
 use super::processes::{Process, Table};
 use super::records::{Exit, Order, RunAs, Started, StopCode, TaskDir};
 use super::wall_clock;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, setsid, wait};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use rustix::{fs::Gid, fs::Uid};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -57,13 +59,16 @@ fn run(dir: &TaskDir) -> io::Result<()> {
         let reason = "was stopped before it started".to_owned();
         return dir.write_exit(&Exit { at: wall_clock(), code: None, stop: StopCode::Stopped, reason });
     }
-    if !dir.write_started(&Started { at: wall_clock() })? {
+    let Pipe { read: output, write, inode } = Pipe::open(order.log.owner)?;
+    if !dir.write_started(&Started { at: wall_clock(), output: Some((inode, order.log)) })? {
         return Ok(()); // nothing runs twice under one id
     }
-    match start(dir, &order) {
+    match start(write, &order) {
         Ok(main) => {
             say(STARTED);
-            Session { dir, order: &order, main, phase: Phase::Running, asked: false }.see_to_its_end(&signals);
+            let log = Log::open(dir, order.log);
+            let session = Session { dir, order: &order, main, phase: Phase::Running, asked: false, output, log };
+            session.see_to_its_end(&signals);
             Ok(())
         }
         Err(error) => {
@@ -99,21 +104,28 @@ impl Signals {
         Ok(Signals { wake, stop })
     }
 
-    /// Waits for the next signal, until `deadline` at most.
-    fn wait(&self, deadline: Option<Instant>) {
-        let timeout = deadline.map(|at| at.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)));
-        // Fails on a zero timeout only. A read that fails is a wait that has ended.
-        let _ = self.wake.set_read_timeout(timeout);
-        let _ = (&self.wake).read(&mut [0; 64]);
+    /// Waits for the next signal or for output, until `deadline` at most. True when there is output.
+    fn wait(&self, output: Option<&File>, deadline: Option<Instant>) -> bool {
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        let timeout = left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
+        let mut ready = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        ready.extend(output.map(|output| PollFd::new(output, PollFlags::IN)));
+        // One that fails, on a signal most of all, is a wait that has ended.
+        if poll(&mut ready, timeout.as_ref()).is_err() {
+            return false;
+        }
+        if !ready[0].revents().is_empty() {
+            let _ = (&self.wake).read(&mut [0; 64]);
+        }
+        ready.get(1).is_some_and(|output| !output.revents().is_empty())
     }
 }
 
-/// Starts the command, and gives its process id.
-fn start(dir: &TaskDir, order: &Order) -> io::Result<i32> {
-    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(dir.log())?;
+/// Starts the command, and gives its process id. Its output goes where `output` leads; nobody else is left who could write there.
+fn start(output: OwnedFd, order: &Order) -> io::Result<i32> {
     let mut command = Command::new(&order.command[0]);
     command.args(&order.command[1..]).env_clear().envs(order.environment.iter().map(|(k, v)| (k, v)));
-    command.current_dir(&order.directory).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    command.current_dir(&order.directory).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
     let child = match &order.user {
         None => command.spawn()?,
         // Linux keeps users and groups by thread: the child has those of the thread that forks it, the supervisor stays root.
@@ -155,10 +167,14 @@ struct Session<'a> {
     main: i32,
     phase: Phase,
     asked: bool,
+    output: File,
+    log: Log,
 }
 
 impl Session<'_> {
     fn see_to_its_end(mut self, signals: &Signals) {
+        // who prints without end must not keep anything else from being seen, and the other way round: they take turns
+        let mut may_speak = true;
         while self.reap() {
             if self.phase == Phase::Running && signals.stop.load(Ordering::Relaxed) {
                 self.asked = true;
@@ -176,8 +192,11 @@ impl Session<'_> {
                 }
                 continue;
             }
-            signals.wait(deadline);
+            if signals.wait(may_speak.then_some(&self.output), deadline) {
+                may_speak = self.log.take(&mut self.output).unwrap_or_else(|error| is_empty(&error));
+            }
         }
+        self.log.take_all(&mut self.output);
     }
 
     /// Buries the dead. False when nobody is left.
@@ -219,7 +238,7 @@ impl Session<'_> {
         self.phase = Phase::Killing(Instant::now() + KILL_AGAIN);
     }
 
-    fn signal_all(&self, signal: Signal) {
+    fn signal_all(&mut self, signal: Signal) {
         let me = Process::of(getpid().as_raw_pid()).ok().flatten();
         let members = me.map(|me| Table::read().map(|table| table.members(&me)));
         match members {
@@ -232,9 +251,8 @@ impl Session<'_> {
     }
 
     /// The task's log is the only place where anyone would look.
-    fn note(&self, message: &str) {
-        let log = OpenOptions::new().append(true).open(self.dir.log());
-        let _ = log.and_then(|mut log: File| writeln!(log, "faregate: {message}"));
+    fn note(&mut self, message: &str) {
+        self.log.write(format!("faregate: {message}\n").as_bytes());
     }
 }
 

@@ -1,7 +1,9 @@
 //! Adopting what runs, and noticing when it ends.
 
+use super::output::take_over;
 use super::processes::{Process, boot};
 use super::records::{LaunchRecord, load};
+use super::trash::Trash;
 use super::{Inner, Settings, durable, lock};
 use faregate::model::{TaskFacts, TaskId, TaskState};
 use std::collections::HashSet;
@@ -21,8 +23,10 @@ impl Inner {
     pub(super) fn open(settings: Settings) -> io::Result<Arc<Inner>> {
         fs::create_dir_all(&settings.directory)?;
         durable::directory(&settings.clusters(), settings.open_mode())?;
+        let trash = Trash::open(settings.trash(), settings.remover.clone())?;
         let inner = Arc::new(Inner {
             settings,
+            trash,
             boot: boot()?,
             index: Mutex::default(),
             listeners: Mutex::default(),
@@ -84,15 +88,33 @@ async fn wait_for_end(inner: Weak<Inner>, id: TaskId, supervisor: Process, child
         // It has ended: this returns at once, and buries it.
         let _ = child.wait();
     }
+    let mut read_on = false;
     while let Some(inner) = inner.upgrade() {
         match facts(&inner, &id).await {
             Ok(Some(facts)) if facts.state == TaskState::Stopped => return inner.announce(&facts),
-            Ok(Some(_)) => {}   // its supervisor was killed, and the rest goes on
+            // its supervisor was killed, and the rest goes on
+            Ok(Some(_)) => {
+                if !std::mem::replace(&mut read_on, true) {
+                    go_on_reading(&inner, &id).await;
+                }
+            }
             Ok(None) => return, // never started
             Err(error) => tracing::warn!(task = %id, %error, "whether a task has ended cannot be seen"),
         }
         drop(inner);
         tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// What a killed supervisor no longer reads is read from here on: else those who print would wait for ever.
+async fn go_on_reading(inner: &Arc<Inner>, id: &TaskId) {
+    let Some(entry) = lock(&inner.index).tasks.get(id).cloned() else { return };
+    let (dir, name) = (inner.dir(&entry.cluster).task(id), id.clone());
+    let taken = tokio::task::spawn_blocking(move || take_over(&dir, &entry.members(&name)?));
+    match taken.await.map_err(io::Error::other).flatten() {
+        Ok(None) => {}
+        Ok(Some(_)) => tracing::warn!(task = %id, "a supervisor was killed: the gateway reads its task's output"),
+        Err(error) => tracing::warn!(task = %id, %error, "a supervisor was killed, and its task's output is not read"),
     }
 }
 

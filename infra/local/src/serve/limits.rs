@@ -2,7 +2,8 @@
 //!
 //! The file has the last word about what it changed since the last start; what it did not change keeps the edits made meanwhile.
 
-use super::data_dir::{DataDir, write_private};
+use super::data_dir::DataDir;
+use crate::store::SqliteStore;
 use faregate::model::{Limits, Scope};
 use faregate::ports::{Store, StoreError};
 use std::collections::BTreeMap;
@@ -25,16 +26,30 @@ pub enum LimitsError {
     Store(#[from] StoreError),
 }
 
+/// The note of what was last brought in. It is in the store: lost with the limits, and never without them.
+const NOTE: &str = "limits-from-config";
+
 /// Brings in what differs from the last time; repeated whole after a crash in between.
-pub async fn apply(data: &DataDir, store: &dyn Store, configured: &BTreeMap<Scope, Limits>) -> Result<(), LimitsError> {
+pub async fn apply(
+    data: &DataDir,
+    store: &SqliteStore,
+    configured: &BTreeMap<Scope, Limits>,
+) -> Result<(), LimitsError> {
+    // where earlier versions kept it
     let path = data.file("limits-from-config.json");
     let failed = |source| LimitsError::File { path: path.clone(), source };
-    let last: BTreeMap<Scope, Limits> = match std::fs::read(&path) {
-        Ok(json) => serde_json::from_slice(&json).map_err(|error| failed(error.into()))?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-        Err(error) => return Err(failed(error)),
+    let note = match store.note(NOTE)? {
+        Some(json) => Some(json),
+        None => match std::fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            other => Some(other.map_err(failed)?),
+        },
     };
-    if last == *configured {
+    let last: BTreeMap<Scope, Limits> = match note {
+        Some(json) => serde_json::from_slice(&json).map_err(|error| failed(error.into()))?,
+        None => BTreeMap::new(),
+    };
+    if last == *configured && !path.exists() {
         return Ok(());
     }
     for (scope, limits) in configured {
@@ -46,13 +61,16 @@ pub async fn apply(data: &DataDir, store: &dyn Store, configured: &BTreeMap<Scop
         store.put_limits(scope, None).await?;
     }
     let json = serde_json::to_vec_pretty(configured).map_err(|error| failed(error.into()))?;
-    write_private(&path, &json).map_err(failed)
+    store.put_note(NOTE, json).await?;
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::SqliteStore;
 
     fn clusters(most: i64) -> Limits {
         Limits { clusters: Some(most), ..Limits::default() }
@@ -80,5 +98,21 @@ mod tests {
 
         apply(&data, &store, &BTreeMap::new()).await.unwrap();
         assert_eq!(store.limits().await.unwrap().in_force, BTreeMap::from([(user, clusters(8))]));
+    }
+
+    #[tokio::test]
+    async fn what_an_earlier_version_kept_in_a_file_is_taken_into_the_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(&dir.path().join("data"), false).unwrap();
+        let store = SqliteStore::open(&data.file("store.sqlite")).unwrap();
+        let default = Scope::try_from("default".to_owned()).unwrap();
+        let file = BTreeMap::from([(default.clone(), clusters(1))]);
+        std::fs::write(data.file("limits-from-config.json"), serde_json::to_vec(&file).unwrap()).unwrap();
+        // edited since, and not changed in the file
+        store.put_limits(&default, Some(&clusters(7))).await.unwrap();
+        apply(&data, &store, &file).await.unwrap();
+        assert!(!data.file("limits-from-config.json").exists());
+        apply(&data, &store, &file).await.unwrap();
+        assert_eq!(store.limits().await.unwrap().in_force, BTreeMap::from([(default, clusters(7))]));
     }
 }

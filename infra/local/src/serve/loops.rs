@@ -1,6 +1,8 @@
 //! What runs beside the API for as long as the gateway does: the reconciler's workers, the launcher's events, the pass, the sweep.
 
 use super::data_dir::DataDir;
+use super::room;
+use super::sparing::Sparing;
 use crate::launcher::ProcessLauncher;
 use crate::store::SqliteStore;
 use crate::wakes::LocalWakes;
@@ -44,7 +46,7 @@ impl World {
 }
 
 /// Starts all of them; they end when the set is dropped.
-pub fn start(world: &World, data: &DataDir, check_period: Duration, since: Ms) -> JoinSet<()> {
+pub fn start(world: &World, data: &DataDir, check_period: Duration, disk: room::Disk, since: Ms) -> JoinSet<()> {
     let mut loops = JoinSet::new();
     for _ in 0..WORKERS {
         loops.spawn(reconcile(world.clone()));
@@ -54,6 +56,8 @@ pub fn start(world: &World, data: &DataDir, check_period: Duration, since: Ms) -
     loops.spawn(pass(world.clone(), check_period, since));
     loops.spawn(sweep(world.clone()));
     loops.spawn(tidy(world.clone(), data.file("clusters")));
+    loops.spawn(room::keep(world.clone(), disk.least_free));
+    loops.spawn(room::measure(world.clone(), data.path().to_owned(), disk.most_a_cluster));
     loops
 }
 
@@ -98,11 +102,13 @@ async fn take_events(gateway: Arc<Gateway>, mut events: mpsc::UnboundedReceiver<
 async fn pass(world: World, period: Duration, since: Ms) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut sparing = Sparing::default();
     loop {
         tokio::select! { _ = ticks.tick() => {}, () = foreign_change(&world.store) => {} }
         match world.gateway.pass(since).await {
             Ok(report) => tracing::trace!(?report, "pass"),
-            Err(error) => tracing::error!(%error, "a pass failed"),
+            Err(error) if sparing.may_say() => tracing::error!(%error, "a pass failed"),
+            Err(error) => tracing::debug!(%error, "a pass failed"),
         }
     }
 }

@@ -3,38 +3,36 @@
 mod data_dir;
 mod free_port;
 mod http;
+mod inventory;
 mod key_file;
 mod limits;
 mod loops;
 mod notify;
+mod open;
 mod proxy;
+mod room;
 mod shutdown;
+mod socket;
+mod sparing;
 
 pub use data_dir::{DataDir, DataDirError};
 pub use free_port::free_port;
+pub use inventory::fingerprints;
 pub use key_file::{read_key_ring, write_key_ring};
 pub use shutdown::Signals;
 
-use crate::accounts::Accounts;
 use crate::config::Config;
-use crate::launcher::{self, ProcessLauncher};
 use crate::paths::variable;
 use crate::python::{self, PythonEnv, PythonError};
-use crate::store::{self, SqliteStore};
-use crate::wakes::LocalWakes;
-use faregate::access::Access;
-use faregate::api::{App, Dashboards, auth, router};
-use faregate::dask::{HttpSchedulers, Listen};
-use faregate::gateway::{Gateway, GatewayConfig};
-use faregate::machine::{Machine, now};
-use faregate::model::{KeyRing, Ms};
-use faregate::options::{InvalidDeclaration, Options};
+use crate::{launcher, store};
+use faregate::api::{auth, router};
+use faregate::machine::now;
+use faregate::model::Ms;
+use faregate::options::InvalidDeclaration;
 use faregate::ports::Ports;
-use faregate_proxy::{FileRoutes, raise_descriptor_limit};
-use loops::World;
+use faregate_proxy::raise_descriptor_limit;
 use proxy::Proxy;
-use rustix::process::{Resource, geteuid, getrlimit};
-use std::ffi::OsString;
+use rustix::process::geteuid;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -43,8 +41,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// A question to a scheduler is given up after this time.
-const QUESTION: Duration = Duration::from_secs(5);
+/// At its end the gateway waits so long for files of clusters to be removed; the next start goes on with what is left.
+const REMOVAL: Duration = Duration::from_secs(5);
 
 /// The gateway could not be put together, or ended other than it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +68,14 @@ pub enum ServeError {
     Limits(#[from] limits::LimitsError),
     #[error("the routes `{}` cannot be used", .path.display())]
     Routes { path: PathBuf, source: io::Error },
+    #[error("the data directory `{}` cannot be looked through", .path.display())]
+    Inventory { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Incomplete(#[from] inventory::Incomplete),
+    #[error("the records cannot be read")]
+    Records(#[from] faregate::ports::StoreError),
+    #[error("there is no place for the gateway's socket")]
+    Socket(#[source] io::Error),
     #[error(transparent)]
     Proxy(#[from] proxy::ProxyError),
     #[error(transparent)]
@@ -103,19 +109,21 @@ async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), 
     check_open(&config)?;
     let mut signals = Signals::listen().map_err(ServeError::Runtime)?;
     let data = DataDir::open(&data_path(&config)?, config.gateway.run_as_user)?;
-    let ring = data.key_ring()?;
     let python = tokio::select! {
         python = python(&config) => python?,
         () = signals.next() => return Ok(()),
     };
-    let mut proxy = Proxy::open(&data, &config).await?;
-    let built = build(&data, &config, ring, &python, proxy.api_url(), wrap).await?;
-    let loops = loops::start(&built.world, &data, period(config.gateway.check_period_ms), since);
-
+    // everything that can fail comes before the proxy, so that a start that fails leaves nothing running
+    let opened = open::open(&data, &config, &python).await?;
     // every request takes a descriptor, and so does every task; the tasks' own limit is settled by now, and stays as it was
     let descriptors = raise_descriptor_limit().count();
-    let socket = data.file("gateway.sock");
+    let socket = socket::path(&data).map_err(ServeError::Socket)?;
     let listener = http::listen(&socket).map_err(|source| ServeError::Listen { path: socket.clone(), source })?;
+    let mut proxy = Proxy::open(&data, &config, &socket).await?;
+    let built = opened.assemble(&config, proxy.api_url(), wrap);
+    let disk = room::Disk { least_free: config.gateway.min_free_disk, most_a_cluster: config.gateway.cluster_max_disk };
+    let loops = loops::start(&built.world, &data, period(config.gateway.check_period_ms), disk, since);
+
     let closing = Arc::new(AtomicBool::new(false));
     let (close, closed) = oneshot::channel::<()>();
     let shut = async { drop(closed.await) };
@@ -150,86 +158,10 @@ async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), 
     if config.gateway.stop_clusters_on_shutdown {
         proxy.stop(left == 0).await?;
     }
-    let _ = std::fs::remove_file(&socket);
+    built.world.launcher.settle(REMOVAL).await;
+    socket::remove(&data, &socket);
     tracing::info!(clusters = left, "the gateway has stopped");
     if left > 0 { Err(ServeError::Restless(left)) } else { Ok(()) }
-}
-
-/// What `serve` is made of.
-struct Built {
-    world: World,
-    app: App,
-}
-
-async fn build(
-    data: &DataDir,
-    config: &Config,
-    ring: KeyRing,
-    python: &PythonEnv,
-    api_url: String,
-    wrap: impl FnOnce(Ports) -> Ports,
-) -> Result<Built, ServeError> {
-    let store = Arc::new(SqliteStore::open(&data.file("store.sqlite"))?);
-    limits::apply(data, &*store, &config.limits).await?;
-    let launcher = Arc::new(ProcessLauncher::open(launcher_settings(data, config, python)).await?);
-    let path = data.file("routes");
-    let routes = FileRoutes::open(&path).map_err(|source| ServeError::Routes { path, source })?;
-    let wakes = Arc::new(LocalWakes::new());
-    let ports = Ports {
-        store: store.clone(),
-        wakes: wakes.clone(),
-        launcher: launcher.clone(),
-        schedulers: Arc::new(HttpSchedulers::new(QUESTION)),
-        routes: Arc::new(routes),
-        host: Arc::new(Machine::default()),
-    };
-    let options = Options::declare(&config.options, &config.cluster)?;
-    let access = Arc::new(Access::new(store.clone(), ports.host.clone()));
-    let auth = match config.auth.methods.is_empty() {
-        true => config.auth.open_to_own(&ring, geteuid().as_raw())?,
-        false => config.auth.open_here(&ring, &access, Arc::new(Accounts::default()))?,
-    };
-    let gateway = Arc::new(Gateway::new(GatewayConfig {
-        ports: wrap(ports),
-        ring,
-        policy: config.policy.clone(),
-        options,
-        base: config.cluster.clone(),
-        api_url,
-        listen: Listen::loopback(),
-        check_launch: launcher::check_launch,
-    }));
-    let app = App {
-        gateway: gateway.clone(),
-        access,
-        auth,
-        prefix: config.gateway.prefix.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        dashboards: Dashboards::Here { sign_in: config.gateway.dashboard_sign_in },
-    };
-    let world = World { gateway, wakes, store, launcher };
-    Ok(Built { world, app })
-}
-
-fn launcher_settings(data: &DataDir, config: &Config, python: &PythonEnv) -> launcher::Settings {
-    launcher::Settings {
-        bin: Some(python.bin()),
-        run_as_user: config.gateway.run_as_user,
-        sigint_timeout: period(config.gateway.sigint_timeout_ms),
-        sigterm_timeout: period(config.gateway.sigterm_timeout_ms),
-        supervisor: supervisor(),
-        ..launcher::Settings::new(data.path())
-    }
-}
-
-/// This very program (found by the kernel, also after an upgrade has replaced its file), with the limit of open files that this process
-/// was started with: a raised one is ours, and programs that use `select` come to grief with it.
-fn supervisor() -> Vec<OsString> {
-    let mut command: Vec<OsString> = vec!["/proc/self/exe".into(), "task".into()];
-    if let Some(limit) = getrlimit(Resource::Nofile).current {
-        command.extend(["--open-files".into(), limit.to_string().into()]);
-    }
-    command
 }
 
 /// Nobody shall be open to the network.

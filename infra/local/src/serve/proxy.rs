@@ -56,6 +56,9 @@ pub enum ProxyError {
     /// No free port.
     #[error("there is no free port at {0}")]
     NoPort(std::net::IpAddr),
+    /// A proxy that runs would have to be ended for settings that do not work.
+    #[error("the proxy that runs is left as it is, because its new configuration cannot be used")]
+    Unusable(#[source] faregate_proxy::control::ServeError),
     /// Told to stop, and killed, it still runs.
     #[error("the proxy (process {0}) does not stop")]
     Unstoppable(i32),
@@ -72,7 +75,10 @@ pub struct Proxy {
 
 impl Proxy {
     /// Takes over the proxy that runs for this data directory if it serves what is configured; else starts one.
-    pub async fn open(data: &DataDir, config: &Config) -> Result<Proxy, ProxyError> {
+    ///
+    /// `socket`: where the gateway's API is. Before a proxy that runs is ended, another one is tried: relays are not cut for settings that
+    /// do not work. A start that fails leaves no proxy behind that it started.
+    pub async fn open(data: &DataDir, config: &Config, socket: &Path) -> Result<Proxy, ProxyError> {
         let spec_path = data.file("proxy-spec.json");
         let before = match std::fs::read(&spec_path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -83,7 +89,7 @@ impl Proxy {
             .ok(),
         };
         let kept = before.and_then(|spec| spec.internal_address).map_or(0, |address| address.port());
-        let wanted = wanted(data, config, kept);
+        let wanted = wanted(data, config, socket, kept);
         let mut proxy = Proxy { dir: data.path().to_owned(), spec: wanted, child: None };
         if let Some(info) = look(&proxy.dir)? {
             if info.serves(&proxy.spec) {
@@ -92,6 +98,7 @@ impl Proxy {
                 proxy.write_spec()?;
                 return Ok(proxy);
             }
+            try_out(&proxy.spec, &info)?;
             tracing::warn!(
                 pid = info.pid,
                 "the configuration of the proxy has changed: it is restarted, and clients must reconnect"
@@ -198,6 +205,7 @@ impl Proxy {
             if Instant::now() > deadline {
                 // unable to listen, it is of no use, and must not begin to listen later
                 let _ = child.kill();
+                let _ = child.wait();
                 return Err(ProxyError::Late(log));
             }
             sleep(Duration::from_millis(10)).await;
@@ -234,8 +242,19 @@ impl Proxy {
     }
 }
 
+/// Would a proxy with this specification serve? Its configuration is read, and its addresses are bound for a moment, save for ports
+/// that the proxy that runs has now.
+fn try_out(spec: &ProxySpec, now: &ProxyInfo) -> Result<(), ProxyError> {
+    let taken: Vec<u16> = [Some(now.address), now.relay_address, now.internal_address]
+        .into_iter()
+        .flatten()
+        .map(|address| address.port())
+        .collect();
+    faregate_proxy::control::try_out(spec, &taken).map_err(ProxyError::Unusable)
+}
+
 /// What the configuration asks for. `internal` is the port that schedulers were told, 0 at the first start.
-fn wanted(data: &DataDir, config: &Config, internal: u16) -> ProxySpec {
+fn wanted(data: &DataDir, config: &Config, socket: &Path, internal: u16) -> ProxySpec {
     let settings = &config.gateway;
     let external = settings.external_url.as_ref();
     let tls = settings.tls_cert.clone().zip(settings.tls_key.clone());
@@ -253,7 +272,7 @@ fn wanted(data: &DataDir, config: &Config, internal: u16) -> ProxySpec {
             external_host: external.map(|url| url.host.clone()),
             trusted_proxies: settings.trusted_proxies.clone(),
             local_peers: local_peers(&config.auth),
-            ..ProxyConfig::new(Api::Unix(data.file("gateway.sock")), data.file("keys.json"))
+            ..ProxyConfig::new(Api::Unix(socket.to_owned()), data.file("keys.json"))
         },
     }
 }

@@ -39,7 +39,7 @@ fn put(connection: &Connection, record: &Record, expect: Expect) -> Result<bool,
     if body.len() > ITEM_LIMIT {
         let problem =
             format!("the item {}/{} has {} bytes, and {ITEM_LIMIT} is the limit", key.partition, key.sort, body.len());
-        return Err(StoreError(problem).into());
+        return Err(StoreError::Failed(problem).into());
     }
     let active = matches!(record, Record::Cluster(c) if c.active).then_some(1);
     let (seen_at, digest, accepting, due_at) = match record {
@@ -144,7 +144,7 @@ pub(super) fn stop(
             stored.version += 1;
             Ok(Some((stored, true)))
         }
-        Ok(false) => Err(StoreError("the record changed inside its own transaction".into()).into()),
+        Ok(false) => Err(StoreError::Failed("the record changed inside its own transaction".into()).into()),
         Err(error) => Err(error),
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn insert(connection: &Connection, audit: &Audit) -> Result<(), Store
         .map_err(|e| failed(&e))?;
     match held {
         Some(held) if held == body => Ok(()),
-        Some(_) => Err(StoreError(format!("an audit record `{sort}` exists, and stays as it is"))),
+        Some(_) => Err(StoreError::Failed(format!("an audit record `{sort}` exists, and stays as it is"))),
         None => {
             let insert = "INSERT INTO audit (month, sort, body) VALUES (?1, ?2, ?3)";
             connection.execute(insert, params![month, sort, body]).map(drop).map_err(|e| failed(&e))
@@ -27,7 +27,7 @@ pub(super) fn insert(connection: &Connection, audit: &Audit) -> Result<(), Store
 pub(super) fn after(cursor: Option<&str>) -> Result<&str, StoreError> {
     match cursor {
         Some(cursor) if !Audit::is_sort_key(cursor) => {
-            Err(StoreError(format!("`{cursor}` is no cursor of this store")))
+            Err(StoreError::Failed(format!("`{cursor}` is no cursor of this store")))
         }
         cursor => Ok(cursor.unwrap_or_default()),
     }

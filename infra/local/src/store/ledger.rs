@@ -32,7 +32,7 @@ pub(super) fn from(user: Option<&UserKey>, cursor: Option<&str>) -> Result<Strin
     if let (Some(user), Some(cursor)) = (user, cursor)
         && !cursor.starts_with(user.as_str())
     {
-        return Err(StoreError("the cursor is another user's".into()));
+        return Err(StoreError::Failed("the cursor is another user's".into()));
     }
     let first = user.map_or("", UserKey::as_str);
     Ok(rows::after(cursor)?.max(first).to_owned())

@@ -8,7 +8,10 @@ mod apply;
 mod audits;
 mod ledger;
 mod limits;
+mod notes;
 mod parsed;
+mod pending;
+mod room;
 mod rows;
 mod schema;
 mod writer;
@@ -22,6 +25,8 @@ use faregate::ports::{
     ActiveRow, Children, LimitItems, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
 };
 use parsed::Parsed;
+use pending::Pending;
+use room::Room;
 use rows::{Row, decode};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
@@ -55,6 +60,17 @@ pub enum OpenError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// It cannot be read.
+    #[error(
+        "the store `{path}` is damaged ({found}): put back a copy of it (and remove `{path}-wal` and `{path}-shm`), or, to begin anew \
+         without the users, limits and clusters that it held, move the whole data directory away"
+    )]
+    Damaged {
+        /// Which.
+        path: String,
+        /// What SQLite says.
+        found: String,
+    },
     /// Written by a later version of the program.
     #[error("the store `{path}` has schema {found}, and this program knows {known}: use a newer `faregate`")]
     Newer {
@@ -73,10 +89,19 @@ pub struct SqliteStore {
     writer: Writer,
     /// Clusters that were read before.
     parsed: Parsed,
+    /// The disk that it is on.
+    room: Room,
+    /// What found no room to be written.
+    pending: Pending,
 }
 
-fn failed(error: &dyn std::error::Error) -> StoreError {
-    StoreError(error.to_string())
+fn failed(error: &(dyn std::error::Error + 'static)) -> StoreError {
+    match error.downcast_ref::<rusqlite::Error>() {
+        Some(full) if room::is_full(full) => {
+            StoreError::NoRoom("there is no space left on the disk of the gateway's data directory".to_owned())
+        }
+        _ => StoreError::Failed(error.to_string()),
+    }
 }
 
 impl SqliteStore {
@@ -85,7 +110,26 @@ impl SqliteStore {
         schema::create_private(path)?;
         let writer = schema::connect(path)?;
         let readers = (0..READERS).map(|_| schema::connect(path).map(Mutex::new)).collect::<Result<_, _>>()?;
-        Ok(SqliteStore { readers, writer: Writer::start(writer), parsed: Parsed::default() })
+        Ok(SqliteStore {
+            readers,
+            writer: Writer::start(writer),
+            parsed: Parsed::default(),
+            room: Room::beside(path),
+            pending: Pending::default(),
+        })
+    }
+
+    /// The same, after a look at every page of the file: a damaged one is refused.
+    pub fn open_checked(path: &Path) -> Result<Self, OpenError> {
+        let store = SqliteStore::open(path)?;
+        schema::check(&store.readers[0].lock().unwrap_or_else(PoisonError::into_inner), path)?;
+        Ok(store)
+    }
+
+    /// From now on so many bytes must be free on the disk for anything new, and some are held back for what ends clusters.
+    pub fn keep_room(&self, least_free: u64) -> std::io::Result<()> {
+        self.room.ask_for(least_free);
+        self.room.keep()
     }
 
     /// Returns when another process has changed something.
@@ -122,7 +166,9 @@ impl Store for SqliteStore {
         })?;
         let Some(found) = found else { return Ok(None) };
         let Stored { value, version } = self.parsed.cluster(found)?;
-        Ok(Some(Stored { value: Cluster::clone(&value), version }))
+        let mut value = Cluster::clone(&value);
+        self.pending.apply(&mut value);
+        Ok(Some(Stored { value, version }))
     }
 
     async fn clusters(
@@ -133,7 +179,7 @@ impl Store for SqliteStore {
     ) -> Result<Page<Stored<Arc<Cluster>>>, StoreError> {
         let after = rows::after(cursor)?;
         if cursor.is_some_and(|cursor| !cursor.starts_with(user.as_str())) {
-            return Err(StoreError("the cursor is another user's".into()));
+            return Err(StoreError::Failed("the cursor is another user's".into()));
         }
         let found = self.read(|c| {
             let sql = "SELECT sort, version, seen_at, body FROM items WHERE partition = ?1 AND sort > ?2 ORDER BY sort LIMIT ?3";
@@ -141,7 +187,10 @@ impl Store for SqliteStore {
                 .query_map(params![user.as_str(), after, limit.max(1) as i64], |row| self.parsed.find(row))?
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        let items = found.into_iter().map(|found| self.parsed.cluster(found)).collect::<Result<Vec<_>, _>>()?;
+        let mut items = found.into_iter().map(|found| self.parsed.cluster(found)).collect::<Result<Vec<_>, _>>()?;
+        if !self.pending.is_empty() {
+            items.iter_mut().for_each(|item| self.pending.apply(Arc::make_mut(&mut item.value)));
+        }
         let full = items.len() == limit.max(1);
         let cursor = full.then(|| items.last().map(|last| last.value.name.to_string())).flatten();
         Ok(Page { items, cursor })
@@ -171,7 +220,7 @@ impl Store for SqliteStore {
         let version = row.version;
         match decode(name.as_str(), row)? {
             Record::Task(value) => Ok(Some(Stored { value, version })),
-            other => Err(StoreError(format!("a task's item holds {:?}", other.key()))),
+            other => Err(StoreError::Failed(format!("a task's item holds {:?}", other.key()))),
         }
     }
 
@@ -234,8 +283,16 @@ impl Store for SqliteStore {
     }
 
     async fn stop(&self, request: &StopRequest) -> Result<Option<(Stored<Cluster>, bool)>, TransactError> {
-        let request = request.clone();
-        self.writer.write(true, move |c| apply::stop(c, &request)).await
+        let write = || {
+            let request = request.clone();
+            self.writer.write(true, move |c| apply::stop(c, &request))
+        };
+        let no_room = |outcome: &Result<_, _>| matches!(outcome, Err(TransactError::Failed(StoreError::NoRoom(_))));
+        let mut outcome = write().await;
+        if no_room(&outcome) && self.room.release() {
+            outcome = write().await;
+        }
+        if no_room(&outcome) { self.stop_unrecorded(request).await } else { outcome }
     }
 
     async fn active(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ActiveRow>, StoreError> {
@@ -251,6 +308,7 @@ impl Store for SqliteStore {
         let mut items = Vec::with_capacity(found.len());
         for row in found {
             let Stored { value: mut cluster, version } = rows::cluster(row)?;
+            self.pending.apply(&mut cluster);
             cluster.tls_cert = String::new();
             cluster.tls_key = Sealed { key_id: cluster.tls_key.key_id, data: String::new() };
             items.push(ActiveRow { cluster, version });
@@ -270,14 +328,29 @@ impl Store for SqliteStore {
     }
 
     async fn audit(&self, audit: &Audit) -> Result<(), StoreError> {
-        let audit = audit.clone();
-        self.writer.write(true, move |c| audits::insert(c, &audit)).await
+        let write = || {
+            let audit = audit.clone();
+            self.writer.write(true, move |c| audits::insert(c, &audit))
+        };
+        let mut outcome = write().await;
+        if matches!(outcome, Err(StoreError::NoRoom(_))) && self.room.release() {
+            outcome = write().await;
+        }
+        if matches!(outcome, Err(StoreError::NoRoom(_))) {
+            self.audit_unrecorded(audit);
+            return Ok(());
+        }
+        outcome
     }
 
     async fn audits(&self, month: Month, cursor: Option<&str>) -> Result<Page<Audit>, StoreError> {
         let after = audits::after(cursor)?;
         let found = self.read(|c| audits::select(c, month, after))?;
         audits::page(found)
+    }
+
+    fn check_room(&self) -> Result<(), StoreError> {
+        self.room.check()
     }
 
     fn item_limit(&self) -> usize {

@@ -38,7 +38,7 @@ pub(super) fn after(cursor: Option<&str>) -> Result<&str, StoreError> {
     match cursor {
         None => Ok(""),
         Some(cursor) if cursor.len() == 32 && cursor.bytes().all(|b| b.is_ascii_hexdigit()) => Ok(cursor),
-        Some(cursor) => Err(StoreError(format!("`{cursor}` is no cursor of this store"))),
+        Some(cursor) => Err(StoreError::Failed(format!("`{cursor}` is no cursor of this store"))),
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) fn heartbeat(row: Row) -> Result<Stored<Heartbeat>, StoreError> {
 pub(super) fn decode(partition: &str, row: Row) -> Result<Record, StoreError> {
     Ok(match (partition, row.sort.as_str()) {
         ("limits", scope) => {
-            let scope = Scope::try_from(scope.to_owned()).map_err(StoreError)?;
+            let scope = Scope::try_from(scope.to_owned()).map_err(StoreError::Failed)?;
             Record::Limits { scope, limits: parse::<Limits>(&row)? }
         }
         ("accounts", _) => Record::Account(parse::<Account>(&row)?),

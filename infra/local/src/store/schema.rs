@@ -1,8 +1,8 @@
 //! The file: private, in WAL mode, with a table of items and one of audit records.
 
 use super::OpenError;
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode};
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -64,7 +64,12 @@ pub(super) fn create_private(path: &Path) -> Result<(), OpenError> {
 
 pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
     let shown = || path.display().to_string();
-    let fail = |source| OpenError::Sqlite { path: shown(), source };
+    let fail = |source: rusqlite::Error| match source.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            OpenError::Damaged { path: shown(), found: source.to_string() }
+        }
+        _ => OpenError::Sqlite { path: shown(), source },
+    };
     let connection = Connection::open(path).map_err(fail)?;
     connection.busy_timeout(BUSY).map_err(fail)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -81,4 +86,13 @@ pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
         connection.execute_batch(&tables).map_err(fail)?;
     }
     Ok(connection)
+}
+
+/// Looks at every page of the file, and compares tables and indexes.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let damaged = |found: String| OpenError::Damaged { path: path.display().to_string(), found };
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| damaged(error.to_string()))?;
+    if found == "ok" { Ok(()) } else { Err(damaged(found)) }
 }

@@ -1,8 +1,10 @@
 //! The thread that writes. What waits is committed together, so that many writers share one fsync; each keeps a savepoint of its
 //! own, so that one's conflict is nobody else's.
 
+use super::room;
 use faregate::ports::{StoreError, TransactError};
 use rusqlite::Connection;
+use std::path::Path;
 use std::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -26,7 +28,7 @@ pub(super) struct Writer {
 }
 
 fn gone() -> StoreError {
-    StoreError("the store is closed".into())
+    StoreError::Failed("the store is closed".into())
 }
 
 impl Writer {
@@ -136,7 +138,11 @@ fn execute(connection: &Connection, sql: &str) -> Result<(), TransactError> {
     let done = connection.prepare_cached(sql).and_then(|mut statement| statement.query([])?.next().map(drop));
     done.map_err(|error| match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => TransactError::Contention,
-        _ => TransactError::Failed(StoreError(error.to_string())),
+        _ if room::is_full(&error) => {
+            let directory = connection.path().and_then(|path| Path::new(path).parent()).unwrap_or(Path::new("."));
+            TransactError::Failed(StoreError::NoRoom(room::no_room(directory)))
+        }
+        _ => TransactError::Failed(StoreError::Failed(error.to_string())),
     })
 }
 
@@ -153,6 +159,9 @@ impl FromTransact for TransactError {
 
 impl FromTransact for StoreError {
     fn from_transact(error: TransactError) -> Self {
-        StoreError(error.to_string())
+        match error {
+            TransactError::Failed(error) => error,
+            other => StoreError::Failed(other.to_string()),
+        }
     }
 }

@@ -17,7 +17,7 @@ pub(in crate::gateway) use memory::Memory;
 pub use report::PassReport;
 
 use super::{Gateway, Refusal};
-use crate::model::{Cluster, ClusterName, Effective, Ms, Shrink, Status, effective};
+use crate::model::{Cluster, ClusterName, Effective, Ms, Reason, Shrink, Status, effective};
 use crate::ports::{LimitItems, StoreError};
 use crate::reconcile::enforce::{Silence, Verdict, judge};
 use futures::stream::{self, StreamExt};
@@ -41,6 +41,8 @@ struct Judged {
     on_demand: bool,
     /// What it is warned of about its budget.
     budget: budgets::Warned,
+    /// What it is warned of about its files.
+    disk: Option<Reason>,
 }
 
 impl Judged {
@@ -98,8 +100,9 @@ impl Gateway {
                 let heartbeat = heartbeat.map(|h| h.value);
                 let verdict = judge(&cluster, heartbeat.as_ref(), &limits, since, now, self.policy());
                 let on_demand = cluster.config.fargate_spot && cluster.spot_after.is_some_and(|at| now < at);
+                let disk = self.disk_warning(&cluster.name);
                 let budget = budgets::Warned::Nothing;
-                judged.push(Judged { cluster, limits, verdict, shrink: None, on_demand, budget });
+                judged.push(Judged { cluster, limits, verdict, shrink: None, on_demand, budget, disk });
             }
             cursor = page.cursor;
             if cursor.is_none() {

@@ -5,8 +5,13 @@ use crate::model::{Cluster, Policy, Reason, ReasonCode, Shrink};
 use crate::reconcile::enforce::utc;
 
 /// The codes that warnings have.
-const CODES: [ReasonCode; 4] =
-    [ReasonCode::MaxLifetime, ReasonCode::Budget, ReasonCode::LimitLowered, ReasonCode::SpotUnavailable];
+const CODES: [ReasonCode; 5] = [
+    ReasonCode::MaxLifetime,
+    ReasonCode::Budget,
+    ReasonCode::LimitLowered,
+    ReasonCode::SpotUnavailable,
+    ReasonCode::DiskLimit,
+];
 
 /// What its users are to know at the moment.
 pub(super) fn standing(judged: &Judged, policy: &Policy) -> Vec<Reason> {
@@ -20,7 +25,10 @@ pub(super) fn standing(judged: &Judged, policy: &Policy) -> Vec<Reason> {
     };
     let lowered = judged.shrink.as_ref().map(|shrink| lowered(shrink, policy));
     let on_demand = judged.on_demand.then(|| on_demand(policy));
-    [judged.verdict.lifetime_warning.clone(), budget, lowered, on_demand].into_iter().flatten().collect()
+    [judged.verdict.lifetime_warning.clone(), budget, lowered, on_demand, judged.disk.clone()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// It says no time: while there is none, it is the same warning, and told once.

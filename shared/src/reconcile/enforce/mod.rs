@@ -1,11 +1,13 @@
 //! The pass's judgements, pure like [`super::reconcile`]: what time, limits and money make of a cluster.
 
 mod budget;
+mod disk;
 mod idle;
 mod lifetime;
 mod silence;
 
 pub use budget::{Spending, is_warning_of, judge_budget};
+pub use disk::{DiskUse, DiskVerdict, judge_disk};
 pub use idle::{Heard, Timeout, Timeouts};
 pub use lifetime::{Bound, Deadline, Longest, deadline};
 pub use silence::{Silence, Silent, heard, judge_silence, waiting_for_scheduler};

@@ -193,7 +193,7 @@ struct Down;
 #[async_trait]
 impl Once for Down {
     async fn first_time(&self, _: &str, _: Ms) -> Result<bool, StoreError> {
-        Err(StoreError("down".into()))
+        Err(StoreError::Failed("down".into()))
     }
 }
 

@@ -1,0 +1,145 @@
+//! Opens everything that a gateway is made of, in the order in which it can be refused; then puts it together, which cannot fail.
+
+use super::inventory::{Inventory, Records, check_keys, fingerprints};
+use super::loops::World;
+use super::{DataDir, ServeError, limits, period};
+use crate::accounts::Accounts;
+use crate::config::Config;
+use crate::launcher::{self, ProcessLauncher};
+use crate::python::PythonEnv;
+use crate::store::SqliteStore;
+use crate::wakes::LocalWakes;
+use faregate::access::Access;
+use faregate::api::auth::Auth;
+use faregate::api::{App, Dashboards};
+use faregate::dask::{HttpSchedulers, Listen};
+use faregate::gateway::{Gateway, GatewayConfig};
+use faregate::machine::Machine;
+use faregate::model::KeyRing;
+use faregate::options::Options;
+use faregate::ports::Ports;
+use faregate_proxy::FileRoutes;
+use rustix::process::{Resource, geteuid, getrlimit};
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A question to a scheduler is given up after this time.
+const QUESTION: Duration = Duration::from_secs(5);
+
+/// Everything, open.
+pub struct Opened {
+    ring: KeyRing,
+    store: Arc<SqliteStore>,
+    launcher: Arc<ProcessLauncher>,
+    wakes: Arc<LocalWakes>,
+    ports: Ports,
+    options: Options,
+    access: Arc<Access>,
+    auth: Auth,
+}
+
+/// What `serve` is made of.
+pub struct Built {
+    pub world: World,
+    pub app: App,
+}
+
+/// Opens everything, and says no to what is not as it must be.
+pub async fn open(data: &DataDir, config: &Config, python: &PythonEnv) -> Result<Opened, ServeError> {
+    // first what needs nothing but the configuration
+    let options = Options::declare(&config.options, &config.cluster)?;
+    let (store, ring) = open_records(data).await?;
+    if let Err(error) = store.keep_room(config.gateway.min_free_disk) {
+        tracing::warn!(%error, "no room could be held back on the disk of the data directory");
+    }
+    limits::apply(data, &store, &config.limits).await?;
+    let path = data.file("routes");
+    let routes = FileRoutes::open(&path).map_err(|source| ServeError::Routes { path, source })?;
+    let launcher = Arc::new(ProcessLauncher::open(launcher_settings(data, config, python)).await?);
+    let wakes = Arc::new(LocalWakes::new());
+    let ports = Ports {
+        store: store.clone(),
+        wakes: wakes.clone(),
+        launcher: launcher.clone(),
+        schedulers: Arc::new(HttpSchedulers::new(QUESTION)),
+        routes: Arc::new(routes),
+        host: Arc::new(Machine::default()),
+    };
+    let access = Arc::new(Access::new(store.clone(), ports.host.clone()));
+    let auth = match config.auth.methods.is_empty() {
+        true => config.auth.open_to_own(&ring, geteuid().as_raw())?,
+        false => config.auth.open_here(&ring, &access, Arc::new(Accounts::default()))?,
+    };
+    Ok(Opened { ring, store, launcher, wakes, ports, options, access, auth })
+}
+
+/// The records and the keys that go with them.
+async fn open_records(data: &DataDir) -> Result<(Arc<SqliteStore>, KeyRing), ServeError> {
+    let failed = |source| ServeError::Inventory { path: data.path().to_owned(), source };
+    let (file, dir) = (data.file("store.sqlite"), data.path().display().to_string());
+    // a file without content is one that was lost
+    if !std::fs::metadata(&file).is_ok_and(|file| file.len() > 0) {
+        Inventory::look(data, Records::Missing).map_err(failed)?.judge(&dir)?;
+    }
+    let store = Arc::new(SqliteStore::open_checked(&file)?);
+    let records = if store.is_used()? { Records::Used } else { Records::Empty };
+    Inventory::look(data, records).map_err(failed)?.judge(&dir)?;
+    let ring = data.key_ring()?;
+    let known = store.known_keys()?;
+    check_keys(&dir, &ring, &known)?;
+    let now = fingerprints(&ring);
+    if now != known {
+        store.put_known_keys(&now).await?;
+    }
+    Ok((store, ring))
+}
+
+impl Opened {
+    /// Puts it together. `api_url`: where schedulers reach the API.
+    pub fn assemble(self, config: &Config, api_url: String, wrap: impl FnOnce(Ports) -> Ports) -> Built {
+        let Opened { ring, store, launcher, wakes, ports, options, access, auth } = self;
+        let gateway = Arc::new(Gateway::new(GatewayConfig {
+            ports: wrap(ports),
+            ring,
+            policy: config.policy.clone(),
+            options,
+            base: config.cluster.clone(),
+            api_url,
+            listen: Listen::loopback(),
+            check_launch: launcher::check_launch,
+        }));
+        let app = App {
+            gateway: gateway.clone(),
+            access,
+            auth,
+            prefix: config.gateway.prefix.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            dashboards: Dashboards::Here { sign_in: config.gateway.dashboard_sign_in },
+        };
+        Built { world: World { gateway, wakes, store, launcher }, app }
+    }
+}
+
+fn launcher_settings(data: &DataDir, config: &Config, python: &PythonEnv) -> launcher::Settings {
+    launcher::Settings {
+        bin: Some(python.bin()),
+        run_as_user: config.gateway.run_as_user,
+        log_bytes: config.gateway.task_log_size,
+        log_files: config.gateway.task_log_files,
+        sigint_timeout: period(config.gateway.sigint_timeout_ms),
+        sigterm_timeout: period(config.gateway.sigterm_timeout_ms),
+        supervisor: supervisor(),
+        ..launcher::Settings::new(data.path())
+    }
+}
+
+/// This very program (found by the kernel, also after an upgrade has replaced its file), with the limit of open files that this process
+/// was started with: a raised one is ours, and programs that use `select` come to grief with it.
+fn supervisor() -> Vec<OsString> {
+    let mut command: Vec<OsString> = vec!["/proc/self/exe".into(), "task".into()];
+    if let Some(limit) = getrlimit(Resource::Nofile).current {
+        command.extend(["--open-files".into(), limit.to_string().into()]);
+    }
+    command
+}
