@@ -20,10 +20,10 @@ in_shell() {
 run_guide() {
   local command
   while read -r command; do
+    [ -z "${2:-}" ] || [[ $command != $2 ]] || continue
     case $command in
       "cargo "* | "git pull") say "(done before: $command)"; continue ;;
     esac
-    [ -z "${2:-}" ] || [[ $command != $2 ]] || continue
     say "guide: $command"
     in_shell "$command"
   done < <(guide docs/systemd.md "$1")
@@ -51,7 +51,7 @@ other() { [ "$2" != "$3" ] && [ -n "$3" ] || fail "$1 is still $2"; }
 patient() {
   grep -qw emulated /proc/cmdline || return 0
   say "the processor is emulated: timeouts are longer than the configuration's"
-  sed -i '1i cluster_start_timeout = 1800\nworker_start_timeout = 1800\nenvironment = { DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT = "600s", DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP = "600s" }' "$1"
+  sed -i '1i cluster_start_timeout = 1800\nworker_start_timeout = 1800\nenvironment = { DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT = "600s", DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP = "600s", DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES = "0" }' "$1"
   export DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT=600s DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP=600s
   slower=15
 }
