@@ -143,6 +143,14 @@ fn passwords_and_machine_tokens() {
     gateway.stop();
 }
 
+#[test]
+fn the_settings_of_a_deployment() {
+    let (home, readme) = (Home::new(), readme());
+    std::fs::write(home.path().join("parameters.yaml"), readme.block("### Deploy", "yaml")).unwrap();
+    let commands = readme.commands_below("### Deploy");
+    home.run(commands.iter().find(|line| line.starts_with("faregate ")).unwrap(), "");
+}
+
 /// What running text says of the command line is held against its own parser: it reads all arguments before it shows the help.
 #[test]
 fn commands_in_running_text_are_ones_that_there_are() {

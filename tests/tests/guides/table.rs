@@ -50,6 +50,10 @@ const KDC: By = By::Test {
 const ACCOUNT: By = aws("an_account_is_prepared_and_a_deployment_looked_at");
 const SMALL: By = aws("the_proxys_service_is_shrunk_and_a_key_made");
 const DEPLOYED: By = By::Test { file: "tests/aws/tests/stacks/deployed.rs", name: "stories_on_a_deployed_stack" };
+const UNINSTALLED: By = By::Test {
+    file: "tests/aws/tests/uninstall.rs",
+    name: "a_stack_is_gone_when_that_was_seen_and_not_when_a_call_failed",
+};
 
 /// Every command once, save those of docs/systemd.md, which are run in a machine (`tests/full/run vm`).
 pub const TABLE: &[(&str, By)] = &[
@@ -105,7 +109,9 @@ pub const TABLE: &[(&str, By)] = &[
         ACCOUNT,
     ),
     ("sam deploy", DEPLOYED),
-    ("infra/uninstall.sh faregate", By::Nobody { why: "not yet" }),
+    ("infra/uninstall.sh faregate", UNINSTALLED),
+    ("faregate admin settings check parameters.yaml", here("the_settings_of_a_deployment")),
+    ("cargo build --release -p faregate-local", full("release")),
     ("openssl rand -base64 32", SMALL),
     ("aws ecs update-service --cluster faregate-proxy --service faregate-proxy --desired-count 1", SMALL),
     // README.md: in running text
