@@ -11,6 +11,13 @@ pub fn dask(version: &str) -> PythonEnv {
     ensure(&Spec::dask(version, home()), &|step| eprintln!("{step}")).unwrap()
 }
 
+/// The same with more packages.
+pub fn dask_with(version: &str, more: &[&str]) -> PythonEnv {
+    let mut spec = Spec::dask(version, home());
+    spec.requirements.extend(more.iter().map(|package| (*package).to_owned()));
+    ensure(&spec, &|step| eprintln!("{step}")).unwrap()
+}
+
 /// Where environments are kept: `FAREGATE_CACHE_DIR`, where one is given, so that several work trees can share it; else in the target
 /// directory.
 pub fn home() -> PathBuf {

@@ -90,6 +90,11 @@ impl Script {
         writeln!(self.stdin, "go on").unwrap();
     }
 
+    /// Says a line to it.
+    pub fn says(&mut self, line: &str) {
+        writeln!(self.stdin, "{line}").unwrap();
+    }
+
     /// Waits for its good end.
     pub fn ends_well(mut self) {
         self.hears("done");

@@ -3,18 +3,20 @@
 
 use axum::extract::State;
 use axum::{Json, Router, routing::post};
-use faregate::dask::{HttpSchedulers, Listen, environment, scheduler_command, worker_command};
-use faregate::model::{ClusterConfig, ClusterName, Policy, issue_certificate};
+use faregate::dask::{DASHBOARD_HEADER, HttpSchedulers, Listen, environment, scheduler_command, worker_command};
+use faregate::model::{ClusterConfig, ClusterName, Policy, dashboard_key, issue_certificate};
 use faregate::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
-use faregate_tests::python::{DASK_VERSIONS, dask};
+use faregate_local::python::PythonEnv;
+use faregate_tests::python::{DASK_VERSIONS, dask, dask_with};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
 
@@ -53,6 +55,72 @@ client.close()
 print('left', flush=True)
 sys.stdin.readline()
 ";
+
+/// Adds a page to the scheduler and one to its worker, and says the port of the worker's pages.
+const ADDS_ROUTES: &str = "
+import sys
+from distributed import Client
+client = Client(sys.argv[1], timeout=60)
+
+def add(server):
+    from tornado.web import RequestHandler
+
+    class Added(RequestHandler):
+        def get(self):
+            self.write('added')
+
+    server.http_application.add_handlers('.*', [('/added', Added)])
+    return server.http_server.port
+
+client.run_on_scheduler(lambda dask_scheduler: add(dask_scheduler))
+print(*client.run(lambda dask_worker: add(dask_worker)).values(), flush=True)
+sys.stdin.read()
+";
+
+/// Plugins whose ends leave files in the tasks' directory.
+const PLUGINS: &str = "
+import os, sys
+from distributed import Client, SchedulerPlugin, WorkerPlugin
+
+class OfWorkers(WorkerPlugin):
+    def teardown(self, worker):
+        open(os.path.join(os.environ['TEST_DIRECTORY'], 'torn-down-' + worker.name), 'w').close()
+
+class OfScheduler(SchedulerPlugin):
+    async def close(self):
+        open(os.path.join(os.environ['TEST_DIRECTORY'], 'closed'), 'w').close()
+
+client = Client(sys.argv[1], timeout=60)
+client.wait_for_workers(3, timeout=100)
+client.register_plugin(OfWorkers())
+client.register_plugin(OfScheduler())
+print('registered', flush=True)
+sys.stdin.read()
+";
+
+/// The first that a current Python runs.
+const OLDEST_DASK: &str = "2023.4.1";
+
+/// Pages of every kind: of bokeh, of templates, JSON, files, WebSockets, what there is not, what is added later, the API's.
+const PAGES: [&str; 14] = [
+    "/",
+    "/status",
+    "/status/ws",
+    "/info/main/workers.html",
+    "/info/call-stacks/x.html",
+    "/json/counts.json",
+    "/statics/images/favicon.ico",
+    "/health",
+    "/metrics",
+    "/sitemap.json",
+    "/faregate/idle",
+    "/added",
+    "/api/health",
+    "/api/comm",
+];
+
+const WEBSOCKET: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scheduler_says_that_it_is_idle_unless_work_waits_even_without_workers() {
@@ -167,12 +235,152 @@ async fn the_idle_page_is_for_the_gateway_alone_and_opens_nothing_else() {
         ("GET /health", "200"),
         ("GET /info/main/workers.html", "200"),
     ] {
-        assert_eq!(cluster.status(addresses.dashboard, request).await, status, "{request}");
+        assert_eq!(cluster.status(addresses.dashboard, request, Some(&key())).await, status, "{request}");
     }
 
     cluster.processes.clear();
     let answer = cluster.ask(addresses.api, Question::Health).await;
     assert!(matches!(answer, Err(SchedulerError::Unanswered(_))), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_of_the_oldest_dask_opens_its_pages_to_nobody_without_its_key() {
+    pages_of(dask(OLDEST_DASK)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_does_one_of_the_newest_which_passes_the_key_on_to_its_workers_pages() {
+    pages_of(dask_with(DASK_VERSIONS[1], &["jupyter-server-proxy"])).await;
+}
+
+/// Every port that any process of the cluster listens on, asked for pages of every kind.
+async fn pages_of(python: PythonEnv) {
+    let mut cluster = TestCluster::start_in(&python).await;
+    let addresses = cluster.wants(1).await;
+    cluster.start_worker(addresses.comm, "w-1");
+    cluster.idleness_when("one worker", |idle| idle.workers == 1).await;
+    let mut client = cluster.client(addresses.comm, ADDS_ROUTES);
+    let worker = SocketAddr::from(([127, 0, 0, 1], client.line().await.parse::<u16>().unwrap()));
+    let others = dashboard_key("the token of another cluster");
+    let ring = format!("{others},{}", key());
+
+    let ports = cluster.ports();
+    for port in [addresses.comm, addresses.dashboard, addresses.api, worker] {
+        assert!(ports.contains(&port.port()), "{port} of {ports:?}");
+    }
+    assert!(ports.len() >= 5, "the nanny's is among them: {ports:?}");
+    for port in ports {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        for path in PAGES {
+            let request = format!("GET {path}");
+            for wrong in [None, Some(""), Some(&*others), Some(TOKEN), Some(&key()[1..])] {
+                let status = cluster.status(address, &request, wrong).await;
+                let is_official = address == addresses.api;
+                let expected = match path {
+                    "/api/health" if is_official => "200",
+                    "/api/comm" if is_official => "405",
+                    _ if is_official => "404",
+                    _ if address == addresses.dashboard || address == worker => "403",
+                    _ => "closed",
+                };
+                assert_eq!(status, expected, "{address} {path} {wrong:?}");
+            }
+        }
+    }
+    let stranger = cluster.status(addresses.api, "POST /api/comm", None).await;
+    assert!(["401", "403"].contains(&&*stranger), "the official preload asks for the token: {stranger}");
+    for path in ["/health", "/metrics", "/status", "/added"] {
+        for address in [addresses.dashboard, worker] {
+            assert_eq!(cluster.status(address, &format!("GET {path}"), Some(&ring)).await, "200", "{address} {path}");
+        }
+    }
+    assert_eq!(cluster.status(addresses.dashboard, "GET /info/main/workers.html", Some(&ring)).await, "200");
+    let unsigned = cluster.status(addresses.dashboard, "GET /status/ws", Some(&ring)).await;
+    assert!(["101", "403"].contains(&&*unsigned), "it is the dashboard's to answer: {unsigned}");
+    if python.dir().join("bin/jupyter-server").exists() {
+        let proxied = format!("GET /proxy/{}/127.0.0.1/health", worker.port());
+        assert_eq!(cluster.status(addresses.dashboard, &proxied, Some(&ring)).await, "200");
+        assert_eq!(cluster.status(addresses.dashboard, &proxied, None).await, "403");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduler_says_which_workers_it_has_ever_seen() {
+    let mut cluster = TestCluster::start(DASK_VERSIONS[0]).await;
+    let addresses = cluster.wants(1).await;
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    let question = Question::Workers { names: names(&["w-1", "w-2"]) };
+    assert_eq!(cluster.ask(addresses.dashboard, question.clone()).await, Ok(Answer::Workers(names(&[]))));
+    cluster.start_worker(addresses.comm, "w-1");
+    cluster.idleness_when("one worker", |idle| idle.workers == 1).await;
+    assert_eq!(cluster.ask(addresses.dashboard, question.clone()).await, Ok(Answer::Workers(names(&["w-1"]))));
+    drop(cluster.processes.pop());
+    cluster.idleness_when("no worker", |idle| idle.workers == 0).await;
+    assert_eq!(cluster.ask(addresses.dashboard, question).await, Ok(Answer::Workers(names(&["w-1"]))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workers_configured_preloads_are_loaded_and_taken_down_beside_ours() {
+    let mut cluster = TestCluster::start(DASK_VERSIONS[0]).await;
+    let addresses = cluster.wants(1).await;
+    let said = cluster.directory.path().join("said");
+    let source = format!(
+        "def dask_setup(worker): open({said:?}, 'a').write('setup ' + worker.name)\n\
+         def dask_teardown(worker): open({said:?}, 'a').write(' teardown')\n"
+    );
+    cluster
+        .config
+        .environment
+        .insert("DASK_DISTRIBUTED__WORKER__PRELOAD".into(), serde_json::json!([source]).to_string());
+    cluster.start_worker(addresses.comm, "w-1");
+    cluster.idleness_when("one worker", |idle| idle.workers == 1).await;
+    assert_eq!(cluster.ask(addresses.dashboard, Question::Retire { keep: 0 }).await, Ok(Answer::Ok));
+    cluster.idleness_when("no worker", |idle| idle.workers == 0).await;
+    let begun = Instant::now();
+    while std::fs::read_to_string(&said).unwrap_or_default() != "setup w-1 teardown" {
+        assert!(begun.elapsed() < DEADLINE, "{:?}\n{}", std::fs::read_to_string(&said), cluster.logs());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_told_to_end_all_at_once_ends_in_order() {
+    end_of(DASK_VERSIONS[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_ends_one_of_a_later_dask() {
+    end_of(DASK_VERSIONS[1]).await;
+}
+
+/// Without order a worker hangs until its nanny kills it, more often than not.
+async fn end_of(version: &str) {
+    let names = ["w-1", "w-2", "w-3"];
+    let mut cluster = TestCluster::start(version).await;
+    let addresses = cluster.wants(3).await;
+    for name in names {
+        cluster.start_worker(addresses.comm, name);
+    }
+    let mut client = cluster.client(addresses.comm, PLUGINS);
+    assert_eq!(client.line().await, "registered", "{}", cluster.logs());
+    for process in &cluster.processes {
+        let pid = rustix::process::Pid::from_raw(process.child.id().unwrap() as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    }
+    for process in &mut cluster.processes {
+        tokio::time::timeout(DEADLINE, process.child.wait()).await.expect("its end").unwrap();
+    }
+    let logs = cluster.logs();
+    // a worker whose scheduler leaves first stops because of that, waits for its nanny, which waits for it, and is killed after eight seconds
+    assert!(!logs.contains("scheduler-close"), "{logs}");
+    assert_eq!(logs.matches("Worker closed").count(), 3, "{logs}");
+    for plugin in names.map(|name| format!("torn-down-{name}")).into_iter().chain(["closed".to_owned()]) {
+        assert!(cluster.directory.path().join(&plugin).exists(), "{plugin}\n{logs}");
+    }
+}
+
+fn key() -> String {
+    dashboard_key(TOKEN)
 }
 
 fn schedulers() -> HttpSchedulers {
@@ -198,6 +406,10 @@ struct TestCluster {
 
 impl TestCluster {
     async fn start(version: &str) -> Self {
+        TestCluster::start_in(&dask(version)).await
+    }
+
+    async fn start_in(python: &PythonEnv) -> Self {
         let (heard, heartbeats) = watch::channel(Value::Null);
         let take = |State(heard): State<watch::Sender<Value>>, Json(body): Json<Value>| async move {
             heard.send_replace(body);
@@ -218,7 +430,7 @@ impl TestCluster {
         let config = ClusterConfig { adaptive_period: 0.2, worker_memory: 1 << 30, ..ClusterConfig::default() };
         let policy = Policy { heartbeat_period_ms: 500, ..Policy::default() };
         let command = scheduler_command(&config, &policy, &Listen::loopback());
-        let python = dask(version).dir().to_owned();
+        let python = python.dir().to_owned();
         let mut cluster = TestCluster { name, config, python, directory, api_url, heartbeats, processes: Vec::new() };
         cluster.spawn("scheduler", &command);
         cluster
@@ -256,6 +468,7 @@ impl TestCluster {
             .current_dir(self.directory.path())
             .env("PATH", format!("{}:{path}", self.python.join("bin").display()))
             .envs(environment(&self.config, &self.api_url, &self.name))
+            .env("TEST_DIRECTORY", self.directory.path())
             .env("DASK_GATEWAY_API_TOKEN", file("token"))
             .env("DASK_DISTRIBUTED__COMM__TLS__CA_FILE", file("cert.pem"));
         for role in ["SCHEDULER", "WORKER", "CLIENT"] {
@@ -263,6 +476,31 @@ impl TestCluster {
             command.env(format!("DASK_DISTRIBUTED__COMM__TLS__{role}__KEY"), file("key.pem"));
         }
         command
+    }
+
+    /// Ports that its processes listen on: those with its name in their environment.
+    fn ports(&self) -> BTreeSet<u16> {
+        let name = format!("DASK_GATEWAY_API_URL={}", self.api_url);
+        let mut sockets = BTreeSet::new();
+        for process in std::fs::read_dir("/proc").unwrap().flatten() {
+            let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+            if environment.split(|byte| *byte == 0).any(|variable| variable == name.as_bytes()) {
+                let open = std::fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten();
+                sockets.extend(
+                    open.filter_map(|entry| Some(std::fs::read_link(entry.path()).ok()?.display().to_string())),
+                );
+            }
+        }
+        let mut ports = BTreeSet::new();
+        for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+            for line in std::fs::read_to_string(table).unwrap_or_default().lines().skip(1) {
+                let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+                if fields[3] == "0A" && sockets.contains(&format!("socket:[{}]", fields[9])) {
+                    ports.insert(u16::from_str_radix(fields[1].rsplit_once(':').unwrap().1, 16).unwrap());
+                }
+            }
+        }
+        ports
     }
 
     async fn addresses(&mut self) -> Announced {
@@ -273,6 +511,13 @@ impl TestCluster {
             dashboard: address("dashboard_address"),
             api: address("api_address"),
         }
+    }
+
+    /// Asks for so many workers: more would be retired.
+    async fn wants(&mut self, count: u32) -> Announced {
+        let addresses = self.addresses().await;
+        assert_eq!(self.ask(addresses.api, Question::Scale { count }).await, Ok(Answer::Ok));
+        addresses
     }
 
     /// The first heartbeat of which `condition` holds.
@@ -308,18 +553,26 @@ impl TestCluster {
         }
     }
 
-    /// The status code of a bare request.
-    async fn status(&self, address: SocketAddr, request: &str) -> String {
+    /// The status code of a bare request with this key; `closed` for what is no answer of HTTP's.
+    async fn status(&self, address: SocketAddr, request: &str, key: Option<&str>) -> String {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        let head = format!("{request} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let mut reply = Vec::new();
-        tokio::time::timeout(DEADLINE, stream.read_to_end(&mut reply)).await.unwrap().unwrap();
-        String::from_utf8_lossy(&reply).split(' ').nth(1).unwrap_or_default().to_owned()
+        let mut head = format!("{request} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n");
+        head += if request.ends_with("/ws") { WEBSOCKET } else { "Connection: close\r\n" };
+        if let Some(key) = key {
+            head += &format!("{DASHBOARD_HEADER}: {key}\r\n");
+        }
+        stream.write_all((head + "\r\n").as_bytes()).await.unwrap();
+        let mut first = String::new();
+        // TLS that is not spoken to in TLS ends the connection
+        let read = tokio::time::timeout(DEADLINE, BufReader::new(stream).read_line(&mut first)).await.unwrap();
+        match read.ok().and_then(|_| first.strip_prefix("HTTP/1.1 ")) {
+            Some(status) => status.split(' ').next().unwrap_or_default().to_owned(),
+            None => "closed".to_owned(),
+        }
     }
 
     fn logs(&self) -> String {
-        ["scheduler", "w-1", "w-2", "client"]
+        ["scheduler", "w-1", "w-2", "w-3", "client"]
             .map(|name| std::fs::read_to_string(self.log(name)).unwrap_or_default())
             .join("\n---\n")
     }

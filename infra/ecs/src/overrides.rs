@@ -4,7 +4,10 @@ use crate::tags::role;
 use crate::{Settings, credentials};
 use aws_sdk_ecs::error::BuildError;
 use aws_sdk_ecs::types;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use faregate::model::{Launch, LaunchSpec};
+use miniz_oxide::deflate::compress_to_vec_zlib;
 use serde::Serialize;
 
 /// The most characters, JSON included (Amazon ECS API reference, RunTask, `overrides`).
@@ -16,6 +19,11 @@ const LONGEST_CHOSEN: usize = 7500;
 
 /// What every task runs first: it learns its name and address, writes the certificate's files, and becomes the command.
 const START: &str = include_str!("start.py");
+
+/// From so many bytes on, a word of the command is compressed.
+const LONG: usize = 400;
+/// How a compressed one begins.
+const PACKED: &str = "zlib:";
 
 /// Name of the one container.
 pub(crate) const CONTAINER: &str = "dask";
@@ -90,7 +98,7 @@ impl Overrides {
         let variables = spec.environment.iter();
         let container = Container {
             name: CONTAINER,
-            command: ["-c", START].map(str::to_owned).into_iter().chain(spec.command.iter().cloned()).collect(),
+            command: ["-c", START].map(str::to_owned).into_iter().chain(spec.command.iter().map(packed)).collect(),
             environment: variables.map(|(name, value)| Variable { name: name.clone(), value: value.clone() }).collect(),
             environment_files: [File { value: file, kind: "s3" }],
         };
@@ -138,6 +146,14 @@ impl Overrides {
             .container_overrides(of_container)
             .build())
     }
+}
+
+/// A word of the command; a long one is compressed (`start.py` undoes it), as overrides have little room.
+fn packed(word: &String) -> String {
+    if word.len() < LONG && !word.starts_with(PACKED) {
+        return word.clone();
+    }
+    PACKED.to_owned() + &STANDARD.encode(compress_to_vec_zlib(word.as_bytes(), 9))
 }
 
 /// Characters of something's JSON.
@@ -212,6 +228,20 @@ mod tests {
             refused.starts_with("`environment` is too long: what a worker is started with comes to 7501 characters"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn what_is_packed_is_unpacked_by_python_to_the_letter() {
+        let long = "exec (\"é\\n' \")".repeat(40);
+        for word in ["scheduler", "zlib:", &long] {
+            let unpack = START.lines().find(|line| line.contains("zlib.decompress")).unwrap();
+            let program = format!("import base64,sys,zlib\n{unpack}\nprint(command[0],end='')");
+            let python =
+                std::process::Command::new("python3").args(["-c", &program, &packed(&word.to_owned())]).output();
+            assert_eq!(String::from_utf8(python.unwrap().stdout).unwrap(), word);
+        }
+        assert_eq!(packed(&"scheduler".to_owned()), "scheduler");
+        assert!(packed(&long).len() < long.len() / 4);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 import sys,time
 sys.path=[p for p in sys.path if p]
-import base64,json,os,tempfile,urllib.request as u
+import base64,json,os,tempfile,zlib,urllib.request as u
 env=os.environ
 for tries in range(30):
  try:
@@ -11,7 +11,7 @@ for tries in range(30):
   why=error
   time.sleep(1)
 else:sys.exit('the task metadata endpoint does not answer: %r'%why)
-command=sys.argv[1:]
+command=[zlib.decompress(base64.b64decode(part[5:])).decode() if part[:5]=='zlib:' else part for part in sys.argv[1:]]
 for word in words:command=[part.replace(word,words[word]) for part in command]
 home=tempfile.mkdtemp()
 tls='DASK_DISTRIBUTED__COMM__TLS__'

@@ -51,6 +51,23 @@ async fn a_dashboard_gets_no_credentials_and_sets_no_cookie() {
 }
 
 #[tokio::test]
+async fn a_dashboard_is_shown_the_keys_of_its_cluster_whatever_the_visitor_sends() {
+    let (proxy, dashboard) = with_dashboard().await;
+    let path = format!("/clusters/{}/{}/status", cluster(), proxy.key(&cluster()));
+    let shown = |head: String| -> Vec<String> {
+        let lines = head.lines().filter_map(|line| line.strip_prefix("x-faregate-dashboard: ").map(str::to_owned));
+        lines.collect()
+    };
+    let forged = [("x-faregate-dashboard", "forged"), ("X-Faregate-Dashboard", "forged again")];
+    for headers in [&forged[..], &[]] {
+        let reply = ask(proxy.public, "GET", &path, headers, "").await;
+        assert_eq!(reply.status, 200);
+        assert!(!reply.head.contains("x-faregate"), "{}", reply.head);
+        assert_eq!(shown(dashboard.last()), [proxy.ring.dashboard_keys(&cluster())]);
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_key_and_an_unknown_cluster_get_the_same_answer() {
     let (proxy, dashboard) = with_dashboard().await;
     let (name, key) = (cluster(), proxy.key(&cluster()));

@@ -3,8 +3,13 @@
 use crate::model::{ClusterConfig, ClusterName, Policy};
 use std::net::SocketAddr;
 
-/// Python source of the preload by which schedulers answer the gateway. A `--preload` value with a space in it is source text.
-const PRELOAD: &str = include_str!("faregate_preload.py");
+/// Python source of what keeps strangers from the HTTP servers of schedulers and workers. It must come first: it is in force when its
+/// module is imported, which is before they listen.
+const GUARD: &str = include_str!("guard.py");
+/// Python source by which schedulers answer the gateway.
+const SCHEDULER: &str = include_str!("scheduler_preload.py");
+/// Python source by which workers load what their configuration names besides.
+const WORKER: &str = include_str!("worker_preload.py");
 
 /// Where tasks listen. Port 0 picks a free one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +68,7 @@ pub fn scheduler_command(config: &ClusterConfig, policy: &Policy, listen: &Liste
         ("--host", host.clone()),
         ("--port", scheduler.to_string()),
         ("--dashboard-address", format!("{host}:{dashboard}")),
-        ("--preload", shortened(PRELOAD)),
+        ("--preload", preload(SCHEDULER)),
         ("--preload", "dask_gateway.scheduler_preload".to_owned()),
         ("--dg-api-address", format!("{host}:{api}")),
         ("--dg-heartbeat-period", heartbeat_s.to_string()),
@@ -76,8 +81,13 @@ pub fn scheduler_command(config: &ClusterConfig, policy: &Policy, listen: &Liste
     command
 }
 
+/// A preload of the guard and `source`. A `--preload` value with a space in it is source text; dask logs it thrice, so it is one line.
+fn preload(source: &str) -> String {
+    format!("exec (\"{}\")", (shortened(GUARD) + &shortened(source)).replace('\n', "\\n"))
+}
+
 /// Python source without its comments and empty lines, indented by single spaces, its texts in quotes that JSON need not escape: it is
-/// part of each scheduler's command, and a command has little room on ECS (`infra/ecs`).
+/// part of each task's command, and a command has little room on ECS (`infra/ecs`).
 fn shortened(source: &str) -> String {
     let mut short = String::with_capacity(source.len());
     for line in source.lines() {
@@ -100,6 +110,7 @@ pub fn worker_command(config: &ClusterConfig, scheduler: SocketAddr, listen: &Li
         ("--worker-port", listen.worker.to_string()),
         ("--nanny-port", listen.nanny.to_string()),
         ("--dashboard-address", format!("{}:{}", listen.host, listen.worker_dashboard)),
+        ("--preload", preload(WORKER)),
         ("--name", "{worker_name}".to_owned()),
         ("--nthreads", config.threads().to_string()),
         ("--memory-limit", config.worker_memory.to_string()),
@@ -145,7 +156,7 @@ mod tests {
     #[test]
     fn a_scheduler_is_started_as_the_official_server_starts_it_and_never_ends_itself_for_idleness() {
         let command = scheduler_command(&ClusterConfig::default(), &Policy::default(), &Listen::loopback());
-        let text = command.join(" ").replace(&shortened(PRELOAD), "<source>");
+        let text = command.join(" ").replace(&preload(SCHEDULER), "<source>");
         assert_eq!(
             text,
             "dask scheduler --protocol tls --host 127.0.0.1 --port 0 --dashboard-address 127.0.0.1:0 --preload <source> \
@@ -155,13 +166,18 @@ mod tests {
     }
 
     #[test]
-    fn the_preload_leaves_room_for_others_in_a_command() {
-        let short = shortened(PRELOAD);
-        assert!(short.starts_with("def dask_setup(scheduler):\n import asyncio, json, os, pickle\n"), "{short}");
-        let code = PRELOAD.lines().filter(|line| !line.trim_start().starts_with(['#', '"']));
-        assert!(!code.into_iter().any(|line| line.contains('\'')), "quotes within quotes");
-        let escaped = serde_json::Value::from(short).to_string();
-        assert!(escaped.len() < 2480, "{} characters of the 8192 that ECS allows", escaped.len());
+    fn preloads_leave_room_for_others_in_a_command() {
+        for source in [GUARD, SCHEDULER, WORKER] {
+            let code = source.lines().filter(|line| !line.trim_start().starts_with(['#', '"']));
+            assert!(!code.into_iter().any(|line| line.contains(['\'', '\\'])), "quotes within quotes");
+        }
+        for (source, most) in [(SCHEDULER, 4000), (WORKER, 1400)] {
+            let short = preload(source);
+            assert!(short.starts_with("exec (\"import hmac, os\\nfrom distributed.http.routing import"), "{short}");
+            assert!(short.contains("\\n keys = request.headers"), "{short}");
+            let escaped = serde_json::Value::from(short).to_string();
+            assert!(escaped.len() < most, "{} characters of the 8192 that ECS allows", escaped.len());
+        }
     }
 
     #[test]

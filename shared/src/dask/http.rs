@@ -1,5 +1,7 @@
 //! The schedulers' HTTP APIs, spoken to directly.
 
+use super::DASHBOARD_HEADER;
+use crate::model::dashboard_key;
 use crate::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -7,6 +9,7 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -16,6 +19,8 @@ use tokio::sync::Semaphore;
 const LARGEST_ANSWER: usize = 64 << 10;
 /// Connections at once.
 const AT_ONCE: usize = 100;
+/// The longest that a question about workers may take.
+const WORKERS: Duration = Duration::from_secs(2);
 
 /// Plain HTTP to each scheduler's own address; a connection for every question, as they are rare.
 #[derive(Clone, Debug)]
@@ -32,9 +37,12 @@ impl HttpSchedulers {
 
     async fn ask_one(self, ask: Ask) -> Result<Answer, SchedulerError> {
         let _slot = self.slots.acquire().await.map_err(|e| SchedulerError::Relay(e.to_string()))?;
-        match tokio::time::timeout(self.timeout, exchange(ask)).await {
+        // the reconciler waits for this one, and can do without
+        let patience = if matches!(ask.question, Question::Workers { .. }) { WORKERS } else { self.timeout };
+        let patience = patience.min(self.timeout);
+        match tokio::time::timeout(patience, exchange(ask)).await {
             Ok(answer) => answer,
-            Err(_) => Err(SchedulerError::Unanswered(format!("nothing within {:?}", self.timeout))),
+            Err(_) => Err(SchedulerError::Unanswered(format!("nothing within {patience:?}"))),
         }
     }
 }
@@ -102,6 +110,7 @@ fn request(ask: &Ask) -> Result<Request<Full<Bytes>>, SchedulerError> {
         question @ (Question::Scale { .. } | Question::Adapt { .. }) => {
             (Method::POST, "/api/comm", Some(json(question)?))
         }
+        question @ Question::Workers { .. } => (Method::POST, "/faregate/workers", Some(json(question)?)),
         question @ Question::Retire { .. } => (Method::POST, "/faregate/retire", Some(json(question)?)),
         question @ Question::Warn { .. } => (Method::POST, "/faregate/warn", Some(json(question)?)),
     };
@@ -110,6 +119,9 @@ fn request(ask: &Ask) -> Result<Request<Full<Bytes>>, SchedulerError> {
         .uri(path)
         .header(header::HOST, ask.address.to_string())
         .header(header::AUTHORIZATION, format!("token {}", ask.token));
+    if ask.question.is_for_dashboard() {
+        builder = builder.header(DASHBOARD_HEADER, dashboard_key(&ask.token));
+    }
     if body.is_some() {
         builder = builder.header(header::CONTENT_TYPE, "application/json");
     }
@@ -120,9 +132,26 @@ fn read(question: &Question, status: StatusCode, body: &[u8]) -> Result<Answer, 
     if status != StatusCode::OK {
         return Err(SchedulerError::Nonsense(format!("HTTP status {}", status.as_u16())));
     }
-    if *question != Question::Idle {
-        return Ok(Answer::Ok);
+    match question {
+        Question::Idle => idleness(body).map(Answer::Idle),
+        Question::Workers { .. } => seen(body).map(Answer::Workers),
+        Question::Health
+        | Question::Scale { .. }
+        | Question::Adapt { .. }
+        | Question::Retire { .. }
+        | Question::Warn { .. } => Ok(Answer::Ok),
     }
+}
+
+fn seen(body: &[u8]) -> Result<BTreeSet<String>, SchedulerError> {
+    #[derive(Deserialize)]
+    struct Body {
+        seen: BTreeSet<String>,
+    }
+    serde_json::from_slice(body).map(|body: Body| body.seen).map_err(|e| SchedulerError::Nonsense(e.to_string()))
+}
+
+fn idleness(body: &[u8]) -> Result<Idleness, SchedulerError> {
     /// `idle_ms` must be there, be it null: an answer without it says nothing.
     #[derive(Deserialize)]
     struct Body {
@@ -138,7 +167,7 @@ fn read(question: &Question, status: StatusCode, body: &[u8]) -> Result<Answer, 
     if [idle_ms, clientless_ms].into_iter().flatten().any(|ms| ms < 0) {
         return Err(SchedulerError::Nonsense("a negative time".into()));
     }
-    Ok(Answer::Idle(Idleness { idle_ms, clients, clientless_ms, workers }))
+    Ok(Idleness { idle_ms, clients, clientless_ms, workers })
 }
 
 #[cfg(test)]

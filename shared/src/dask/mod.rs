@@ -3,5 +3,8 @@
 mod command;
 mod http;
 
+/// The header in which whoever asks a dashboard shows its key ([`crate::model::dashboard_key`]); `guard.py` reads it.
+pub const DASHBOARD_HEADER: &str = "x-faregate-dashboard";
+
 pub use command::{Listen, environment, scheduler_command, worker_command};
 pub use http::HttpSchedulers;

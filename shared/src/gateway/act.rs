@@ -2,9 +2,10 @@
 
 use super::Gateway;
 use super::turn::TurnError;
-use crate::model::Use;
-use crate::ports::Credentials;
+use crate::model::{TaskId, Use};
+use crate::ports::{Answer, Ask, Credentials, Question};
 use crate::reconcile::{Action, Fact, View};
+use std::net::SocketAddr;
 
 impl Gateway {
     /// What it taught us, if anything. A stop or a description that fails is asked for again when it is due.
@@ -61,9 +62,29 @@ impl Gateway {
                     Err(error) => tracing::warn!(cluster = %name, %launch, %error, "to be listed again"),
                 }
             }
+            Action::AskSeen(address, tasks) => return self.ask_seen(view, *address, tasks).await,
             Action::Publish(route) => ports.routes.publish(name, route).await.map_err(|e| failed(&e))?,
             Action::Unpublish => ports.routes.remove(name).await.map_err(|e| failed(&e))?,
             Action::Discard => ports.launcher.discard(name).await.map_err(|e| failed(&e))?,
+        }
+        Ok(Vec::new())
+    }
+
+    /// No answer teaches nothing: the scheduler's next heartbeat will.
+    async fn ask_seen(&self, view: &View, address: SocketAddr, tasks: &[TaskId]) -> Result<Vec<Fact>, TurnError> {
+        let cluster = &view.cluster.value;
+        let ask = Ask {
+            cluster: cluster.name.clone(),
+            address,
+            token: self.token(cluster, Use::Cluster)?,
+            question: Question::Workers { names: tasks.iter().map(TaskId::worker_name).collect() },
+        };
+        match self.ports().schedulers.ask(vec![ask]).await.pop() {
+            Some(Ok(Answer::Workers(seen))) => return Ok(vec![Fact::Seen { asked: tasks.to_vec(), seen }]),
+            Some(Err(error)) => {
+                tracing::debug!(cluster = %cluster.name, %error, "the scheduler did not say which workers it has seen");
+            }
+            Some(Ok(Answer::Ok | Answer::Idle(_))) | None => {}
         }
         Ok(Vec::new())
     }

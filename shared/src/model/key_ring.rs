@@ -180,6 +180,14 @@ impl KeyRing {
             .is_ok_and(|right| constant_time::verify_slices_are_equal(right.as_bytes(), token.as_bytes()).is_ok())
     }
 
+    /// What opens the dashboards of a cluster: the key of each token that it may have, as it is not known here with which key of the ring it
+    /// was made; separated by commas.
+    pub fn dashboard_keys(&self, name: &ClusterName) -> String {
+        let token = |key: &RingKey| format!("{}-{}", key.id, hex(derive(key, Use::Cluster, name.as_str()).as_ref()));
+        let keys: Vec<String> = self.keys.iter().map(|key| dashboard_key(&token(key))).collect();
+        keys.join(",")
+    }
+
     /// The key that signs session cookies with the ring's key `key_id` (32 bytes).
     pub fn session_key(&self, key_id: &str) -> Result<Vec<u8>, KeyRingError> {
         Ok(derive(self.find(key_id)?, Use::Session, "").as_ref().to_vec())
@@ -212,6 +220,12 @@ impl KeyRing {
             .map_err(|_| KeyRingError::Damaged)?;
         Ok(open.to_vec())
     }
+}
+
+/// What the HTTP servers of a cluster's tasks ask for: HMAC(the cluster's token, `dashboard`) in hex. The tasks make it from their token
+/// themselves, and nobody who is shown it learns the token.
+pub fn dashboard_key(token: &str) -> String {
+    hex(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, token.as_bytes()), b"dashboard").as_ref())
 }
 
 fn mac(key: &RingKey, data: &[u8]) -> hmac::Tag {
@@ -266,6 +280,18 @@ mod tests {
         new.keys.truncate(1);
         assert!(!new.verify(&token, Use::Cluster, &name));
         assert_eq!(new.open(&sealed, &name), Err(KeyRingError::UnknownKey("k1".into())));
+    }
+
+    #[test]
+    fn a_dashboard_opens_to_the_keys_of_every_token_that_its_cluster_may_have() {
+        let (old, name) = (ring(), name());
+        let token = old.token("k1", Use::Cluster, &name).expect("a token");
+        assert_eq!(old.dashboard_keys(&name), dashboard_key(&token));
+        let new = old.rotated(&[9; 32]);
+        let newest = dashboard_key(&new.token("k2", Use::Cluster, &name).expect("a token"));
+        assert_eq!(new.dashboard_keys(&name), format!("{newest},{}", dashboard_key(&token)));
+        // as Python has it: hmac.new(b"k1-token", b"dashboard", "sha256").hexdigest()
+        assert_eq!(dashboard_key("k1-token"), "55439dd529a388b3b9266b33d48ae0096db467dd2cd6de74706a19bf13dacf57");
     }
 
     #[test]

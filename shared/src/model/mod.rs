@@ -40,7 +40,7 @@ pub use failures::Failures;
 pub use heartbeat::{Content, Heartbeat, InvalidContent};
 pub use identity::{Identity, InvalidUser, Role, TokenUse, user_name, valid_user};
 pub use image::check_image;
-pub use key_ring::{KeyRing, KeyRingError, RingKey, Sealed, Use};
+pub use key_ring::{KeyRing, KeyRingError, RingKey, Sealed, Use, dashboard_key};
 pub use launch::{Fargate, Launch, LaunchId, LaunchSpec, LaunchState};
 pub use ledger::{Amount, LedgerEntry, Metered, billed_time};
 pub use limits::{InvalidLimits, Limits, Scope};

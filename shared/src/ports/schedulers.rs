@@ -3,6 +3,7 @@
 use crate::model::ClusterName;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 /// What to ask a scheduler.
@@ -27,6 +28,11 @@ pub enum Question {
     },
     /// `GET <dashboard>/faregate/idle`, the handler our preload adds: for how long has it been idle?
     Idle,
+    /// `POST <dashboard>/faregate/workers`: which of these has it ever seen?
+    Workers {
+        /// Workers' names.
+        names: BTreeSet<String>,
+    },
     /// `POST <dashboard>/faregate/retire`: keep so many workers, and let the others go in peace.
     Retire {
         /// Workers that may stay.
@@ -42,7 +48,7 @@ pub enum Question {
 impl Question {
     /// Is it one for our preload on the dashboard's port, not for the API?
     pub fn is_for_dashboard(&self) -> bool {
-        matches!(self, Question::Idle | Question::Retire { .. } | Question::Warn { .. })
+        matches!(self, Question::Idle | Question::Workers { .. } | Question::Retire { .. } | Question::Warn { .. })
     }
 }
 
@@ -67,6 +73,8 @@ pub enum Answer {
     Ok,
     /// How it stands with idleness.
     Idle(Idleness),
+    /// Those that the scheduler has seen, of the workers asked about.
+    Workers(BTreeSet<String>),
 }
 
 /// Distributed's own `Scheduler.check_idle`, and a few counts.

@@ -14,6 +14,7 @@ impl Draft<'_> {
         self.list_a_launch();
         self.stop_the_oldest();
         self.describe_what_is_due();
+        self.ask_scheduler();
         if !self.policy.rules.credentials_until_rest
             && self.cluster.wants_to_run()
             && self.cluster.status == crate::model::Status::Running

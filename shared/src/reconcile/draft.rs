@@ -7,7 +7,7 @@ use crate::model::{
     TaskFacts, TaskId, TaskRole, Version,
 };
 use crate::ports::{Expect, Write};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Tasks and launches that one transaction may change, so that with cluster, heartbeat, 21 counters, the ledger's entries and a few
 /// launches it stays below 100 items (DynamoDB's limit).
@@ -49,6 +49,10 @@ pub(super) struct Draft<'a> {
     pub bills: BTreeMap<Month, Amount>,
     pub before: Vec<Action>,
     pub after: Vec<Action>,
+    /// Tasks at rest whose workers the scheduler says it has never seen.
+    pub never_seen: BTreeSet<TaskId>,
+    /// Tasks at rest whose workers the scheduler is asked about.
+    pub to_ask: Vec<TaskId>,
     due_at: Option<Ms>,
 }
 
@@ -65,6 +69,8 @@ impl<'a> Draft<'a> {
             bills: BTreeMap::new(),
             before: Vec::new(),
             after: Vec::new(),
+            never_seen: BTreeSet::new(),
+            to_ask: Vec::new(),
             due_at: None,
         }
     }

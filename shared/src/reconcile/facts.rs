@@ -16,6 +16,7 @@ impl Draft<'_> {
                 Fact::Described { task, at, facts } => self.learn_described(task, *at, facts.as_ref()),
                 Fact::Observed { activity } => self.cluster.scheduler_activity = *activity,
                 Fact::Listed { launch, at, tasks } => self.learn_listed(launch, *at, tasks),
+                Fact::Seen { asked, seen } => self.learn_seen(asked, seen),
             }
         }
     }

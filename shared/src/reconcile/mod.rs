@@ -21,6 +21,7 @@ mod spec;
 mod start_failures;
 #[cfg(test)]
 mod stories;
+mod unconnected;
 mod workers;
 
 pub use bill::{bill, metered};
@@ -36,6 +37,8 @@ use crate::model::{
 };
 use crate::ports::{LaunchError, Launched, Route, Write};
 use draft::Draft;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 /// Everything a decision reads.
 #[derive(Clone, Debug)]
@@ -95,6 +98,13 @@ pub enum Fact {
         /// Its tasks.
         tasks: Vec<TaskFacts>,
     },
+    /// The scheduler said which of these tasks' workers it has ever seen.
+    Seen {
+        /// Those it was asked about, at rest by then.
+        asked: Vec<TaskId>,
+        /// Names of workers.
+        seen: BTreeSet<String>,
+    },
 }
 
 /// What to do. Every action may be repeated.
@@ -112,6 +122,8 @@ pub enum Action {
     Observe(TaskId),
     /// List a launch's tasks.
     List(LaunchId),
+    /// Ask the scheduler, at its dashboard's address, which of these tasks' workers it has ever seen.
+    AskSeen(SocketAddr, Vec<TaskId>),
     /// Tell the proxy where the cluster is.
     Publish(Route),
     /// Tell the proxy that it is gone.

@@ -4,6 +4,7 @@ use super::draft::Draft;
 use super::room::cap;
 use super::scheduler::{backoff, how};
 use super::spec::worker_spec;
+use super::unconnected::asks;
 use crate::model::{Launch, LaunchId, LaunchState, Reason, ReasonCode, Status, TaskId, TaskRole};
 
 impl Draft<'_> {
@@ -20,6 +21,7 @@ impl Draft<'_> {
         // (without a digest, what it said last is not whole)
         let heard_at = self.heartbeat.seen_at.filter(|_| self.heartbeat.digest.is_some()).unwrap_or(0);
         let ask_again = now + self.policy.heartbeat_period_ms;
+        let may_ask = self.cluster.addresses.is_some_and(|addresses| addresses.dashboard.is_some());
         for task in self.tasks.iter_mut().map(|t| &mut t.now).filter(|t| t.facts.role == TaskRole::Worker) {
             if task.stopping.is_some() || task.stray {
                 continue;
@@ -59,10 +61,16 @@ impl Draft<'_> {
                 task.failed_start = true;
                 lost = Some((task.facts.launch.clone(), format!("a worker lost its place{}", how(Some(task)))));
             } else if task.registered_at.is_none() && !task.failed_start {
-                // the heartbeat that names it may still be on its way
+                // unless the scheduler has said so: the heartbeat that names it may still be on its way
                 let stopped_at = task.facts.stopped_at.unwrap_or(now);
-                let judged_at = stopped_at + check;
-                if now >= judged_at && heard_at <= stopped_at {
+                let never_seen = self.never_seen.contains(&task.facts.id);
+                let judged_at = if never_seen { now } else { stopped_at + check };
+                let is_told = never_seen || (now >= judged_at && heard_at > stopped_at);
+                if !is_told && may_ask && room > 0 && asks(task, now, now + check) {
+                    room -= 1;
+                    self.to_ask.push(task.facts.id.clone());
+                }
+                if now >= judged_at && !is_told {
                     dues.push(ask_again);
                 } else if now >= judged_at {
                     if room == 0 {
@@ -71,6 +79,7 @@ impl Draft<'_> {
                     }
                     room -= 1;
                     task.failed_start = true;
+                    task.check_at = None;
                     failed.push(format!("a worker ended before it connected{}", how(Some(task))));
                 } else {
                     dues.push(judged_at);

@@ -40,6 +40,14 @@ impl State {
                 dask.warned.push(message.clone());
                 return Ok(Answer::Ok);
             }
+            Question::Workers { names } => {
+                let tasks = &self.fleet.tasks;
+                let all = names.iter().filter(|name| {
+                    let is_named = |worker: &usize| tasks[*worker].facts.id.worker_name() == **name;
+                    dask.seen().any(is_named)
+                });
+                return Ok(Answer::Workers(all.cloned().collect()));
+            }
             Question::Retire { .. } if dask.stubborn => return Ok(Answer::Ok),
             Question::Retire { keep } => {
                 let staying = dask.connected.len() - dask.leaving.len();

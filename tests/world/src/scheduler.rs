@@ -75,6 +75,13 @@ pub enum Schedule {
     Client(bool),
 }
 
+impl Dask {
+    /// Workers that connected at some time.
+    pub fn seen(&self) -> impl Iterator<Item = &usize> {
+        self.connected.iter().chain(&self.closed)
+    }
+}
+
 impl State {
     /// A scheduler's process begins.
     pub fn open_scheduler(&mut self, index: usize) {

@@ -5,8 +5,9 @@ use super::isolation::Entrance;
 use super::paced::Paced;
 use super::{Site, headers, passed_on, path};
 use crate::places::Place;
+use faregate::dask::DASHBOARD_HEADER;
 use faregate::model::ClusterName;
-use http::header;
+use http::header::{self, HeaderValue};
 use http::{Request, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::handshake;
@@ -71,6 +72,9 @@ impl Site {
         *request.version_mut() = Version::HTTP_11;
         passed_on::pass_on(request.headers_mut(), websocket);
         // what this proxy itself says to dashboards is added here, where nothing of the sender's is left
+        if let Ok(keys) = HeaderValue::try_from(self.keys.get().dashboard_keys(name)) {
+            request.headers_mut().insert(DASHBOARD_HEADER, keys);
+        }
         match self.ask(address, request).await {
             Ok(answer) => pass_on(answer, browser, mount, place),
             Err(error) => {

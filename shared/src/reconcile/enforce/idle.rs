@@ -81,7 +81,9 @@ impl Timeouts {
         let said = match answer {
             Ok(Answer::Idle(said)) => *said,
             Ok(Answer::Ok) | Err(_) if policy.rules.no_answer_is_not_idle => return None,
-            Ok(Answer::Ok) | Err(_) => Idleness { idle_ms: self.idle.as_ref().map(|t| t.ms), ..Idleness::default() },
+            Ok(Answer::Ok | Answer::Workers(_)) | Err(_) => {
+                Idleness { idle_ms: self.idle.as_ref().map(|t| t.ms), ..Idleness::default() }
+            }
         };
         let over =
             |timeout: &Option<Timeout>, ms: Option<Ms>| Some((timeout.clone()?, ms?)).filter(|(t, ms)| *ms >= t.ms);

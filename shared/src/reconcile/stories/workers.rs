@@ -41,6 +41,80 @@ fn a_worker_that_never_connects_fails_the_cluster_after_three_tries() {
     );
 }
 
+/// A running cluster whose scheduler has a dashboard, and the first launch of its one worker.
+fn with_dashboard() -> (Story, Launch) {
+    let mut story = Story::running();
+    story.view.cluster.value.addresses.as_mut().unwrap().dashboard = Some(at(API));
+    let launch = story.heartbeat(1, &[], &[], &[]).called();
+    (story, launch)
+}
+
+fn asked(story: &Story) -> Option<Vec<TaskId>> {
+    story.actions.iter().find_map(|action| match action {
+        Action::AskSeen(address, tasks) if *address == at(API) => Some(tasks.clone()),
+        _ => None,
+    })
+}
+
+fn says_of(story: &mut Story, id: &str, seen: bool) {
+    let asked = vec![TaskId(id.into())];
+    let seen = seen.then(|| asked[0].worker_name()).into_iter().collect();
+    story.facts.push(Fact::Seen { asked, seen });
+    story.round();
+}
+
+#[test]
+fn a_worker_that_the_scheduler_never_saw_is_judged_without_a_heartbeat() {
+    let (mut story, first) = with_dashboard();
+    let mut launch = first;
+    for n in 1..=3 {
+        let id = format!("n{n}");
+        story.replies(&launch, &[id.as_str()]).ends(&id, 1);
+        assert_eq!(asked(&story), Some(vec![TaskId(id.clone())]));
+        assert!(matches!(story.actions.last(), Some(Action::AskSeen(..))), "no other call waits for a scheduler");
+        assert!(story.calls_nothing());
+        says_of(&mut story, &id, false);
+        assert_eq!((story.cluster().worker_failures, asked(&story)), (n, None));
+        if n < 3 {
+            assert!(story.calls_nothing(), "a broken command starts no storm");
+            launch = story.after(2_000).round().called();
+        }
+    }
+    assert_eq!(story.cluster().target, Status::Failed);
+}
+
+#[test]
+fn a_worker_that_the_scheduler_saw_before_any_heartbeat_named_it_is_replaced_at_once_and_is_no_failure() {
+    let (mut story, launch) = with_dashboard();
+    story.replies(&launch, &["n"]).ends("n", 137);
+    says_of(&mut story, "n", true);
+    assert_eq!(story.called().spec.count, 1);
+    assert_eq!(story.cluster().worker_failures, 0);
+}
+
+#[test]
+fn a_scheduler_that_does_not_say_is_asked_again_in_peace_and_its_next_heartbeat_judges() {
+    let (mut story, launch) = with_dashboard();
+    story.replies(&launch, &["n"]).ends("n", 1);
+    assert!(asked(&story).is_some());
+    assert_eq!(asked(story.round()), None, "not at every wake");
+    assert_eq!(asked(story.after(story.policy.check_ms).round()), Some(vec![TaskId("n".into())]));
+    assert_eq!(story.cluster().worker_failures, 0);
+    assert!(story.due_at.is_some());
+    story.heartbeat(1, &[], &[], &[]);
+    assert_eq!(story.cluster().worker_failures, 1);
+    assert_eq!(asked(story.after(1_000).round()), None);
+}
+
+#[test]
+fn an_answer_about_a_worker_that_runs_says_nothing() {
+    let (mut story, launch) = with_dashboard();
+    story.replies(&launch, &["n"]);
+    says_of(&mut story, "n", false);
+    assert_eq!((story.cluster().worker_failures, asked(&story)), (0, None));
+    assert!(story.calls_nothing());
+}
+
 #[test]
 fn a_task_that_is_not_described_is_believed_gone_only_the_second_time_and_beyond_visibility() {
     let mut story = Story::with_workers(&["a"]);

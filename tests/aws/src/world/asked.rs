@@ -3,6 +3,7 @@
 use super::stage::{Stage, State, now};
 use async_trait::async_trait;
 use faregate::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
+use std::collections::BTreeSet;
 
 /// In place of the relay.
 pub struct Asked(pub Stage);
@@ -32,6 +33,11 @@ impl State {
         };
         match &ask.question {
             Question::Health | Question::Warn { .. } => {}
+            Question::Workers { names } => {
+                let seen: BTreeSet<String> =
+                    dask.connected.iter().chain(&dask.closed).map(|id| id.worker_name()).collect();
+                return Ok(Answer::Workers(names.intersection(&seen).cloned().collect()));
+            }
             Question::Retire { keep } => dask.count = dask.count.min(*keep),
             Question::Scale { count } => dask.count = *count,
             Question::Adapt { minimum, maximum, .. } => {

@@ -113,6 +113,11 @@ impl Gateway {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
+    /// The data directory of ours.
+    pub fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
     /// Where its stand-ins report.
     pub fn reports(&self) -> PathBuf {
         self.dir.join("stand-ins")

@@ -3,7 +3,9 @@
 //!
 //! `cargo run --release -p faregate-benches --bin bench`
 
+mod anatomy;
 mod clusters;
+mod end;
 mod failure;
 mod gateway;
 mod http;
@@ -73,6 +75,10 @@ enum Part {
     Idle,
     /// Start of real clusters
     Start,
+    /// End of real clusters
+    End,
+    /// What a start is made of, of ours alone
+    Anatomy,
 }
 
 #[derive(Subcommand)]
@@ -181,6 +187,12 @@ fn compare(arguments: &Arguments) -> Outcome<()> {
         if !rows.is_empty() {
             println!("{}", table::render(&rows));
         }
+        for row in rows.iter().filter(|row| row.better == table::Better::Less) {
+            if let Some((median, low, high)) = row.pairs() {
+                let what = &row.what;
+                println!("{what}: ours takes {median:.3} times as long (median of pairs; 95 %: {low:.3} to {high:.3})");
+            }
+        }
         all.append(&mut rows);
         match outcome {
             Ok(Ended::Measured) => {}
@@ -233,6 +245,11 @@ async fn measure(part: Part, setup: &Setup, scale: &Scale, rows: &mut Vec<Row>) 
         }
         Part::Idle => relay::measure_idle(setup, scale, rows).await,
         Part::Start => start::measure(setup, scale, rows).await,
+        Part::End => end::measure(setup, scale, rows).await,
+        Part::Anatomy => {
+            println!("{}", anatomy::tell(setup).await?);
+            Ok(())
+        }
     }
 }
 

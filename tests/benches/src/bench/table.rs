@@ -24,12 +24,14 @@ pub struct Row {
     pub official: Vec<f64>,
     /// Our values.
     pub ours: Vec<f64>,
+    /// What stands for all values of a side.
+    pub statistic: fn(&[f64]) -> Option<f64>,
 }
 
 impl Row {
     /// A row without values yet.
     pub fn new(what: impl Into<String>, unit: &'static str, better: Better, aim: Option<f64>) -> Self {
-        Row { what: what.into(), unit, better, aim, official: Vec::new(), ours: Vec::new() }
+        Row { what: what.into(), unit, better, aim, official: Vec::new(), ours: Vec::new(), statistic: median }
     }
 
     /// Something was measured.
@@ -37,9 +39,23 @@ impl Row {
         !self.official.is_empty() || !self.ours.is_empty()
     }
 
-    /// How many times better ours is, by the medians of all rounds.
+    /// Compared by the 95th percentile in place of the median.
+    pub fn by_p95(self) -> Self {
+        Row { what: format!("{}, p95", self.what), statistic: p95, ..self }
+    }
+
+    /// How many times our value is the official one of the same round: the median, and its 95 % interval.
+    pub fn pairs(&self) -> Option<(f64, f64, f64)> {
+        let mut ratios: Vec<f64> =
+            self.ours.iter().zip(&self.official).map(|(ours, official)| ours / official).collect();
+        ratios.sort_by(f64::total_cmp);
+        let rank = interval_rank(ratios.len())?;
+        Some((median(&ratios)?, ratios[rank], ratios[ratios.len() - 1 - rank]))
+    }
+
+    /// How many times better ours is, by the medians of all rounds (or what stands for them).
     pub fn ratio(&self) -> Option<f64> {
-        let (official, ours) = (median(&self.official)?, median(&self.ours)?);
+        let (official, ours) = ((self.statistic)(&self.official)?, (self.statistic)(&self.ours)?);
         Some(match self.better {
             Better::More => ours / official,
             Better::Less => official / ours,
@@ -67,11 +83,33 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
+/// The value that 95 of 100 do not exceed: of twenty, the last but one.
+pub fn p95(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get((sorted.len() * 95).div_ceil(100).checked_sub(1)?).copied()
+}
+
+/// How many of so many sorted values are outside of the median's 95 % interval at either end (the sign test's); none = there are too few.
+fn interval_rank(n: usize) -> Option<usize> {
+    let (mut term, mut tail) = (0.5f64.powi(i32::try_from(n).ok()?), 0.0);
+    let mut rank = None;
+    for k in 0..n / 2 {
+        tail += term;
+        if tail > 0.025 {
+            break;
+        }
+        rank = Some(k);
+        term *= (n - k) as f64 / (k + 1) as f64;
+    }
+    rank
+}
+
 /// The table as text.
 pub fn render(rows: &[Row]) -> String {
     let mut lines = vec![["measure", "unit", "official", "ours", "times better", "aim", ""].map(str::to_owned)];
     lines.extend(rows.iter().map(|row| {
-        let value = |values: &[f64]| median(values).map_or("-".to_owned(), number);
+        let value = |values: &[f64]| (row.statistic)(values).map_or("-".to_owned(), number);
         [
             row.what.clone(),
             row.unit.to_owned(),
@@ -136,6 +174,17 @@ mod tests {
         assert_eq!(row.verdict(), "NOT MET");
         row.ours.clear();
         assert_eq!(row.verdict(), "NOT MET");
+    }
+
+    #[test]
+    fn of_twenty_the_last_but_one_is_the_percentile_and_the_interval_is_the_sign_tests() {
+        let values: Vec<f64> = (1..=20).map(f64::from).collect();
+        assert_eq!((p95(&values), p95(&[7.0]), p95(&[])), (Some(19.0), Some(7.0), None));
+        // "Practical Nonparametric Statistics", table of the sign test: 20 values, from the 6th to the 15th
+        assert_eq!((interval_rank(20), interval_rank(6), interval_rank(5)), (Some(5), Some(0), None));
+        let mut row = Row::new("start", "s", Better::Less, None);
+        (row.ours, row.official) = (values, vec![10.0; 20]);
+        assert_eq!(row.pairs(), Some((1.05, 0.6, 1.5)));
     }
 
     #[test]
