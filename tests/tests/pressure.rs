@@ -88,7 +88,7 @@ fn a_gateway_without_a_descriptor_left_does_not_take_its_proxy_for_ended() {
     let pid = Pid::from_raw(i32::try_from(server.pid).unwrap());
     // the hard limit stays: to raise it again may not be ours
     let before = getrlimit(Resource::Nofile);
-    let none = Rlimit { current: Some(0), ..before.clone() };
+    let none = Rlimit { current: Some(0), ..before };
     prlimit(pid, Resource::Nofile, none).unwrap();
     eventually("it says so", || server.log().contains("the proxy cannot be watched"));
     assert_eq!(server.proxy().as_ref(), Some(&proxy));

@@ -170,9 +170,8 @@ fn check_open(config: &Config) -> Result<(), ServeError> {
         return Ok(());
     }
     let reachable = [Some(config.gateway.address), config.gateway.proxy_address].into_iter().flatten();
-    match reachable.into_iter().find(|address| !address.ip().is_loopback()) {
-        Some(address) => return Err(ServeError::Open(address)),
-        None => {}
+    if let Some(address) = reachable.into_iter().find(|address| !address.ip().is_loopback()) {
+        return Err(ServeError::Open(address));
     }
     let address = config.gateway.address;
     let uid = geteuid().as_raw();

@@ -259,14 +259,14 @@ mod tests {
         assert!(idle.is_err(), "nothing has begun");
         for _ in 0..3 {
             theirs.write_all(b"GET").await.unwrap();
-            wire.read(&mut buffer).await.unwrap();
+            wire.read_exact(&mut buffer[..3]).await.unwrap();
             let exchange = exchanges.begin();
             let busy = tokio::time::timeout(Duration::from_secs(3600), wire.read(&mut buffer)).await;
             assert!(busy.is_err(), "a request is being answered");
             drop(exchange);
         }
         theirs.write_all(b"GET").await.unwrap();
-        wire.read(&mut buffer).await.unwrap();
+        wire.read_exact(&mut buffer[..3]).await.unwrap();
         assert_eq!(wire.read(&mut buffer).await.unwrap_err().kind(), ErrorKind::TimedOut);
     }
 
