@@ -1,6 +1,6 @@
 """Dashboards in a real browser: they work, and a hostile one gets nothing of whoever looks at it.
 
-Arguments after the address: `key` or `sign-in`. FAREGATE_PASSWORD lets everybody in; `root` is an admin.
+Arguments after the address: `key` or `sign-in`. FAREGATE_PASSWORD is everybody's; `root` is an admin.
 """
 
 import asyncio

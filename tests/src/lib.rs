@@ -1,6 +1,7 @@
 //! What the tests share: conformance suites for the ports, sample records, and worlds to run in.
 #![allow(clippy::unwrap_used, missing_docs)] // names are sentences
 
+pub mod accounts;
 pub mod api;
 pub mod contended;
 pub mod crowd;

@@ -1,7 +1,8 @@
 //! The Python environments that tests run the official client and dask in: made once, kept under the workspace's target directory.
 
 use faregate_local::python::{PythonEnv, Spec, ensure};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 /// The versions of dask that everything must work with: the official pin, and a later one.
 pub const DASK_VERSIONS: [&str; 2] = ["2026.3.0", "2026.8.0"];
@@ -23,8 +24,15 @@ pub fn dask_with(version: &str, more: &[&str]) -> PythonEnv {
 pub fn home() -> PathBuf {
     match std::env::var_os("FAREGATE_CACHE_DIR") {
         Some(dir) => dir.into(),
-        None => target_dir().join("python"),
+        None if is_passable(&target_dir()) => target_dir().join("python"),
+        None => "/var/cache/faregate-tests".into(),
     }
+}
+
+/// As root, tasks run under other uids: is the way open to them?
+fn is_passable(dir: &Path) -> bool {
+    let open = |dir: &Path| dir.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
+    !rustix::process::geteuid().is_root() || dir.canonicalize().is_ok_and(|dir| dir.ancestors().all(open))
 }
 
 /// Where cargo builds.

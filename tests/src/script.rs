@@ -85,6 +85,11 @@ impl Script {
         }
     }
 
+    /// What it has said so far, and we have waited for.
+    pub fn heard(&self) -> &[String] {
+        &self.heard
+    }
+
     /// Lets it go on.
     pub fn go_on(&mut self) {
         writeln!(self.stdin, "go on").unwrap();

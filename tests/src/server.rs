@@ -3,14 +3,18 @@
 use crate::python;
 use base64::Engine;
 use faregate_local::demo::leftovers;
+use faregate_local::launcher::identity::{UidRange, passing_range, release};
 use faregate_local::python::PythonEnv;
 use faregate_proxy::control::{ProxyInfo, running};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -29,6 +33,8 @@ pub struct Server {
     dir: TempDir,
     python: PythonEnv,
     log_level: &'static str,
+    /// Under which uid it runs; none = ours.
+    uid: Option<u32>,
     child: Option<Child>,
     open_files: Option<u32>,
 }
@@ -46,21 +52,21 @@ impl Server {
 
     /// The same, with logs of this level.
     pub fn start_logging(log_level: &'static str, config_toml: &str, python: PythonEnv) -> Server {
-        let dir = tempfile::Builder::new().prefix("faregate-test-").tempdir().unwrap();
+        let dir = passable_dir("faregate-test-");
         let data_dir = dir.path().join("data");
         Server::start_there(dir, data_dir, log_level, config_toml, python)
     }
 
     /// The same, with a data directory of this name.
     pub fn start_in(name: &str, config_toml: &str) -> Server {
-        let dir = tempfile::Builder::new().prefix("faregate-test-").tempdir().unwrap();
+        let dir = passable_dir("faregate-test-");
         let data_dir = dir.path().join(name);
         Server::start_there(dir, data_dir, "info", config_toml, python::dask(python::DASK_VERSIONS[0]))
     }
 
     /// The same, with a data directory at this place.
     pub fn start_at(data_dir: &Path, config_toml: &str) -> Server {
-        let dir = tempfile::Builder::new().prefix("faregate-test-").tempdir().unwrap();
+        let dir = passable_dir("faregate-test-");
         Server::start_there(dir, data_dir.to_owned(), "info", config_toml, python::dask(python::DASK_VERSIONS[0]))
     }
 
@@ -71,8 +77,17 @@ impl Server {
         config_toml: &str,
         python: PythonEnv,
     ) -> Server {
-        let mut server =
-            Server { address: String::new(), data_dir, pid: 0, dir, python, log_level, child: None, open_files: None };
+        let mut server = Server {
+            address: String::new(),
+            data_dir,
+            pid: 0,
+            dir,
+            python,
+            log_level,
+            uid: None,
+            child: None,
+            open_files: None,
+        };
         server.configure(config_toml);
         server.run();
         server
@@ -85,6 +100,49 @@ impl Server {
         server.open_files = Some(most);
         server.run();
         server
+    }
+
+    /// One person's: started under a uid that is not root's, in a home of its own with the data directory at its usual place. Needs root.
+    pub fn start_as_person(config_toml: &str, python: PythonEnv) -> Server {
+        let mut server = Server::of_person(config_toml, python);
+        server.run();
+        server
+    }
+
+    /// The same, not started.
+    pub fn of_person(config_toml: &str, python: PythonEnv) -> Server {
+        assert!(rustix::process::geteuid().is_root(), "only root can start something as somebody else");
+        static PEOPLE: AtomicU32 = AtomicU32::new(0);
+        let uid = 2_100_000_000 + std::process::id() % 400_000 * 100 + PEOPLE.fetch_add(1, Ordering::Relaxed) % 100;
+        let dir = passable_dir("faregate-test-");
+        let data_dir = dir.path().join("home/.local/share/faregate");
+        for path in ["home", "home/.local", "home/.local/share"].map(|path| dir.path().join(path)) {
+            std::fs::create_dir(&path).unwrap();
+            std::os::unix::fs::chown(&path, Some(uid), Some(uid)).unwrap();
+        }
+        let server = Server {
+            address: String::new(),
+            data_dir,
+            pid: 0,
+            dir,
+            python,
+            log_level: "info",
+            uid: Some(uid),
+            child: None,
+            open_files: None,
+        };
+        std::fs::write(server.dir.path().join("faregate.toml"), config_toml).unwrap();
+        server
+    }
+
+    /// The directory that everything of it is in.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The uid it runs under, where that is not ours.
+    pub fn uid(&self) -> Option<u32> {
+        self.uid
     }
 
     /// `faregate admin …` on its data directory, with this on standard input: what it prints. Panics if it fails.
@@ -107,7 +165,7 @@ impl Server {
 
     /// Writes another configuration, for the next start.
     pub fn configure(&self, config_toml: &str) {
-        std::fs::write(self.dir.path().join("faregate.toml"), config_toml).unwrap();
+        std::fs::write(self.dir.path().join("faregate.toml"), with_own_uids(config_toml)).unwrap();
     }
 
     /// SIGKILL to the gateway alone; proxy, schedulers and workers live on.
@@ -206,6 +264,10 @@ impl Server {
             .arg("--python")
             .arg(self.python.dir())
             .env("RUST_LOG", self.log_level);
+        if let Some(uid) = self.uid {
+            let home = self.dir.path().join("home");
+            command.uid(uid).gid(uid).env("HOME", &home).current_dir(home);
+        }
         command
     }
 
@@ -251,7 +313,29 @@ impl Drop for Server {
         }
         kill_all(self.dir.path());
         kill_all(&self.data_dir);
+        // nothing of it is left: others may have its users' uids
+        if let Ok(data_dir) = self.data_dir.canonicalize() {
+            let _ = release(&data_dir, &UidRange { first: 1_880_000_000, last: 2_147_352_575 });
+        }
     }
+}
+
+/// A directory that tasks under other uids can pass through, as root's must be.
+pub fn passable_dir(prefix: &str) -> TempDir {
+    let permissions = std::fs::Permissions::from_mode(0o711);
+    tempfile::Builder::new().prefix(prefix).permissions(permissions).tempdir().unwrap()
+}
+
+/// The configuration, as root with uids that no other test's users have: they are assigned for good, and nobody shall run out of them. Its
+/// lines keep their numbers, if the first is empty.
+pub fn with_own_uids(config_toml: &str) -> String {
+    if !rustix::process::geteuid().is_root()
+        || ["task_uid_range", "run_as_user"].iter().any(|key| config_toml.contains(key))
+    {
+        return config_toml.to_owned();
+    }
+    let gap = if config_toml.starts_with('\n') { "" } else { "\n" };
+    format!("task_uid_range = \"{}\"{gap}{config_toml}", passing_range())
 }
 
 /// Kills what has to do with the directory, until nothing does: a supervisor may be starting something at this moment.

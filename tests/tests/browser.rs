@@ -9,8 +9,11 @@ use std::path::Path;
 /// The dashboard works, and a hostile one gets nothing of an admin who looks at it.
 fn a_visit(mode: &str, config: &str) {
     let python = dask(DASK_VERSIONS[0]);
-    let config = format!("{config}\n[auth]\nadmins = [\"root\"]\n[auth.basic]\npassword = \"of everybody\"\n");
+    let config = format!("{config}\n[auth]\nmethods = [\"basic\"]\nadmins = [\"root\"]\n");
     let server = Server::start_with(&config, python.clone());
+    for user in ["root", "mallory"] {
+        server.admin(&["users", "add", user], "of everybody\n");
+    }
     let environment = [("FAREGATE_PASSWORD", Path::new("of everybody"))];
     let mut script = Script::start_with(&server, &python, "browser", &[mode], &environment);
     for host in ["127.0.0.1:", "gateway.test:"] {

@@ -9,7 +9,7 @@ use crate::{Settings, credentials, refusal, reply};
 use async_trait::async_trait;
 use aws_sdk_ecs::types::DesiredStatus;
 use faregate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId, TaskState};
-use faregate::ports::{Credentials, LaunchError, Launched, Launcher, LauncherError, TaskPage};
+use faregate::ports::{Credentials, LaunchError, Launched, Launcher, LauncherError, PrepareError, TaskPage};
 use faregate::{Later, later};
 use std::collections::HashMap;
 use std::time::Instant;
@@ -78,8 +78,8 @@ fn can_be_a_task(id: &TaskId) -> bool {
 
 #[async_trait]
 impl Launcher for EcsLauncher {
-    async fn prepare(&self, credentials: &Credentials) -> Result<(), LauncherError> {
-        credentials::put(&self.s3, &self.settings, credentials).await
+    async fn prepare(&self, credentials: &Credentials) -> Result<(), PrepareError> {
+        Ok(credentials::put(&self.s3, &self.settings, credentials).await?)
     }
 
     async fn discard(&self, cluster: &ClusterName) -> Result<(), LauncherError> {

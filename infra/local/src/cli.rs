@@ -50,7 +50,9 @@ Files:
     trash/                     files of clusters that are being removed
     reserve                    room that is held back for a full disk
     proxy.log                  what the proxy says
+    homes/<uid>/               as root: home directories of tasks
   ~/.cache/faregate/python-*/  Python environments made by `serve`, `demo`
+  As root: /var/lib/faregate and /var/cache/faregate.
 
 Environment:
   RUST_LOG                     what is logged: `debug`, `warn,faregate=info`
@@ -122,6 +124,9 @@ Once it is ready it prints one line to standard output, which names the address.
 Without a way to sign in (`[auth]`) only processes of your own system user, and of root, are let in, under any name they \
 give, and only a loopback address is served.
 
+Started as root it serves several people: tasks run under a uid of each user's own, or as the user's account. Started by \
+anybody else it serves one person, and confines tasks to their clusters' files.
+
 SIGTERM or Ctrl-C stops all clusters and the proxy, and waits for them; a second one waits no longer. With \
 `stop_clusters_on_shutdown = false` both keep running, and the next `serve` on the same data directory takes them over, \
 as it does after a crash.";
@@ -131,7 +136,7 @@ struct Serve {
     /// Where to listen: API, dashboards and scheduler relay; port 0 picks a free one [default: 127.0.0.1:8000]
     #[arg(long, env = "FAREGATE_ADDRESS", value_name = "HOST:PORT", value_parser = GivenAddress::parse)]
     address: Option<GivenAddress>,
-    /// Directory of records, keys, logs and cluster files [default: ~/.local/share/faregate]
+    /// Directory of records, keys, logs and cluster files [default: ~/.local/share/faregate; as root /var/lib/faregate]
     #[arg(long, env = "FAREGATE_DATA_DIR", value_name = "DIR", value_parser = paths::parser())]
     data_dir: Option<PathBuf>,
     /// Configuration file; `faregate config` prints one with all defaults

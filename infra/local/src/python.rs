@@ -1,11 +1,14 @@
 //! The Python environment of schedulers and workers: made once, kept for next time.
 
+use crate::launcher::RunAs;
+use crate::launcher::identity::reach::{ANYBODY, reach};
 use crate::paths::{expand, variable};
 use aws_lc_rs::digest::{SHA256, digest};
 use rustix::fs::{FlockOperation, flock};
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -52,10 +55,11 @@ impl Spec {
     }
 }
 
-/// `FAREGATE_CACHE_DIR`, or `faregate` in `XDG_CACHE_HOME`, or in `~/.cache`.
+/// `FAREGATE_CACHE_DIR`, or `faregate` in `XDG_CACHE_HOME`, or in `~/.cache`; as root in /var/cache, where everybody's tasks can read it.
 fn cache_dir() -> Option<PathBuf> {
     let own = variable("FAREGATE_CACHE_DIR").and_then(|dir| expand(dir.as_ref()).ok());
     own.or_else(|| variable("XDG_CACHE_HOME").map(|dir| dir.join("faregate")))
+        .or_else(|| rustix::process::geteuid().is_root().then(|| PathBuf::from("/var/cache/faregate")))
         .or_else(|| variable("HOME").map(|dir| dir.join(".cache/faregate")))
 }
 
@@ -87,6 +91,18 @@ impl PythonEnv {
     /// Its programs.
     pub fn bin(&self) -> PathBuf {
         self.dir.join("bin")
+    }
+
+    /// Files that whoever runs tasks in it must be able to use: its programs, and a module of each package.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = vec![self.python(), self.bin().join("dask")];
+        let libraries = std::fs::read_dir(self.dir.join("lib")).into_iter().flatten().flatten();
+        for library in libraries {
+            let packages = library.path().join("site-packages");
+            let modules = ["dask", "distributed", "dask_gateway"].map(|name| packages.join(name).join("__init__.py"));
+            files.extend(modules.into_iter().filter(|module| module.exists()));
+        }
+        files
     }
 
     /// Its interpreter.
@@ -128,6 +144,16 @@ pub enum PythonError {
         /// Its version.
         found: String,
     },
+    /// Root's own interpreters alone.
+    #[error(
+        "tasks run under other uids, and none of these can be run by everybody and has `venv`: {}; install the system's python3 and its venv \
+         (on Debian and Ubuntu python3-venv), or give an environment with `--python DIR`",
+        list(found)
+    )]
+    NotForAll {
+        /// What `PATH` has.
+        found: Vec<PathBuf>,
+    },
     /// No `venv`, or it failed.
     #[error("`python3 -m venv` failed (on Debian and Ubuntu it needs the package python3-venv):\n{output}")]
     Venv {
@@ -145,27 +171,79 @@ pub enum PythonError {
     },
 }
 
+fn list(paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    if paths.is_empty() { "(`python3` is not in PATH)".to_owned() } else { paths.join(", ") }
+}
+
 /// The environment of a specification: as it is kept, or made now, which takes about a minute and needs a package index.
 /// `say` hears what is being done. Of several callers at once, in any processes, one makes it and the others wait. Blocks.
 pub fn ensure(spec: &Spec, say: &dyn Fn(&str)) -> Result<PythonEnv, PythonError> {
     let dir = std::path::absolute(spec.dir()).map_err(|source| PythonError::Use { dir: spec.dir(), source })?;
     let failed = |source| PythonError::Use { dir: dir.clone(), source };
     std::fs::create_dir_all(&spec.home).map_err(failed)?;
+    let for_all = rustix::process::geteuid().is_root();
+    if for_all {
+        readable_by_all(&spec.home, false).map_err(failed)?;
+    }
     let _lock = lock(&dir.with_extension("lock"), say).map_err(failed)?;
     let kept = PythonEnv { dir: dir.clone() };
     // an upgrade of the system's Python leaves a link to nowhere
-    if dir.join(COMPLETE).is_file() && kept.python().exists() {
+    let is_good = |python: PathBuf| python.canonicalize().is_ok_and(|python| !for_all || is_for_all(&python));
+    if dir.join(COMPLETE).is_file() && is_good(kept.python()) {
         return Ok(kept);
     }
     if dir.exists() {
         crate::launcher::remove_tree(&dir).map_err(failed)?;
     }
-    check_version()?;
+    let interpreter = if for_all { interpreter_for_all()? } else { PathBuf::from("python3") };
+    check_version(&interpreter)?;
     say("making a Python environment");
-    make_venv(&dir)?;
+    make_venv(&interpreter, &dir)?;
     install(&kept, &spec.requirements, say)?;
+    if for_all {
+        readable_by_all(&dir, true).map_err(failed)?;
+    }
     std::fs::write(dir.join(COMPLETE), spec.requirements.join("\n")).map_err(failed)?;
     Ok(kept)
+}
+
+/// What root makes is for everybody's tasks, whatever the umask: as `chmod a+rX`, and `-R` with `below`.
+fn readable_by_all(path: &Path, below: bool) -> io::Result<()> {
+    let metadata = path.symlink_metadata()?;
+    if metadata.is_symlink() {
+        return Ok(());
+    }
+    let mode = metadata.permissions().mode();
+    let enter = if metadata.is_dir() || mode & 0o100 != 0 { 0o111 } else { 0 };
+    std::fs::set_permissions(path, Permissions::from_mode(mode | 0o444 | enter))?;
+    if below && metadata.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            readable_by_all(&entry?.path(), true)?;
+        }
+    }
+    Ok(())
+}
+
+/// The first `python3` of `PATH` that everybody can run and make environments of: what is below root's home is not for tasks under other
+/// uids. (What is found may be a script that chooses one, as pyenv's is.)
+fn interpreter_for_all() -> Result<PathBuf, PythonError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found: Vec<PathBuf> =
+        std::env::split_paths(&path).map(|dir| dir.join("python3")).filter(|python| python.is_file()).collect();
+    let script = "import ensurepip, venv, sys; print(sys._base_executable)";
+    let real = |python: &PathBuf| {
+        let output = Command::new(python).args(["-I", "-c", script]).stdin(Stdio::null()).output().ok()?;
+        let real = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        (output.status.success() && real.is_absolute()).then_some(real)
+    };
+    found.iter().filter_map(real).find(|python| is_for_all(python)).ok_or(PythonError::NotForAll { found })
+}
+
+/// Can a uid run it that nothing belongs to?
+fn is_for_all(python: &Path) -> bool {
+    let anybody = RunAs { uid: ANYBODY, gid: ANYBODY, groups: Vec::new() };
+    reach(&anybody, python).is_ok()
 }
 
 /// Held until it is dropped.
@@ -178,10 +256,10 @@ fn lock(path: &Path, say: &dyn Fn(&str)) -> io::Result<File> {
     Ok(file)
 }
 
-fn check_version() -> Result<(), PythonError> {
+fn check_version(interpreter: &Path) -> Result<(), PythonError> {
     let script = "import sys; print('%d.%d' % sys.version_info[:2])";
     let output =
-        Command::new("python3").args(["-c", script]).stdin(Stdio::null()).output().map_err(PythonError::NoPython)?;
+        Command::new(interpreter).args(["-c", script]).stdin(Stdio::null()).output().map_err(PythonError::NoPython)?;
     let found = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let version = found.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
     if version.is_some_and(|version: (u32, u32)| version >= OLDEST) {
@@ -191,8 +269,8 @@ fn check_version() -> Result<(), PythonError> {
     }
 }
 
-fn make_venv(dir: &Path) -> Result<(), PythonError> {
-    let output = Command::new("python3")
+fn make_venv(interpreter: &Path, dir: &Path) -> Result<(), PythonError> {
+    let output = Command::new(interpreter)
         .args(["-m", "venv"])
         .arg(dir)
         .stdin(Stdio::null())

@@ -136,6 +136,10 @@ pub struct ProxyConfig {
     pub prefix: String,
     /// Where the API is.
     pub api: Api,
+    /// A file with the secret that the gateway's socket asks for (see [`crate::GATEWAY_SECRET`]): whoever can connect to the socket is not
+    /// yet this proxy. Read again with every new connection.
+    #[serde(default)]
+    pub gateway_secret: Option<PathBuf>,
     /// Where the key ring is.
     pub keys: Keys,
     /// With it the public port speaks HTTPS, and plain HTTP is refused there.
@@ -168,6 +172,7 @@ impl ProxyConfig {
         ProxyConfig {
             prefix: String::new(),
             api,
+            gateway_secret: None,
             keys: keys.into(),
             tls: None,
             sign_in: false,

@@ -31,6 +31,10 @@ mod watched;
 
 pub use accept::{DescriptorLimit, raise_descriptor_limit};
 pub use client_hello::{ClientHello, Hello, MAX_HELLO};
+/// The header by which the gateway knows requests of its proxy: it carries the secret of [`ProxyConfig::gateway_secret`], whatever a client
+/// sent under that name.
+pub const GATEWAY_SECRET: ::http::HeaderName = ::http::HeaderName::from_static("x-faregate-gateway-secret");
+
 pub use config::{Api, ConfigError, Keys, Listeners, LocalPeers, MemoryKeys, ProxyConfig, Scheme, Timeouts, TlsFiles};
 pub use once::{MemoryOnce, Once, Outside};
 pub use remaining::Remaining;

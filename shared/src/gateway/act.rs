@@ -3,7 +3,7 @@
 use super::Gateway;
 use super::turn::TurnError;
 use crate::model::{TaskId, Use};
-use crate::ports::{Answer, Ask, Credentials, Question};
+use crate::ports::{Answer, Ask, Credentials, LaunchError, PrepareError, Question};
 use crate::reconcile::{Action, Fact, View};
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ impl Gateway {
         let (ports, name) = (self.ports(), &view.cluster.value.name);
         let failed = |error: &dyn std::error::Error| TurnError::Action(error.to_string());
         match action {
-            Action::Prepare => {
+            Action::Prepare(launch) => {
                 let cluster = &view.cluster.value;
                 let credentials = Credentials {
                     cluster: name.clone(),
@@ -22,7 +22,16 @@ impl Gateway {
                     tls_key: self.open_key(cluster)?,
                     token: self.token(cluster, Use::Cluster)?,
                 };
-                ports.launcher.prepare(&credentials).await.map_err(|e| failed(&e))?;
+                match ports.launcher.prepare(&credentials).await {
+                    Ok(()) => {}
+                    // as the launch would be, which is then not called
+                    Err(PrepareError::Refused(why)) => {
+                        tracing::warn!(cluster = %name, %launch, error = why, "not launched");
+                        let result = Err(LaunchError::Rejected(why));
+                        return Ok(vec![Fact::Launched { launch: launch.clone(), result }]);
+                    }
+                    Err(error) => return Err(failed(&error)),
+                }
             }
             Action::Launch(launch) => {
                 let result = ports.launcher.launch(launch, self.now()).await;

@@ -86,6 +86,9 @@ impl Gateway {
             facts.clear();
             due_at = plan.due_at;
             for action in &plan.after {
+                if is_refused(action, &facts) {
+                    continue;
+                }
                 launched |= matches!(action, Action::Launch(_));
                 facts.extend(self.act(&view, action).await?);
             }
@@ -138,6 +141,12 @@ impl Gateway {
             may_launch,
         }))
     }
+}
+
+/// The launch's credentials were refused: it is not called.
+fn is_refused(action: &Action, facts: &[Fact]) -> bool {
+    let Action::Launch(next) = action else { return false };
+    facts.iter().any(|fact| matches!(fact, Fact::Launched { launch, .. } if *launch == next.id))
 }
 
 /// The cluster was read before another turn wrote a launch, the launches after it: a decision would write that launch again.

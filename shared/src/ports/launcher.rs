@@ -58,6 +58,23 @@ pub enum LaunchError {
 #[error("the launcher failed: {0}")]
 pub struct LauncherError(pub String);
 
+/// A cluster's credentials were not put in place.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PrepareError {
+    /// Trying again changes nothing: the sentence is for the cluster's user.
+    #[error("{0}")]
+    Refused(String),
+    /// It may go well the next time.
+    #[error("the credentials were not put in place: {0}")]
+    Failed(String),
+}
+
+impl From<LauncherError> for PrepareError {
+    fn from(error: LauncherError) -> Self {
+        PrepareError::Failed(error.0)
+    }
+}
+
 /// A page of tasks.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskPage {
@@ -71,7 +88,7 @@ pub struct TaskPage {
 #[async_trait]
 pub trait Launcher: Send + Sync {
     /// Puts a cluster's credentials where its tasks will find them.
-    async fn prepare(&self, credentials: &Credentials) -> Result<(), LauncherError>;
+    async fn prepare(&self, credentials: &Credentials) -> Result<(), PrepareError>;
 
     /// Removes what [`Launcher::prepare`] put there. Called when the cluster is at rest.
     async fn discard(&self, cluster: &ClusterName) -> Result<(), LauncherError>;

@@ -11,7 +11,7 @@ mod wakes;
 
 pub use accounts::Accounts;
 pub use host::Host;
-pub use launcher::{Credentials, LaunchError, Launched, Launcher, LauncherError, TaskPage};
+pub use launcher::{Credentials, LaunchError, Launched, Launcher, LauncherError, PrepareError, TaskPage};
 pub use limit_items::{Attributes, LimitItems};
 pub use routes::{Route, Routes, RoutesError};
 pub use schedulers::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};

@@ -44,7 +44,7 @@ impl Draft<'_> {
             launch.next_try = in_flight;
             let launch = launch.clone();
             if launch.spec.role == TaskRole::Scheduler {
-                self.after.push(Action::Prepare);
+                self.after.push(Action::Prepare(launch.id.clone()));
             }
             self.after.push(Action::Launch(Box::new(launch)));
         }

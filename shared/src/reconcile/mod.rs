@@ -110,8 +110,8 @@ pub enum Fact {
 /// What to do. Every action may be repeated.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Put the credentials where tasks find them; the launch that follows needs them.
-    Prepare,
+    /// Put the credentials where tasks find them; this launch, which follows, needs them.
+    Prepare(LaunchId),
     /// Call this launch.
     Launch(Box<Launch>),
     /// Ask a task to stop.

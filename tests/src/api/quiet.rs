@@ -4,8 +4,8 @@
 use async_trait::async_trait;
 use faregate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId, TaskRole, TaskState};
 use faregate::ports::{
-    Answer, Ask, Credentials, Idleness, LaunchError, Launched, Launcher, LauncherError, Question, Route, Routes,
-    RoutesError, SchedulerError, Schedulers, TaskPage, Wake, Wakes, WakesError,
+    Answer, Ask, Credentials, Idleness, LaunchError, Launched, Launcher, LauncherError, PrepareError, Question, Route,
+    Routes, RoutesError, SchedulerError, Schedulers, TaskPage, Wake, Wakes, WakesError,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,7 +36,7 @@ impl QuietLauncher {
 
 #[async_trait]
 impl Launcher for QuietLauncher {
-    async fn prepare(&self, _: &Credentials) -> Result<(), LauncherError> {
+    async fn prepare(&self, _: &Credentials) -> Result<(), PrepareError> {
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use super::http::request;
 use super::{KILL_AT, KILL_DIR, PHASE, Point, TRACE};
-use crate::server::PATIENCE;
+use crate::server::{PATIENCE, passable_dir, with_own_uids};
 use faregate_local::demo::leftovers;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::OpenOptions;
@@ -56,15 +56,17 @@ struct Shared {
 impl Gateway {
     /// Starts one that kills itself at this point of the phase `start` or a later one.
     pub fn start(programs: &Programs, at: Option<Point>) -> Gateway {
-        let dir = tempfile::Builder::new().prefix("faregate-kill-").tempdir().unwrap();
+        let dir = passable_dir("faregate-kill-");
         let bin = dir.path().join("python/bin");
         std::fs::create_dir_all(&bin).unwrap();
         for name in ["dask", "python"] {
-            std::os::unix::fs::symlink(&programs.dask, bin.join(name)).unwrap();
+            link_or_copy(&programs.dask, &bin.join(name));
         }
         std::fs::write(
             dir.path().join("faregate.toml"),
-            "check_period = 0.4\nsigint_timeout = 1\nsigterm_timeout = 1\ncluster_heartbeat_period = 0.3\n",
+            with_own_uids(
+                "check_period = 0.4\nsigint_timeout = 1\nsigterm_timeout = 1\ncluster_heartbeat_period = 0.3\n",
+            ),
         )
         .unwrap();
         let shared = Shared { address: None, pid: None, next: at, deaths: 0, closing: false, failed: None };
@@ -155,6 +157,13 @@ impl Drop for Gateway {
         while leftovers::kill(self.dir.path()) > 0 && Instant::now() < deadline {
             sleep(LOOK);
         }
+    }
+}
+
+/// The program at another path, where tasks of other users can run it, wherever it was built.
+fn link_or_copy(program: &Path, at: &Path) {
+    if std::fs::hard_link(program, at).is_err() {
+        std::fs::copy(program, at).unwrap();
     }
 }
 

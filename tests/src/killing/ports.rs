@@ -8,7 +8,7 @@ use faregate::model::{
 };
 use faregate::ports::{
     ActiveRow, Children, Credentials, LaunchError, Launched, Launcher, LauncherError, LimitItems, Page, Ports,
-    StopRequest, Store, StoreError, TaskPage, Touch, TransactError, Wake, Wakes, WakesError, Write,
+    PrepareError, StopRequest, Store, StoreError, TaskPage, Touch, TransactError, Wake, Wakes, WakesError, Write,
 };
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl Wakes for Trapped<dyn Wakes> {
 
 #[async_trait]
 impl Launcher for Trapped<dyn Launcher> {
-    async fn prepare(&self, credentials: &Credentials) -> Result<(), LauncherError> {
+    async fn prepare(&self, credentials: &Credentials) -> Result<(), PrepareError> {
         self.trap.call("launcher.prepare", self.inner.prepare(credentials)).await
     }
     async fn discard(&self, cluster: &ClusterName) -> Result<(), LauncherError> {

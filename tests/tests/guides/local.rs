@@ -2,8 +2,9 @@
 //! a free port, a data directory and a home of the test's own.
 
 use crate::documents::{Block, guides, readme};
+use faregate_local::launcher::identity::{UidRange, release};
 use faregate_tests::python;
-use faregate_tests::server::{PATIENCE, binary};
+use faregate_tests::server::{PATIENCE, binary, passable_dir};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
@@ -19,7 +20,7 @@ struct Home(TempDir);
 
 impl Home {
     fn new() -> Home {
-        let home = tempfile::Builder::new().prefix("faregate-guides-").tempdir().unwrap();
+        let home = passable_dir("faregate-guides-");
         std::fs::create_dir(home.path().join("bin")).unwrap();
         symlink(binary(), home.path().join("bin/faregate")).unwrap();
         Home(home)
@@ -74,6 +75,10 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         faregate_local::demo::leftovers::kill(self.path());
+        // nothing of it is left: others may have its users' uids
+        if let Ok(data_dir) = self.path().join("data").canonicalize() {
+            let _ = release(&data_dir, &UidRange::default());
+        }
     }
 }
 

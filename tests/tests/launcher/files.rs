@@ -2,11 +2,11 @@
 
 use super::PROGRAM;
 use faregate::model::{Launch, TaskState};
-use faregate::ports::{LaunchError, Launcher};
+use faregate::ports::Launcher;
 use faregate_tests::launcher_suite::local::Local;
 use faregate_tests::launcher_suite::*;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Everything below a directory.
@@ -119,47 +119,4 @@ async fn logs_outlive_the_credentials_and_go_when_the_cluster_is_forgotten() {
     }
     assert_eq!(tree(&local.dir.path().join("clusters")).len(), 1);
     assert_eq!(described(&local, &task).await, None);
-}
-
-#[tokio::test]
-async fn as_root_tasks_run_as_their_user_who_can_read_the_credentials_and_nothing_of_ours() {
-    if !rustix::process::geteuid().is_root() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut settings = faregate_local::launcher::Settings::new(dir.path());
-        settings.run_as_user = true;
-        let refused = faregate_local::launcher::ProcessLauncher::open(settings).await.err().unwrap();
-        assert!(refused.to_string().contains("root"), "{refused}");
-        return;
-    }
-    let local = Local::with(PROGRAM, |settings| {
-        fs::set_permissions(&settings.directory, fs::Permissions::from_mode(0o711)).unwrap();
-        settings.run_as_user = true;
-    })
-    .await;
-    let script = r#"id -un; id -G; echo "$USER"; cat "$DASK_GATEWAY_API_TOKEN"; echo; touch mine; ls ..; cat ../tasks/*/log ../launches/*"#;
-    let mut spec = worker_spec(1, &["sh", "-c", script]);
-    spec.user = "nobody".to_owned();
-    let request = launch(&new_cluster(), 1, spec, local.now());
-    let mut secrets = credentials(&request.cluster, "k1-secret");
-    secrets.user = "nobody".to_owned();
-    local.launcher.prepare(&secrets).await.unwrap();
-    let task = started(&local, &request).await.remove(0);
-    let rest = reaches(&local, &task, TaskState::Stopped).await;
-    let groups =
-        String::from_utf8(std::process::Command::new("id").args(["-G", "nobody"]).output().unwrap().stdout).unwrap();
-    let lines: Vec<&str> = rest.last_lines.iter().map(String::as_str).collect();
-    assert_eq!(lines[..4], ["nobody", groups.trim(), "nobody", "k1-secret"], "{rest:?}");
-    let denied = lines[4..].iter().filter(|line| line.contains("denied")).count();
-    assert_eq!((denied, lines.len()), (3, 7), "neither the cluster's directory nor records nor logs: {lines:?}");
-    let owner = fs::metadata(local.cluster_dir(&request).join("work/mine")).unwrap().uid();
-    for path in ["tls.key", "tls.crt", "token", "work"] {
-        assert_eq!(fs::metadata(local.cluster_dir(&request).join(path)).unwrap().uid(), owner, "{path}");
-    }
-    assert_ne!(owner, 0);
-    for user in ["nobody-of-this-name", "root"] {
-        let mut spec = worker_spec(1, &["true"]);
-        spec.user = user.to_owned();
-        let refused = local.launcher.launch(&launch(&new_cluster(), 1, spec, local.now()), local.now()).await;
-        assert!(matches!(&refused, Err(LaunchError::Rejected(why)) if why.contains(user)), "{refused:?}");
-    }
 }

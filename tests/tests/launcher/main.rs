@@ -3,6 +3,7 @@
 
 mod crashes;
 mod files;
+mod identities;
 mod removal;
 mod restarts;
 mod sessions;

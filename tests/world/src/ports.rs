@@ -12,8 +12,8 @@ use faregate::model::{
 };
 use faregate::ports::{
     ActiveRow, Answer, Ask, Children, Credentials, Host, LaunchError, Launched, Launcher, LauncherError, LimitItems,
-    Page, Route, Routes, RoutesError, SchedulerError, Schedulers, StopRequest, Store, StoreError, TaskPage, Touch,
-    TransactError, Wake, Wakes, WakesError, Write,
+    Page, PrepareError, Route, Routes, RoutesError, SchedulerError, Schedulers, StopRequest, Store, StoreError,
+    TaskPage, Touch, TransactError, Wake, Wakes, WakesError, Write,
 };
 use std::sync::Arc;
 
@@ -191,10 +191,10 @@ impl Wakes for World {
 
 #[async_trait]
 impl Launcher for World {
-    async fn prepare(&self, credentials: &Credentials) -> Result<(), LauncherError> {
+    async fn prepare(&self, credentials: &Credentials) -> Result<(), PrepareError> {
         let name = credentials.cluster.clone();
         let prepared = self.call("launcher.prepare", move |state| state.credentials.insert(name)).await;
-        prepared.map(|_| ()).map_err(launcher_error)
+        prepared.map(|_| ()).map_err(|unknown| launcher_error(unknown).into())
     }
 
     async fn discard(&self, cluster: &ClusterName) -> Result<(), LauncherError> {

@@ -69,13 +69,13 @@ pub const SECTIONS: &[Section] = &[
             key!(
                 "data_dir",
                 |c| Slot::OptionalPath(&mut c.gateway.data_dir),
-                "Directory of records, keys, logs and cluster files. Default: ~/.local/share/faregate. In this and other paths `~` and `$HOME` at the beginning are the home directory.",
+                "Directory of records, keys, logs and cluster files. Default: ~/.local/share/faregate; as root /var/lib/faregate. In this and other paths `~` and `$HOME` at the beginning are the home directory.",
                 r#""/var/lib/faregate""#
             ),
             key!(
                 "python",
                 |c| Slot::OptionalPath(&mut c.gateway.python),
-                "Python environment of schedulers and workers: a directory with bin/dask and the dask-gateway package. Default: one made at the first start, under ~/.cache/faregate.",
+                "Python environment of schedulers and workers: a directory with bin/dask and the dask-gateway package. Default: one made at the first start, under ~/.cache/faregate; as root in /var/cache/faregate. Started as root, everybody must be able to read it.",
                 r#""/opt/dask""#
             ),
             key!(
@@ -112,7 +112,24 @@ pub const SECTIONS: &[Section] = &[
             key!(
                 "run_as_user",
                 |c| Slot::Bool(&mut c.gateway.run_as_user),
-                "Run each cluster as the system user of its owner's name. The gateway must run as root, and `python` be an environment that those users can read."
+                "Started as root: run tasks as the system account of their user's name, instead of under a uid of the range. Accounts below UID_MIN, locked ones, and those whose shell is nologin or false are refused."
+            ),
+            key!(
+                "task_account_group",
+                |c| Slot::OptionalText(&mut c.gateway.task_account_group),
+                "With `run_as_user`: only members of this group may run tasks.",
+                r#""dask""#
+            ),
+            key!(
+                "task_uid_range",
+                |c| Slot::UidRange(&mut c.gateway.task_uid_range),
+                "Started as root: the uids out of which each user gets one of their own, for good; no account may have them. Default: 70000-89999.",
+                r#""70000-89999""#
+            ),
+            key!(
+                "allow_unseparated_tasks",
+                |c| Slot::Bool(&mut c.gateway.allow_unseparated_tasks),
+                "Not started as root: serve although tasks are not kept from each other and from the gateway's keys: whoever runs code in a cluster can be anybody."
             ),
             key!(
                 "external_url",

@@ -14,6 +14,7 @@ pub use error::{ConfigError, Place};
 pub use external_url::ExternalUrl;
 pub use value::{Slot, parse_address};
 
+use crate::launcher::identity::UidRange;
 use error::{Problem, unknown};
 use faregate::api::auth;
 use faregate::model::{ClusterConfig, Limits, Ms, Policy, Scope};
@@ -66,6 +67,9 @@ pub struct Settings {
     pub run_as_user: bool,
     pub external_url: Option<ExternalUrl>,
     pub trusted_proxies: Vec<Network>,
+    pub task_account_group: Option<String>,
+    pub task_uid_range: Option<UidRange>,
+    pub allow_unseparated_tasks: bool,
     pub check_period_ms: Ms,
     pub sigint_timeout_ms: Ms,
     pub sigterm_timeout_ms: Ms,
@@ -90,6 +94,9 @@ impl Default for Settings {
             run_as_user: false,
             external_url: None,
             trusted_proxies: Vec::new(),
+            task_account_group: None,
+            task_uid_range: None,
+            allow_unseparated_tasks: false,
             check_period_ms: 1_000,
             sigint_timeout_ms: 10_000,
             sigterm_timeout_ms: 5_000,

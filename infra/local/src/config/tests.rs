@@ -69,6 +69,7 @@ fn a_real_file_says_what_it_says() {
         worker_cmd = ["nice", "dask", "worker"]
         cluster_heartbeat_period = 0.5
         max_lifetime = 3600
+        task_uid_range = "5000-5999"
         address = "localhost:0"
         prefix = "/services/dask-gateway/"
         [limits.default]
@@ -78,8 +79,9 @@ fn a_real_file_says_what_it_says() {
         total_workers = 9
         [auth]
         admins = ["root"]
-        [auth.basic]
-        password = "s3cret"
+        [auth.jwt]
+        issuer = "https://id.example"
+        audience = "faregate"
         "#,
     )
     .expect("good");
@@ -96,8 +98,8 @@ fn a_real_file_says_what_it_says() {
     assert_eq!(config.limits[&Scope::Default].memory, Some(parse_size("64 G").expect("a size")));
     assert_eq!(config.limits[&Scope::Group("research".into())].total_workers, Some(9));
     assert_eq!(config.auth.admins, ["root".to_owned()].into());
-    assert_eq!(config.auth.methods, ["basic"], "what has a table is meant");
-    assert!(!format!("{config:?}").contains("s3cret"));
+    assert_eq!(config.auth.methods, ["jwt"], "what has a table is meant");
+    assert_eq!(config.gateway.task_uid_range.expect("a range").to_string(), "5000-5999");
 }
 
 #[test]
@@ -178,6 +180,14 @@ fn a_wrong_value_is_refused_with_its_key_and_what_it_must_be() {
         (
             "auth.methods = []\nauth.basic.password = 'x'",
             "`auth.basic` is set, and `auth.methods` does not name `basic`",
+        ),
+        (
+            "[auth]\nadmins = ['root']\nbasic.password = 's3cret'",
+            "`auth.admins` cannot be named where everybody shares one password (`auth.basic.password`): whoever knows it could be one of them",
+        ),
+        (
+            "task_uid_range = '0-9'",
+            r#"`task_uid_range` must be a range of uids such as "70000-89999", without 0, 65534, 65535, 4294967295, not `"0-9"`"#,
         ),
         ("auth.admins = ['']", "`auth.admins` has ``, which no user can be called"),
     ];

@@ -1,6 +1,7 @@
 //! One setting's value: where it goes, how it is read, how it is shown.
 
 use super::ExternalUrl;
+use crate::launcher::identity::{InvalidRange, UidRange};
 use crate::paths::expand;
 use faregate::model::{Ms, format_size, parse_size};
 use faregate_proxy::Network;
@@ -33,6 +34,8 @@ pub enum Slot<'a> {
     Seconds(&'a mut Ms),
     /// Seconds above zero, or nothing.
     OptionalSeconds(&'a mut Option<Ms>),
+    /// Uids, or nothing.
+    UidRange(&'a mut Option<UidRange>),
     /// Memory.
     Size(&'a mut u64),
     /// Memory, or nothing.
@@ -68,6 +71,9 @@ impl Slot<'_> {
             Slot::OptionalNumber(to) => *to = Some(number(value)?),
             Slot::Seconds(to) => *to = seconds(value)?,
             Slot::OptionalSeconds(to) => *to = Some(seconds(value)?),
+            Slot::UidRange(to) => {
+                *to = Some(text(value)?.parse().map_err(|error: InvalidRange| expected(&error.to_string(), value))?);
+            }
             Slot::Size(to) => *to = size(value)?,
             Slot::OptionalSize(to) => *to = Some(size(value)?),
             Slot::OptionalText(to) => *to = Some(text(value)?.to_owned()),
@@ -94,6 +100,7 @@ impl Slot<'_> {
             Slot::OptionalNumber(v) => Value::Float((*v)?),
             Slot::Seconds(v) => Value::Float(*v as f64 / 1000.0),
             Slot::OptionalSeconds(v) => Value::Float((*v)? as f64 / 1000.0),
+            Slot::UidRange(v) => Value::String(v.as_ref()?.to_string()),
             Slot::Size(v) => Value::String(format_size(*v)),
             Slot::OptionalSize(v) => Value::String(format_size((*v)?)),
             Slot::OptionalText(v) => Value::String(v.clone()?),

@@ -1,6 +1,7 @@
 //! The demo's gateway: the real `faregate serve`, as a process, in a directory of its own.
 
 use super::DemoError;
+use crate::launcher::identity::{UidRange, passing_range, release};
 use crate::python::PythonEnv;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
@@ -25,6 +26,8 @@ pub struct DemoGateway {
     pub address: String,
     dir: TempDir,
     child: Child,
+    /// What its users' uids are taken from.
+    uids: Option<UidRange>,
     /// Held open, so that it can always write.
     _stdout: Lines<BufReader<ChildStdout>>,
 }
@@ -32,7 +35,10 @@ pub struct DemoGateway {
 /// Starts it on a free port. Its log is in `dir`.
 pub async fn start(dir: TempDir, python: &PythonEnv) -> Result<DemoGateway, DemoError> {
     let config = dir.path().join("faregate.toml");
-    std::fs::write(&config, include_str!("faregate.toml")).map_err(DemoError::Files)?;
+    // as root: no uid is assigned for good
+    let uids = rustix::process::geteuid().is_root().then(passing_range);
+    let line = uids.as_ref().map_or_else(String::new, |uids| format!("task_uid_range = \"{uids}\"\n"));
+    std::fs::write(&config, line + include_str!("faregate.toml")).map_err(DemoError::Files)?;
     let log = File::create(log_path(dir.path())).map_err(DemoError::Files)?;
     let mut child = Command::new("/proc/self/exe")
         .args(["serve", "--address", "127.0.0.1:0", "--data-dir"])
@@ -54,7 +60,7 @@ pub async fn start(dir: TempDir, python: &PythonEnv) -> Result<DemoGateway, Demo
     let not_ready = || DemoError::NotReady(crate::logs::last_lines(&log_path(dir.path()), 0, 15));
     let line = timeout(READY, lines.next_line()).await.map_err(|_| not_ready())?.map_err(DemoError::Gateway)?;
     let address = line.as_deref().and_then(|line| line.strip_prefix(PREFIX)).ok_or_else(not_ready)?.to_owned();
-    Ok(DemoGateway { address, dir, child, _stdout: lines })
+    Ok(DemoGateway { address, dir, child, uids, _stdout: lines })
 }
 
 fn log_path(dir: &Path) -> PathBuf {
@@ -89,7 +95,13 @@ impl DemoGateway {
         }
         let ended = timeout(REST, self.child.wait()).await;
         match ended {
-            Ok(Ok(status)) if status.success() => Ok(self.dir),
+            Ok(Ok(status)) if status.success() => {
+                if let Some(uids) = &self.uids {
+                    let data = self.dir.path().canonicalize().map_err(DemoError::Files)?.join("data");
+                    release(&data, uids).map_err(DemoError::Files)?;
+                }
+                Ok(self.dir)
+            }
             _ => Err(DemoError::NotStopped(self.last_lines())),
         }
     }

@@ -10,8 +10,9 @@ use gateway::DemoGateway;
 use leftovers::Leftover;
 use progress::Progress;
 use serde::Deserialize;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -89,7 +90,11 @@ async fn demo(python: Option<&Path>) -> Result<(), DemoError> {
         python = environment(python, &mut progress) => python?,
         () = signals.next() => return Err(DemoError::Interrupted),
     };
-    let dir = tempfile::Builder::new().prefix("faregate-demo-").tempdir().map_err(DemoError::Files)?;
+    let dir = tempfile::Builder::new()
+        .prefix("faregate-demo-")
+        .permissions(Permissions::from_mode(0o711))
+        .tempdir()
+        .map_err(DemoError::Files)?;
     let path = dir.path().to_owned();
     let result = tokio::select! {
         result = with_gateway(dir, &python, &mut progress) => result,

@@ -1,34 +1,64 @@
 //! A cluster's secrets: files, and the paths to them in the tasks' environment.
 
+use super::identity::reach::{Barred, reach};
+use super::identity::{IdentityError, TaskIdentity};
 use super::records::ClusterDir;
-use super::users::{SystemUser, system_user};
 use super::{Inner, durable, lock};
 use faregate::model::{ClusterName, TaskState};
-use faregate::ports::Credentials;
+use faregate::ports::{Credentials, PrepareError};
 use std::io;
 
 impl Inner {
-    /// The directory exists, with everything launches and credentials need.
-    pub(super) fn make_cluster(&self, cluster: &ClusterName, user: Option<&SystemUser>) -> io::Result<ClusterDir> {
+    /// The directory exists, with everything launches and credentials need, as far as it is for others to use theirs.
+    pub(super) fn make_cluster(&self, cluster: &ClusterName, user: Option<&TaskIdentity>) -> io::Result<ClusterDir> {
         let dir = self.dir(cluster);
         durable::directory(&dir.0, self.settings.open_mode())?;
+        // once it is theirs, what lies in it is not to be trusted
+        let is_new = !dir.work().exists();
         for inside in [dir.launches(), dir.tasks(), dir.work()] {
             durable::directory(&inside, 0o700)?;
         }
         if let Some(user) = user {
-            std::os::unix::fs::lchown(dir.work(), Some(user.run_as.uid), Some(user.run_as.gid))?;
+            if is_new {
+                durable::directory(&dir.packages(), 0o700)?;
+                std::os::unix::fs::lchown(dir.packages(), Some(user.run_as.uid), Some(user.run_as.gid))?;
+            }
+            // the credentials too: a cluster may have been started when tasks ran as somebody else
+            for theirs in [dir.work(), dir.cert(), dir.key(), dir.token()] {
+                match std::os::unix::fs::lchown(theirs, Some(user.run_as.uid), Some(user.run_as.gid)) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    other => other?,
+                }
+            }
         }
         Ok(dir)
     }
 
-    /// The system user to run as; none = nobody else than the gateway itself.
-    pub(super) fn run_as(&self, user: &str) -> Result<Option<SystemUser>, String> {
-        if self.settings.run_as_user { system_user(user).map(Some) } else { Ok(None) }
+    pub(super) fn prepare(&self, credentials: &Credentials) -> Result<(), PrepareError> {
+        let user = self.identities.of(&credentials.user).map_err(|error| match error {
+            IdentityError::Refused(why) => PrepareError::Refused(why),
+            IdentityError::Failed { .. } => PrepareError::Failed(faregate::chain(&error)),
+        })?;
+        let failed = |error: io::Error| match is_lasting(&error) {
+            true => PrepareError::Refused(format!("the cluster's directory cannot be made: {error}")),
+            false => PrepareError::Failed(error.to_string()),
+        };
+        let dir = self.make_cluster(&credentials.cluster, user.as_ref()).map_err(failed)?;
+        if let Some(user) = &user {
+            reach(&user.run_as, &dir.work()).map_err(|barred| match &barred {
+                Barred::At { .. } => PrepareError::Refused(barred.to_string()),
+                Barred::Untried { .. } => PrepareError::Failed(faregate::chain(&barred)),
+            })?;
+        }
+        self.write_credentials(&dir, credentials, user.as_ref()).map_err(failed)
     }
 
-    pub(super) fn prepare(&self, credentials: &Credentials) -> io::Result<()> {
-        let user = self.run_as(&credentials.user).map_err(io::Error::other)?;
-        let dir = self.make_cluster(&credentials.cluster, user.as_ref())?;
+    fn write_credentials(
+        &self,
+        dir: &ClusterDir,
+        credentials: &Credentials,
+        user: Option<&TaskIdentity>,
+    ) -> io::Result<()> {
         let owner = user.map(|user| (user.run_as.uid, user.run_as.gid));
         let _lock = self.lock_cluster(&credentials.cluster)?;
         durable::write(&dir.cert(), credentials.tls_cert.as_bytes(), owner)?;
@@ -60,6 +90,12 @@ impl Inner {
         lock(&self.index).forget(cluster);
         Ok(())
     }
+}
+
+/// Trying again changes nothing, as long as nobody changes the machine. A full disk, or too many open files, pass.
+pub(super) fn is_lasting(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem)
 }
 
 /// Where tasks find their credentials: paths, no secrets.

@@ -9,9 +9,11 @@
 
 mod activity;
 mod check;
+mod confine;
 mod credentials;
 mod durable;
 mod facts;
+pub mod identity;
 mod interrupt;
 mod measure;
 mod output;
@@ -23,13 +25,14 @@ mod start;
 mod stop;
 mod supervise;
 mod trash;
-mod users;
 mod waiting;
 mod watch;
 
 pub use check::check_launch;
+pub use confine::{ConfineError, Confinement};
 pub use interrupt::interrupt;
 pub use measure::{Measured, measure};
+pub use records::RunAs;
 pub use settings::{OpenError, Settings};
 pub use supervise::supervise;
 pub use trash::{remove, remove_tree};
@@ -37,7 +40,8 @@ pub use trash::{remove, remove_tree};
 use async_trait::async_trait;
 use facts::Entry;
 use faregate::model::{Activity, ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId};
-use faregate::ports::{Credentials, LaunchError, Launched, Launcher, LauncherError, TaskPage};
+use faregate::ports::{Credentials, LaunchError, Launched, Launcher, LauncherError, PrepareError, TaskPage};
+use identity::Identities;
 use records::ClusterDir;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
@@ -57,6 +61,7 @@ struct Inner {
     settings: Settings,
     /// Where files of users go that are to be removed.
     trash: Arc<Trash>,
+    identities: Identities,
     /// The start of the machine that processes on record must belong to.
     boot: String,
     index: Mutex<Index>,
@@ -79,13 +84,20 @@ impl ProcessLauncher {
     pub async fn open(settings: Settings) -> Result<ProcessLauncher, OpenError> {
         settings.check()?;
         let path = settings.directory.clone();
-        let opening = tokio::task::spawn_blocking(move || Inner::open(settings));
-        let inner = opening
-            .await
-            .map_err(io::Error::other)
-            .flatten()
-            .map_err(|source| OpenError::Directory { path, source })?;
-        Ok(ProcessLauncher(inner))
+        let failed = |source| OpenError::Directory { path, source };
+        let opening = tokio::task::spawn_blocking(move || {
+            if let Err(error) = std::fs::create_dir_all(&settings.directory) {
+                return Ok(Err(error));
+            }
+            let identities = Identities::open(settings.separation.clone(), &settings.directory)?;
+            Ok(Inner::open(settings, identities))
+        });
+        let inner = match opening.await {
+            Ok(Ok(inner)) => inner,
+            Ok(Err(assignments)) => return Err(OpenError::Assignments(assignments)),
+            Err(panic) => Err(io::Error::other(panic)),
+        };
+        inner.map(ProcessLauncher).map_err(failed)
     }
 
     /// What happens to tasks from now on, once to each receiver: every end, and every start that is not the end already. What ended
@@ -127,9 +139,10 @@ impl ProcessLauncher {
 
 #[async_trait]
 impl Launcher for ProcessLauncher {
-    async fn prepare(&self, credentials: &Credentials) -> Result<(), LauncherError> {
-        let credentials = credentials.clone();
-        self.blocking(move |inner| inner.prepare(&credentials)).await
+    async fn prepare(&self, credentials: &Credentials) -> Result<(), PrepareError> {
+        let (inner, credentials) = (self.0.clone(), credentials.clone());
+        let done = tokio::task::spawn_blocking(move || inner.prepare(&credentials)).await;
+        done.unwrap_or_else(|error| Err(PrepareError::Failed(error.to_string())))
     }
 
     async fn discard(&self, cluster: &ClusterName) -> Result<(), LauncherError> {

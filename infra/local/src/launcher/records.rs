@@ -10,6 +10,7 @@
 //! <data>/trash/              files of users that are to be removed
 //! ```
 
+use super::confine::Confinement;
 use super::durable;
 use super::processes::Process;
 use faregate::model::{ClusterName, LaunchId, Ms, TaskId, TaskRole};
@@ -49,6 +50,12 @@ pub struct Order {
     pub user: Option<RunAs>,
     /// What its log may be.
     pub log: LogRule,
+    /// To what it is confined.
+    pub confinement: Option<Confinement>,
+    /// How much sooner than the gateway it is killed when memory runs out: added to the gateway's own `oom_score_adj`.
+    pub oom_score_adj: i32,
+    /// Its file mode creation mask.
+    pub umask: u32,
     /// Between SIGINT and SIGTERM.
     pub sigint_timeout_ms: u64,
     /// Between SIGTERM and SIGKILL.
@@ -56,7 +63,7 @@ pub struct Order {
 }
 
 /// A system user, by number.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunAs {
     /// User.
     pub uid: u32,
@@ -155,6 +162,10 @@ impl ClusterDir {
     /// The tasks' working directory.
     pub fn work(&self) -> PathBuf {
         self.0.join("work")
+    }
+    /// What tasks under other uids install: the Python environment is not theirs.
+    pub fn packages(&self) -> PathBuf {
+        self.work().join(".packages")
     }
     /// All launch records.
     pub fn launches(&self) -> PathBuf {

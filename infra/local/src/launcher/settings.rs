@@ -1,5 +1,6 @@
 //! How a launcher is set up.
 
+use super::identity::{AssignmentsError, Separation};
 use std::env;
 use std::ffi::OsString;
 use std::io;
@@ -9,8 +10,8 @@ use std::time::Duration;
 /// What a launcher needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The gateway's data directory; clusters are in `clusters/` below it. With [`Settings::run_as_user`], users must be able to
-    /// pass through it (mode 0711).
+    /// The gateway's data directory; clusters are in `clusters/` below it. Where tasks run under other uids, these must
+    /// be able to pass through it (mode 0711).
     pub directory: PathBuf,
     /// Program and first arguments that reach [`super::supervise`]; the task's directory is appended.
     pub supervisor: Vec<OsString>,
@@ -20,12 +21,14 @@ pub struct Settings {
     pub measurer: Vec<OsString>,
     /// A directory that comes first in the tasks' `PATH`: where `dask` is.
     pub bin: Option<PathBuf>,
-    /// Run tasks as the system user who asked for them. Needs root.
-    pub run_as_user: bool,
     /// Most bytes of one file of a task's log.
     pub log_bytes: u64,
     /// Most files of a task's log.
     pub log_files: u32,
+    /// Who tasks run as, and what keeps those of one user from another's.
+    pub separation: Separation,
+    /// The tasks' file mode creation mask.
+    pub umask: u32,
     /// Between SIGINT and SIGTERM, when a task is stopped.
     pub sigint_timeout: Duration,
     /// Between SIGTERM and SIGKILL; also for what a task leaves behind when it ends.
@@ -38,11 +41,14 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Only root can become another user.
-    #[error("tasks can run as the user who asks for them only when the gateway runs as root")]
+    #[error("tasks can run under other uids (`run_as_user`, `task_uid_range`) only when the gateway runs as root")]
     NotRoot,
     /// What a task needs in its environment must be text.
     #[error("the data directory `{}` is not valid UTF-8", .0.display())]
     NotText(PathBuf),
+    /// Whose a uid is cannot be said.
+    #[error(transparent)]
+    Assignments(#[from] AssignmentsError),
     /// The directory cannot be used, or what is in it cannot be read.
     #[error("the launcher's directory `{}` cannot be used", path.display())]
     Directory {
@@ -67,9 +73,10 @@ impl Settings {
             remover: vec!["/proc/self/exe".into(), "remove".into()],
             measurer: vec!["/proc/self/exe".into(), "measure".into()],
             bin: None,
-            run_as_user: false,
             log_bytes: 4 << 20,
             log_files: 2,
+            separation: Separation::Shared,
+            umask: 0o022,
             sigint_timeout: Duration::from_secs(10),
             sigterm_timeout: Duration::from_secs(5),
             page: 100,
@@ -77,7 +84,7 @@ impl Settings {
     }
 
     pub(super) fn check(&self) -> Result<(), OpenError> {
-        if self.run_as_user && !rustix::process::geteuid().is_root() {
+        if self.separation.changes_user() && !rustix::process::geteuid().is_root() {
             return Err(OpenError::NotRoot);
         }
         self.directory.to_str().map(drop).ok_or_else(|| OpenError::NotText(self.directory.clone()))
@@ -93,7 +100,7 @@ impl Settings {
 
     /// Of directories that users pass through.
     pub(super) fn open_mode(&self) -> u32 {
-        if self.run_as_user { 0o711 } else { 0o700 }
+        if self.separation.changes_user() { 0o711 } else { 0o700 }
     }
 
     /// The environment every task has, before anything of its own.

@@ -1,13 +1,14 @@
 //! Launching: ids first, then supervisors that wait, then the record, and only then the orders.
 
+use super::credentials::is_lasting;
 use super::facts::TASK_ID;
+use super::identity::{IdentityError, Separation, TaskIdentity};
 use super::processes::Process;
 use super::records::{ClusterDir, Exit, LaunchRecord, LogRule, Order, StopCode, TaskDir, encode, load};
 use super::supervise::READY;
-use super::users::SystemUser;
 use super::waiting::{PATIENCE, Waiting};
 use super::{Inner, credentials, durable, lock, wall_clock};
-use faregate::model::{Launch, Ms, TaskId, TaskState};
+use faregate::model::{Launch, Ms, TaskId, TaskRole, TaskState};
 use faregate::ports::{LaunchError, Launched};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,8 +20,11 @@ impl Inner {
     pub(super) fn launch(self: &Arc<Self>, launch: &Launch, now: Ms) -> Result<Launched, LaunchError> {
         let unknown = |error: io::Error| LaunchError::Unknown(error.to_string());
         check(launch, now)?;
-        let user = self.run_as(&launch.spec.user).map_err(LaunchError::Rejected)?;
-        let dir = self.make_cluster(&launch.cluster, user.as_ref()).map_err(unknown)?;
+        let user = self.identities.of(&launch.spec.user).map_err(|error| match error {
+            IdentityError::Refused(why) => LaunchError::Rejected(why),
+            IdentityError::Failed { .. } => LaunchError::NoCapacity(faregate::chain(&error)),
+        })?;
+        let dir = self.make_cluster(&launch.cluster, user.as_ref()).map_err(not_made)?;
         let _lock = self.lock_cluster(&launch.cluster).map_err(unknown)?;
         let path = dir.launch(&launch.id);
         let known: Option<LaunchRecord> = load(&path).map_err(unknown)?;
@@ -102,7 +106,7 @@ impl Inner {
         self: &Arc<Self>,
         launch: &Launch,
         dir: &ClusterDir,
-        user: Option<&SystemUser>,
+        user: Option<&TaskIdentity>,
         mut waiting: Vec<(TaskId, Waiting)>,
     ) -> io::Result<()> {
         let order = |id: &TaskId| encode(&self.order(launch, dir, id, user));
@@ -132,12 +136,25 @@ impl Inner {
         Ok(())
     }
 
-    fn order(&self, launch: &Launch, dir: &ClusterDir, id: &TaskId, user: Option<&SystemUser>) -> Order {
+    fn order(&self, launch: &Launch, dir: &ClusterDir, id: &TaskId, user: Option<&TaskIdentity>) -> Order {
         let name = id.worker_name();
         let mut environment = self.settings.base_environment();
+        let confinement = match &self.settings.separation {
+            Separation::Confined(base) => Some(base.with_cluster(dir.0.clone(), dir.work())),
+            Separation::Shared | Separation::Accounts(_) | Separation::UidRange(_) => None,
+        };
+        if confinement.as_ref().is_some_and(|confinement| confinement.bars(&std::env::temp_dir())) {
+            environment.push(("TMPDIR".to_owned(), dir.work().to_string_lossy().into_owned()));
+        }
         if let Some(user) = user {
-            environment.push(("USER".to_owned(), launch.spec.user.clone()));
+            for name in ["USER", "LOGNAME"] {
+                environment.push((name.to_owned(), launch.spec.user.clone()));
+            }
             environment.push(("HOME".to_owned(), user.home.to_string_lossy().into_owned()));
+            let packages = dir.packages().to_string_lossy().into_owned();
+            let path = std::env::var("PYTHONPATH").map_or(packages.clone(), |more| format!("{packages}:{more}"));
+            environment.push(("PIP_TARGET".to_owned(), packages));
+            environment.push(("PYTHONPATH".to_owned(), path));
         }
         environment.extend(credentials::environment(&launch.cluster, dir));
         environment.push((TASK_ID.to_owned(), id.to_string()));
@@ -152,10 +169,28 @@ impl Inner {
                 files: self.settings.log_files,
                 owner: user.map(|user| (user.run_as.uid, user.run_as.gid)),
             },
+            confinement,
+            oom_score_adj: oom_score_adj(launch.spec.role),
+            umask: self.settings.umask,
             sigint_timeout_ms: self.settings.sigint_timeout.as_millis() as u64,
             sigterm_timeout_ms: self.settings.sigterm_timeout.as_millis() as u64,
         }
     }
+}
+
+/// When memory runs out the kernel kills what has the highest score: a worker, which is replaced, before a scheduler, with which a cluster ends, and
+/// either before the gateway and its proxy.
+fn oom_score_adj(role: TaskRole) -> i32 {
+    match role {
+        TaskRole::Scheduler => 300,
+        TaskRole::Worker => 500,
+    }
+}
+
+/// Nothing has been started yet.
+fn not_made(error: io::Error) -> LaunchError {
+    let message = format!("the cluster's directory cannot be made: {error}");
+    if is_lasting(&error) { LaunchError::Rejected(message) } else { LaunchError::NoCapacity(message) }
 }
 
 fn check(launch: &Launch, now: Ms) -> Result<(), LaunchError> {

@@ -8,8 +8,9 @@ use super::processes::{Process, Table};
 use super::records::{Exit, Order, RunAs, Started, StopCode, TaskDir};
 use super::wall_clock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::process::{Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, setsid, wait};
+use rustix::process::{Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, setsid, umask, wait};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use rustix::{fs::Gid, fs::Uid};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
@@ -126,21 +127,49 @@ fn start(output: OwnedFd, order: &Order) -> io::Result<i32> {
     let mut command = Command::new(&order.command[0]);
     command.args(&order.command[1..]).env_clear().envs(order.environment.iter().map(|(k, v)| (k, v)));
     command.current_dir(&order.directory).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-    let child = match &order.user {
-        None => command.spawn()?,
-        // Linux keeps users and groups by thread: the child has those of the thread that forks it, the supervisor stays root.
-        Some(user) => std::thread::scope(|scope| {
-            let become_and_spawn = || become_user(user).and_then(|()| command.spawn());
-            scope
-                .spawn(become_and_spawn)
-                .join()
-                .unwrap_or_else(|_| Err(io::Error::other("the starting thread panicked")))
-        })?,
+    umask(Mode::from_raw_mode(order.umask));
+    // where /proc cannot be written, the kernel has nothing but sizes to go by
+    let _raised = OomScore::raise(order.oom_score_adj).ok();
+    // Linux keeps users, groups, Landlock's domain and filters by thread: the child has those of the thread that forks it, the supervisor
+    // stays as it is.
+    let become_and_spawn = || {
+        if let Some(user) = &order.user {
+            become_user(user)?;
+        }
+        if let Some(confinement) = &order.confinement {
+            confinement.apply().map_err(|error| io::Error::other(faregate::chain(&error)))?;
+        }
+        command.spawn()
     };
+    let child = std::thread::scope(|scope| scope.spawn(become_and_spawn).join())
+        .unwrap_or_else(|_| Err(io::Error::other("the starting thread panicked")))?;
     Ok(child.id() as i32)
 }
 
-fn become_user(user: &RunAs) -> io::Result<()> {
+/// The supervisor's own score while it forks: what it starts inherits it from its first moment. Dropped, the supervisor has its own again.
+struct OomScore(i32);
+
+impl OomScore {
+    const FILE: &str = "/proc/self/oom_score_adj";
+    /// The kernel's highest.
+    const MOST: i32 = 1000;
+
+    fn raise(by: i32) -> io::Result<OomScore> {
+        let own: i32 = std::fs::read_to_string(Self::FILE)?.trim().parse().map_err(io::Error::other)?;
+        std::fs::write(Self::FILE, (own + by).min(Self::MOST).to_string())?;
+        Ok(OomScore(own))
+    }
+}
+
+impl Drop for OomScore {
+    fn drop(&mut self) {
+        // no right is needed to go back to what one was started with
+        let _ = std::fs::write(Self::FILE, self.0.to_string());
+    }
+}
+
+/// From here on this thread is that user, for good, with none of root's rights; what it forks too.
+pub(super) fn become_user(user: &RunAs) -> io::Result<()> {
     let groups: Vec<Gid> = user.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     set_thread_groups(&groups)?;

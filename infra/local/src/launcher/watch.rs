@@ -1,5 +1,6 @@
 //! Adopting what runs, and noticing when it ends.
 
+use super::identity::Identities;
 use super::output::take_over;
 use super::processes::{Process, boot};
 use super::records::{LaunchRecord, load};
@@ -20,12 +21,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 impl Inner {
     /// Reads what is on record, and adopts what runs.
-    pub(super) fn open(settings: Settings) -> io::Result<Arc<Inner>> {
-        fs::create_dir_all(&settings.directory)?;
+    pub(super) fn open(settings: Settings, identities: Identities) -> io::Result<Arc<Inner>> {
         durable::directory(&settings.clusters(), settings.open_mode())?;
         let trash = Trash::open(settings.trash(), settings.remover.clone())?;
         let inner = Arc::new(Inner {
             settings,
+            identities,
             trash,
             boot: boot()?,
             index: Mutex::default(),

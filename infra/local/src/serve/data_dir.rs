@@ -66,6 +66,9 @@ impl DataDir {
         let mode = if shared_path { 0o711 } else { 0o700 };
         let make = |source| DataDirError::Make { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(mode).create(path).map_err(make)?;
+        if shared_path {
+            close_all_but_the_way(path).map_err(make)?;
+        }
         std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(make)?;
         let path = path.canonicalize().map_err(make)?;
         let lock = lock(&path)?;
@@ -81,6 +84,22 @@ impl DataDir {
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
+}
+
+/// Takes everybody else's rights from all that lies in a directory, save the directories that lead to tasks' own: older files may have
+/// been made when nobody could pass through it.
+fn close_all_but_the_way(path: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(path)? {
+        let (entry, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+        let is_way = ["clusters", "homes", "trash"].iter().any(|name| entry.ends_with(name));
+        let mode = if is_way { 0o711 } else { 0o700 };
+        match kind {
+            kind if kind.is_dir() => std::fs::set_permissions(&entry, Permissions::from_mode(mode))?,
+            kind if kind.is_file() => std::fs::set_permissions(&entry, Permissions::from_mode(0o600))?,
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Takes `gateway.lock`, and writes our process id into it for the sentence that a second gateway says.
@@ -144,6 +163,19 @@ mod tests {
         let again = DataDir::open(&path, false).expect("opened again");
         assert_eq!(mode(&path), 0o700);
         assert_eq!(again.key_ring().expect("read"), ring);
+    }
+
+    #[test]
+    fn before_others_may_pass_what_they_could_read_is_closed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for made in ["routes", "clusters", "homes"] {
+            std::fs::create_dir(dir.path().join(made)).expect("made");
+        }
+        std::fs::write(dir.path().join("store.sqlite"), "").expect("written");
+        std::fs::set_permissions(dir.path().join("store.sqlite"), Permissions::from_mode(0o644)).expect("set");
+        let data = DataDir::open(dir.path(), true).expect("opened");
+        let modes = ["store.sqlite", "routes", "clusters", "homes"].map(|name| mode(&data.file(name)));
+        assert_eq!((mode(data.path()), modes), (0o711, [0o600, 0o700, 0o711, 0o711]));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod data_dir;
 mod free_port;
+mod gateway_secret;
 mod http;
 mod inventory;
 mod key_file;
@@ -11,6 +12,7 @@ mod notify;
 mod open;
 mod proxy;
 mod room;
+mod separation;
 mod shutdown;
 mod socket;
 mod sparing;
@@ -32,7 +34,9 @@ use faregate::options::InvalidDeclaration;
 use faregate::ports::Ports;
 use faregate_proxy::raise_descriptor_limit;
 use proxy::Proxy;
-use rustix::process::geteuid;
+use rustix::fs::Mode;
+use rustix::process::{geteuid, umask};
+use separation::{SeparationError, Wanted};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -57,6 +61,8 @@ pub enum ServeError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error(transparent)]
+    Separation(#[from] SeparationError),
+    #[error(transparent)]
     Python(#[from] PythonError),
     #[error(transparent)]
     Options(#[from] InvalidDeclaration),
@@ -80,6 +86,8 @@ pub enum ServeError {
     Proxy(#[from] proxy::ProxyError),
     #[error(transparent)]
     SignIn(#[from] auth::OpenError),
+    #[error("the secret of the gateway's socket cannot be read or written")]
+    Secret(#[source] io::Error),
     #[error("the gateway cannot listen at `{}`", .path.display())]
     Listen { path: PathBuf, source: io::Error },
     #[error("the gateway's server failed")]
@@ -107,14 +115,22 @@ pub fn run_with(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(),
 async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), ServeError> {
     let since = now();
     check_open(&config)?;
+    let wanted = Wanted::of(&config, geteuid().is_root())?;
+    wanted.say(&config);
     let mut signals = Signals::listen().map_err(ServeError::Runtime)?;
-    let data = DataDir::open(&data_path(&config)?, config.gateway.run_as_user)?;
+    let data = DataDir::open(&data_path(&config)?, wanted.changes_user())?;
+    wanted.try_way(&data)?;
     let python = tokio::select! {
         python = python(&config) => python?,
         () = signals.next() => return Ok(()),
     };
+    let separation = wanted.established(&data, &python)?;
+    // whatever is made from here on is ours alone; tasks have the mask that we were started with
+    let mask = umask(Mode::from_raw_mode(0o077)).as_raw_mode();
+    let tasks = open::Tasks { separation, umask: mask };
     // everything that can fail comes before the proxy, so that a start that fails leaves nothing running
-    let opened = open::open(&data, &config, &python).await?;
+    let opened = open::open(&data, &config, &python, tasks).await?;
+    let secret = data.gateway_secret().map_err(ServeError::Secret)?;
     // every request takes a descriptor, and so does every task; the tasks' own limit is settled by now, and stays as it was
     let descriptors = raise_descriptor_limit().count();
     let socket = socket::path(&data).map_err(ServeError::Socket)?;
@@ -127,7 +143,13 @@ async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), 
     let closing = Arc::new(AtomicBool::new(false));
     let (close, closed) = oneshot::channel::<()>();
     let shut = async { drop(closed.await) };
-    let mut server = tokio::spawn(http::serve(listener, router(built.app), closing.clone(), descriptors, shut));
+    let mut server = tokio::spawn(http::serve(
+        listener,
+        gateway_secret::required(router(built.app), secret),
+        closing.clone(),
+        descriptors,
+        shut,
+    ));
     announce(&config, proxy.address());
     notify::notify(notify::READY);
 
@@ -179,13 +201,19 @@ fn check_open(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Where the data directory is.
+/// Where the data directory is: as configured; as root below /var/lib, where the tasks of others can reach it, unless there is one in
+/// root's home already.
 pub fn data_path(config: &Config) -> Result<PathBuf, ServeError> {
-    let home = || {
-        let share = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
-        share.map(|share| share.join("faregate"))
-    };
-    config.gateway.data_dir.clone().or_else(home).ok_or(ServeError::NoHome)
+    if let Some(path) = &config.gateway.data_dir {
+        return Ok(path.clone());
+    }
+    let chosen = variable("XDG_DATA_HOME").map(|share| share.join("faregate"));
+    let in_home = chosen.clone().or_else(|| Some(variable("HOME")?.join(".local/share/faregate")));
+    let is_used = |path: &PathBuf| chosen.is_some() || path.join("keys.json").exists();
+    match geteuid().is_root() {
+        true => Ok(in_home.filter(is_used).unwrap_or_else(|| PathBuf::from("/var/lib/faregate"))),
+        false => in_home.ok_or(ServeError::NoHome),
+    }
 }
 
 /// The configured Python environment, or the one that is kept, made now if need be.

@@ -5,6 +5,7 @@ use super::loops::World;
 use super::{DataDir, ServeError, limits, period};
 use crate::accounts::Accounts;
 use crate::config::Config;
+use crate::launcher::identity::Separation;
 use crate::launcher::{self, ProcessLauncher};
 use crate::python::PythonEnv;
 use crate::store::SqliteStore;
@@ -27,6 +28,14 @@ use std::time::Duration;
 /// A question to a scheduler is given up after this time.
 const QUESTION: Duration = Duration::from_secs(5);
 
+/// What tasks get of the gateway's own.
+pub struct Tasks {
+    /// Who they run as.
+    pub separation: Separation,
+    /// Their file mode creation mask.
+    pub umask: u32,
+}
+
 /// Everything, open.
 pub struct Opened {
     ring: KeyRing,
@@ -46,7 +55,7 @@ pub struct Built {
 }
 
 /// Opens everything, and says no to what is not as it must be.
-pub async fn open(data: &DataDir, config: &Config, python: &PythonEnv) -> Result<Opened, ServeError> {
+pub async fn open(data: &DataDir, config: &Config, python: &PythonEnv, tasks: Tasks) -> Result<Opened, ServeError> {
     // first what needs nothing but the configuration
     let options = Options::declare(&config.options, &config.cluster)?;
     let (store, ring) = open_records(data).await?;
@@ -56,7 +65,7 @@ pub async fn open(data: &DataDir, config: &Config, python: &PythonEnv) -> Result
     limits::apply(data, &store, &config.limits).await?;
     let path = data.file("routes");
     let routes = FileRoutes::open(&path).map_err(|source| ServeError::Routes { path, source })?;
-    let launcher = Arc::new(ProcessLauncher::open(launcher_settings(data, config, python)).await?);
+    let launcher = Arc::new(ProcessLauncher::open(launcher_settings(data, config, python, tasks)).await?);
     let wakes = Arc::new(LocalWakes::new());
     let ports = Ports {
         store: store.clone(),
@@ -121,10 +130,11 @@ impl Opened {
     }
 }
 
-fn launcher_settings(data: &DataDir, config: &Config, python: &PythonEnv) -> launcher::Settings {
+fn launcher_settings(data: &DataDir, config: &Config, python: &PythonEnv, tasks: Tasks) -> launcher::Settings {
     launcher::Settings {
         bin: Some(python.bin()),
-        run_as_user: config.gateway.run_as_user,
+        separation: tasks.separation,
+        umask: tasks.umask,
         log_bytes: config.gateway.task_log_size,
         log_files: config.gateway.task_log_files,
         sigint_timeout: period(config.gateway.sigint_timeout_ms),

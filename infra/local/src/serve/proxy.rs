@@ -3,6 +3,7 @@
 
 use super::data_dir::{DataDir, write_private};
 use super::free_port::free_port;
+use super::gateway_secret::GATEWAY_SECRET_FILE;
 use crate::config::Config;
 use crate::logs::{last_lines, length};
 use faregate::api::auth;
@@ -266,6 +267,7 @@ fn wanted(data: &DataDir, config: &Config, socket: &Path, internal: u16) -> Prox
         internal_address: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, internal))),
         config: ProxyConfig {
             prefix: settings.prefix.clone(),
+            gateway_secret: Some(data.file(GATEWAY_SECRET_FILE)),
             tls: tls.map(|(cert, key)| TlsFiles { cert: absolute(cert), key: absolute(key) }),
             sign_in: settings.dashboard_sign_in,
             external_scheme: external.map(|url| url.scheme),

@@ -4,6 +4,7 @@ use super::answer::{Answer, AnswerBody, refuse, refuse_for_now};
 use super::body::{NotTaken, Outgoing};
 use super::headers;
 use super::paced::{BodyError, LEAST_RATE};
+use crate::GATEWAY_SECRET;
 use crate::config::{Scheme, Timeouts};
 use crate::places::{Budget, Full, Kind, Place, Places};
 use crate::sparse::Sparse;
@@ -29,6 +30,9 @@ type Sender = SendRequest<Outgoing>;
 /// The gateway's API, and the idle connections to it, oldest first.
 pub(super) struct Gateway {
     socket: PathBuf,
+    /// Its file, and what was in it when we connected last.
+    secret: Option<PathBuf>,
+    known_secret: Mutex<Option<HeaderValue>>,
     wait: Duration,
     body_time: Duration,
     budget: Budget,
@@ -62,9 +66,33 @@ enum Away {
 }
 
 impl Gateway {
-    pub(super) fn new(socket: PathBuf, timeouts: &Timeouts, budget: Budget, places: Arc<Places>) -> Self {
+    pub(super) fn new(
+        socket: PathBuf,
+        secret: Option<PathBuf>,
+        timeouts: &Timeouts,
+        budget: Budget,
+        places: Arc<Places>,
+    ) -> Self {
         let (wait, body_time) = (Duration::from_millis(timeouts.gateway_wait_ms), timeouts.body());
-        Gateway { socket, wait, body_time, budget, places, idle: Mutex::default() }
+        let known_secret = Mutex::default();
+        Gateway { socket, secret, known_secret, wait, body_time, budget, places, idle: Mutex::default() }
+    }
+
+    /// Shows the gateway that the request is its proxy's; a client's own header of that name never gets through.
+    fn sign(&self, request: &mut Request<Outgoing>) {
+        let known = self.known_secret.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            Some(secret) => request.headers_mut().insert(GATEWAY_SECRET, secret),
+            None => request.headers_mut().remove(GATEWAY_SECRET),
+        };
+    }
+
+    fn read_secret(&self) -> io::Result<()> {
+        let Some(path) = &self.secret else { return Ok(()) };
+        let mut secret = HeaderValue::from_bytes(std::fs::read(path)?.trim_ascii()).map_err(io::Error::other)?;
+        secret.set_sensitive(true);
+        *self.known_secret.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
+        Ok(())
     }
 
     /// Passes a request on, its path as it was sent, and the answer back; with the place that it holds until that is at its end.
@@ -116,6 +144,7 @@ impl Gateway {
                 Some(sender) => sender,
                 None => self.connect(deadline).await?,
             };
+            self.sign(&mut request);
             match sender.try_send_request(request).await {
                 Ok(answer) => {
                     let (mut head, body) = answer.into_parts();
@@ -154,6 +183,7 @@ impl Gateway {
 
     async fn connect(&self, deadline: Instant) -> Result<Sender, Away> {
         let stream = connect_unix(&self.socket, deadline).await.map_err(Away::Connect)?;
+        self.read_secret().map_err(Away::Connect)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Away::Request)?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -90,7 +90,8 @@ impl Site {
         }
         let (gateway, sign_in_at) = match config.api {
             Api::Unix(socket) => {
-                let gateway = Gateway::new(socket, &config.timeouts, budget.clone(), places.clone());
+                let gateway =
+                    Gateway::new(socket, config.gateway_secret, &config.timeouts, budget.clone(), places.clone());
                 (Some(Arc::new(gateway)), prefix.clone())
             }
             Api::Elsewhere { url: None, .. } if config.sign_in => return Err(ConfigError::SignIn),

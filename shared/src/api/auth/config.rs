@@ -135,6 +135,10 @@ impl Config {
                 "must be text of at least one character; leave it out where everybody has a password of their own";
             return Err(Wrong::new("auth.basic.password", problem));
         }
+        if self.basic.password.is_some() && !self.admins.is_empty() {
+            let problem = "cannot be named where everybody shares one password (`auth.basic.password`): whoever knows it could be one of them";
+            return Err(Wrong::new("auth.admins", problem));
+        }
         let uses = |name: &str| self.methods.iter().any(|method| method == name);
         if uses("jwt") {
             self.jwt.check()?;

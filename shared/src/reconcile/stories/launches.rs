@@ -6,7 +6,7 @@ use super::*;
 fn a_launch_is_written_down_and_counted_before_it_is_called() {
     let mut story = Story::new();
     let launch = story.round().called();
-    assert_eq!(story.actions[0], Action::Prepare);
+    assert_eq!(story.actions[0], Action::Prepare(launch.id.clone()));
     assert_eq!((launch.calls, launch.spec.role), (1, TaskRole::Scheduler));
     assert_eq!(story.view.launches[0].value, launch);
 }

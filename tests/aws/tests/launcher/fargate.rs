@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials};
 use fake_ecs::FakeEcs;
 use faregate::model::{ClusterName, Launch, LaunchId, LaunchSpec, Ms, TaskFacts, TaskId};
-use faregate::ports::{self, LaunchError, Launched, Launcher, LauncherError, TaskPage};
+use faregate::ports::{self, LaunchError, Launched, Launcher, LauncherError, PrepareError, TaskPage};
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::python;
 use faregate_ecs::{EcsLauncher, Settings};
@@ -138,7 +138,7 @@ impl Prepared {
 
 #[async_trait]
 impl Launcher for Prepared {
-    async fn prepare(&self, credentials: &ports::Credentials) -> Result<(), LauncherError> {
+    async fn prepare(&self, credentials: &ports::Credentials) -> Result<(), PrepareError> {
         self.is_new(&credentials.cluster);
         self.inner.prepare(credentials).await
     }

@@ -7,8 +7,9 @@ use crate::processes::{self, GATEWAY_MARK, TASK_MARK};
 use crate::setup::Setup;
 use rustix::process::Signal;
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -64,7 +65,9 @@ impl Gateway {
     pub async fn start(setup: &Setup, kind: Kind, schedulers: Schedulers) -> Outcome<Gateway> {
         let (mark, dir) = setup.new_gateway(kind.name())?;
         let reports = dir.join("stand-ins");
-        std::fs::create_dir(&reports).context(|| format!("`{}` cannot be made", reports.display()))?;
+        let made = std::fs::create_dir(&reports)
+            .and_then(|()| std::fs::set_permissions(&reports, Permissions::from_mode(0o1777)));
+        made.context(|| format!("`{}` cannot be made", reports.display()))?;
         let (mut command, known) = match kind {
             Kind::Official => official(setup, &dir, &mark, schedulers)?,
             Kind::Ours => (ours(setup, &dir, &mark, schedulers)?, None),
@@ -246,7 +249,7 @@ password = "{PASSWORD}"
         tmp = dir,
         issuer = setup.issuer.url,
     );
-    let config = write_config(dir, "faregate.toml", &text)?;
+    let config = write_config(dir, "faregate.toml", &faregate_tests::server::with_own_uids(&text))?;
     let mut command = Command::new(&setup.faregate);
     command.args(["serve", "--address", "127.0.0.1:0", "--data-dir"]).arg(dir.join("data"));
     command.arg("--config").arg(config).arg("--python").arg(setup.python.dir());

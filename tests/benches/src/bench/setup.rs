@@ -5,6 +5,8 @@ use crate::issuer::Issuer;
 use crate::processes;
 use faregate_local::python::{self, PythonEnv, Spec};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -53,7 +55,9 @@ impl Setup {
             Some(path) => path.canonicalize().context(|| format!("`{}` is not there", path.display()))?,
             None => build(&bench)?,
         };
-        let dir = tempfile::Builder::new().prefix("faregate-bench-").tempdir();
+        // started as root, tasks run under other uids, and come by here
+        let passable = Permissions::from_mode(0o711);
+        let dir = tempfile::Builder::new().prefix("faregate-bench-").permissions(passable).tempdir();
         let dir = dir.context(|| "no temporary directory can be made".to_owned())?;
         let run = dir.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Setup { python, faregate, bench, issuer: Issuer::start()?, run, dir, gateways: AtomicU32::new(0) })
@@ -63,7 +67,9 @@ impl Setup {
     pub fn new_gateway(&self, name: &str) -> Outcome<(String, PathBuf)> {
         let number = self.gateways.fetch_add(1, Ordering::Relaxed);
         let dir = self.dir.path().join(format!("{number}-{name}"));
-        std::fs::create_dir(&dir).context(|| format!("`{}` cannot be made", dir.display()))?;
+        let made =
+            std::fs::create_dir(&dir).and_then(|()| std::fs::set_permissions(&dir, Permissions::from_mode(0o1777)));
+        made.context(|| format!("`{}` cannot be made", dir.display()))?;
         Ok((format!("{}.{number}.", self.run), dir))
     }
 }
