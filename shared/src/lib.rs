@@ -15,6 +15,7 @@ pub mod options;
 pub mod ports;
 pub mod reconcile;
 pub mod settings;
+mod steady;
 
 pub use chain::chain;
 pub use later::{Later, later};

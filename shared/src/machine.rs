@@ -2,8 +2,10 @@
 
 use crate::model::{Certificate, ClusterName, Ms, issue_certificate};
 use crate::ports::Host;
+use crate::steady::Steady;
 use async_trait::async_trait;
 use aws_lc_rs::rand;
+use rustix::time::{ClockId, clock_gettime};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -19,11 +21,24 @@ const BACKLOG: usize = 256;
 pub struct Machine {
     announcements: broadcast::Sender<ClusterName>,
     recent: Mutex<HashMap<ClusterName, Instant>>,
+    steady: Option<Steady>,
+}
+
+impl Machine {
+    /// One that notices when its clock is set. For hosts that are never frozen between two moments, as functions are.
+    pub fn watching() -> Self {
+        Machine { steady: Some(Steady::new(now(), uptime())), ..Machine::default() }
+    }
+
+    /// By how much the clock was set since this was last asked; forward is above zero.
+    pub fn clock_was_set(&self) -> Option<Ms> {
+        self.steady.as_ref()?.take_set(now(), uptime())
+    }
 }
 
 impl Default for Machine {
     fn default() -> Self {
-        Machine { announcements: broadcast::channel(BACKLOG).0, recent: Mutex::default() }
+        Machine { announcements: broadcast::channel(BACKLOG).0, recent: Mutex::default(), steady: None }
     }
 }
 
@@ -39,10 +54,24 @@ pub fn now() -> Ms {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as Ms)
 }
 
+/// Milliseconds since the machine was started, those in which it slept included: `CLOCK_BOOTTIME`, which nobody sets.
+pub fn uptime() -> Ms {
+    let time = clock_gettime(ClockId::Boottime);
+    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}
+
 #[async_trait]
 impl Host for Machine {
     fn now(&self) -> Ms {
         now()
+    }
+
+    fn uptime(&self) -> Ms {
+        uptime()
+    }
+
+    fn steady_since(&self) -> Ms {
+        self.steady.as_ref().map_or(0, |steady| steady.since(now(), uptime()))
     }
 
     fn random(&self) -> u64 {

@@ -35,6 +35,7 @@ pub struct Server {
     log_level: &'static str,
     /// Under which uid it runs; none = ours.
     uid: Option<u32>,
+    environment: Vec<(&'static str, PathBuf)>,
     child: Option<Child>,
     open_files: Option<u32>,
 }
@@ -85,6 +86,7 @@ impl Server {
             python,
             log_level,
             uid: None,
+            environment: Vec::new(),
             child: None,
             open_files: None,
         };
@@ -128,6 +130,7 @@ impl Server {
             python,
             log_level: "info",
             uid: Some(uid),
+            environment: Vec::new(),
             child: None,
             open_files: None,
         };
@@ -143,6 +146,33 @@ impl Server {
     /// The uid it runs under, where that is not ours.
     pub fn uid(&self) -> Option<u32> {
         self.uid
+    }
+
+    /// The same, on a machine whose clock can be set: [`Server::set_clock`]. Needs Debian's package `faketime`.
+    pub fn start_with_clock(config_toml: &str, python: PythonEnv) -> Server {
+        let library = Path::new("/usr/lib").read_dir().unwrap().flatten();
+        let library = library.map(|entry| entry.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
+        let library = library.expect("libfaketime is installed (Debian's package `faketime`)");
+        let mut server = Server::start_with(config_toml, python);
+        server.stop();
+        server.set_clock("+0");
+        let yes = || PathBuf::from("1");
+        server.environment = vec![
+            ("LD_PRELOAD", library),
+            ("FAKETIME_TIMESTAMP_FILE", server.dir.path().join("clock")),
+            ("FAKETIME_NO_CACHE", yes()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", yes()),
+            ("DONT_FAKE_MONOTONIC", yes()),
+        ];
+        server.run();
+        server
+    }
+
+    /// Sets the clock of the gateway's machine to so much before (`-10m`) or after (`+1h`) the true time.
+    pub fn set_clock(&self, to: &str) {
+        let new = self.dir.path().join("clock.new");
+        std::fs::write(&new, format!("{to}\n")).unwrap();
+        std::fs::rename(new, self.dir.path().join("clock")).unwrap();
     }
 
     /// `faregate admin …` on its data directory, with this on standard input: what it prints. Panics if it fails.
@@ -263,6 +293,7 @@ impl Server {
             .arg(self.dir.path().join("faregate.toml"))
             .arg("--python")
             .arg(self.python.dir())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("RUST_LOG", self.log_level);
         if let Some(uid) = self.uid {
             let home = self.dir.path().join("home");

@@ -6,6 +6,7 @@ use faregate::machine::now;
 use faregate::model::{Ms, TICKET_LIFE_MS};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Remembers what was used, for all proxies that serve the same address.
 #[async_trait]
@@ -19,13 +20,15 @@ pub trait Once: Send + Sync {
 pub struct MemoryOnce {
     /// What was issued earlier may have been used at a process before this one.
     since: Ms,
+    /// When it began: once it is older than any ticket lives, nothing that is good was issued earlier, whatever the clock says.
+    began: Instant,
     /// Until when each is of interest.
     used: Mutex<HashMap<String, Ms>>,
 }
 
 impl Default for MemoryOnce {
     fn default() -> Self {
-        MemoryOnce { since: now(), used: Mutex::default() }
+        MemoryOnce { since: now(), began: Instant::now(), used: Mutex::default() }
     }
 }
 
@@ -33,7 +36,8 @@ impl MemoryOnce {
     fn first(&self, what: &str, until: Ms, now: Ms) -> bool {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.retain(|_, until| now < *until);
-        until - TICKET_LIFE_MS >= self.since && used.insert(what.to_owned(), until).is_none()
+        let is_old = self.began.elapsed().as_millis() as Ms > TICKET_LIFE_MS;
+        (is_old || until - TICKET_LIFE_MS >= self.since) && used.insert(what.to_owned(), until).is_none()
     }
 }
 
@@ -66,7 +70,7 @@ mod tests {
 
     #[test]
     fn each_is_used_once_and_forgotten_when_it_is_worth_nothing() {
-        let once = MemoryOnce { since: 1_000, used: Mutex::default() };
+        let once = MemoryOnce { since: 1_000, began: Instant::now(), used: Mutex::default() };
         let until = 1_000 + TICKET_LIFE_MS;
         assert!(once.first("a", until, 1_000));
         assert!(!once.first("a", until, 1_001));
@@ -77,7 +81,7 @@ mod tests {
 
     #[test]
     fn what_was_issued_before_the_start_was_used_perhaps() {
-        let once = MemoryOnce { since: 1_000, used: Mutex::default() };
+        let once = MemoryOnce { since: 1_000, began: Instant::now(), used: Mutex::default() };
         assert!(!once.first("a", 999 + TICKET_LIFE_MS, 1_000));
     }
 }

@@ -1,5 +1,6 @@
 //! What was read of the records, for up to a minute.
 
+use crate::model::clock::is_younger;
 use crate::model::{Ms, Stored};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,7 +27,7 @@ impl<T: Clone> Remembered<T> {
     pub fn get(&self, key: &str, since: Ms, now: Ms) -> Option<Option<Stored<T>>> {
         let known = self.lock();
         let (at, found) = known.get(key)?;
-        (*at >= since && now - at < BELIEVED_MS).then(|| found.clone())
+        (*at >= since && is_younger(*at, BELIEVED_MS, now)).then(|| found.clone())
     }
 
     /// This was read at `at`, or later.

@@ -3,8 +3,10 @@
 use super::Access;
 use super::password::HashingError;
 use super::text::TokenText;
-use crate::model::{Account, MachineToken, Ms, Record, Stored, user_name};
+use crate::model::clock::{is_ahead, is_younger};
+use crate::model::{Account, MachineToken, Ms, Record, Stored, hex, user_name};
 use crate::ports::{Expect, StoreError, Write};
+use aws_lc_rs::digest::{SHA256, digest};
 use std::sync::atomic::Ordering;
 
 /// The last use of a token is written down when the one that is on record is as old as this.
@@ -52,19 +54,32 @@ impl Access {
         }
     }
 
+    /// What changes with this user's password, for a session that began at `since`: clocks may be set, and then moments tell nothing.
+    /// None = they have none. What is read is believed for a minute.
+    pub async fn password_stamp(&self, user: &str, since: Ms, now: Ms) -> Result<Option<String>, Unsettled> {
+        let hash = self.account(user, since, now).await?.and_then(|stored| stored.value.password);
+        Ok(hash.map(|hash| hex(&digest(&SHA256, hash.as_bytes()).as_ref()[..8])))
+    }
+
     /// Does a session still hold that began at `since` with this user's password? What is read is believed for a minute.
     pub async fn password_stands(&self, user: &str, since: Ms, now: Ms) -> Result<bool, Unsettled> {
         self.has_accounts.store(true, Ordering::Relaxed);
-        let found = match self.accounts.get(user, since, now) {
+        let found = self.account(user, since, now).await?;
+        // one that was changed by a clock that was ahead is told by its stamp alone
+        let is_older = |account: &Account| account.changed_at <= since || is_ahead(account.changed_at, now);
+        let stands = |account: &Account| account.password.is_some() && is_older(account);
+        Ok(found.is_some_and(|stored| stands(&stored.value)))
+    }
+
+    async fn account(&self, user: &str, since: Ms, now: Ms) -> Result<Option<Stored<Account>>, StoreError> {
+        Ok(match self.accounts.get(user, since, now) {
             Some(found) => found,
             None => {
                 let found = self.records.account(user).await?;
                 self.accounts.put(user, now, found.clone());
                 found
             }
-        };
-        let stands = |account: &Account| account.password.is_some() && account.changed_at <= since;
-        Ok(found.is_some_and(|stored| stands(&stored.value)))
+        })
     }
 
     /// The token with this text, if there is one, it is good, and it is the user's as whose it was shown. What is read is believed for
@@ -110,7 +125,7 @@ impl Access {
 
     /// Writes the use of a token down, now and then. Should that fail, another use will be.
     async fn used(&self, stored: &Stored<MachineToken>, now: Ms) {
-        if stored.value.last_used_at.is_some_and(|at| now - at < LAST_USE_MS) {
+        if stored.value.last_used_at.is_some_and(|at| is_younger(at, LAST_USE_MS, now)) {
             return;
         }
         let token = MachineToken { last_used_at: Some(now), ..stored.value.clone() };

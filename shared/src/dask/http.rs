@@ -1,6 +1,7 @@
 //! The schedulers' HTTP APIs, spoken to directly.
 
 use super::DASHBOARD_HEADER;
+use super::places::Places;
 use crate::model::dashboard_key;
 use crate::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
 use async_trait::async_trait;
@@ -13,12 +14,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 /// The largest answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 64 << 10;
-/// Connections at once.
-const AT_ONCE: usize = 100;
 /// The longest that a question about workers may take.
 const WORKERS: Duration = Duration::from_secs(2);
 
@@ -26,24 +25,34 @@ const WORKERS: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct HttpSchedulers {
     timeout: Duration,
-    slots: Arc<Semaphore>,
+    /// For requests of users …
+    requests: Arc<Places>,
+    /// … and for enforcement, which they never hold up.
+    enforcement: Arc<Places>,
 }
 
 impl HttpSchedulers {
     /// Each question has `timeout` from connecting to the last byte.
     pub fn new(timeout: Duration) -> Self {
-        HttpSchedulers { timeout, slots: Arc::new(Semaphore::new(AT_ONCE)) }
+        HttpSchedulers { timeout, requests: Arc::default(), enforcement: Arc::default() }
     }
 
     async fn ask_one(self, ask: Ask) -> Result<Answer, SchedulerError> {
-        let _slot = self.slots.acquire().await.map_err(|e| SchedulerError::Relay(e.to_string()))?;
-        // the reconciler waits for this one, and can do without
+        // the reconciler waits for a question about workers, and can do without
         let patience = if matches!(ask.question, Question::Workers { .. }) { WORKERS } else { self.timeout };
         let patience = patience.min(self.timeout);
-        match tokio::time::timeout(patience, exchange(ask)).await {
+        let places = if ask.question.is_users() { &self.requests } else { &self.enforcement };
+        // who gets no place has asked nothing
+        let place = match timeout(patience, places.take(&ask.cluster)).await {
+            Ok(place) => place.map_err(|e| SchedulerError::Relay(e.to_string()))?,
+            Err(_) => return Err(SchedulerError::Relay("too many questions to schedulers that do not answer".into())),
+        };
+        let answer = match timeout(patience, exchange(ask)).await {
             Ok(answer) => answer,
             Err(_) => Err(SchedulerError::Unanswered(format!("nothing within {patience:?}"))),
-        }
+        };
+        place.answered(!matches!(answer, Err(SchedulerError::Unanswered(_))));
+        answer
     }
 }
 
@@ -173,6 +182,10 @@ fn idleness(body: &[u8]) -> Result<Idleness, SchedulerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ClusterName;
+    use std::net::SocketAddr;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
 
     #[test]
     fn only_a_whole_answer_says_anything_of_idleness() {
@@ -209,9 +222,76 @@ mod tests {
         );
     }
 
+    /// Two schedulers: one that takes every connection and says nothing, one that answers everything with `null`.
+    async fn hanging_and_answering() -> [SocketAddr; 2] {
+        let [hanging, answering] = [TcpListener::bind("127.0.0.1:0").await, TcpListener::bind("127.0.0.1:0").await];
+        let (hanging, answering) = (hanging.unwrap(), answering.unwrap());
+        let addresses = [hanging.local_addr().unwrap(), answering.local_addr().unwrap()];
+        tokio::spawn(async move {
+            let mut held = Vec::new();
+            while let Ok((stream, _)) = hanging.accept().await {
+                held.push(stream);
+            }
+        });
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = answering.accept().await {
+                let mut request = [0; 1024];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull").await;
+            }
+        });
+        addresses
+    }
+
+    #[tokio::test]
+    async fn a_scheduler_that_hangs_costs_only_those_who_ask_it() {
+        let [hangs, answers] = hanging_and_answering().await;
+        let schedulers = HttpSchedulers::new(Duration::from_secs(60));
+        let ask = |n: char, address, question| Ask {
+            cluster: n.to_string().repeat(32).parse().unwrap(),
+            address,
+            token: "t".into(),
+            question,
+        };
+        let scale = || Question::Scale { count: 1 };
+        let many = (0..500).map(|_| ask('1', hangs, scale())).chain([ask('1', hangs, Question::Health)]).collect();
+        let waits = tokio::spawn({
+            let schedulers = schedulers.clone();
+            async move { schedulers.ask(many).await }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(schedulers.ask(vec![ask('2', answers, scale())]).await, [Ok(Answer::Ok)]);
+        assert_eq!(schedulers.ask(vec![ask('2', answers, Question::Health)]).await, [Ok(Answer::Ok)]);
+        assert!(!waits.is_finished(), "it hung meanwhile");
+        waits.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_schedulers_that_hang_leave_places_for_the_others() {
+        let places = Places::default();
+        let name = |n: usize| format!("{n:032x}").parse::<ClusterName>().unwrap();
+        let mut held = Vec::new();
+        for n in 0..200 {
+            places.take(&name(n)).await.unwrap().answered(false);
+        }
+        for n in 0..200 {
+            held.extend(timeout(Duration::from_secs(1), places.take(&name(n))).await);
+        }
+        assert_eq!(held.len(), 20);
+        let mut others = Vec::new();
+        for n in 200..300 {
+            others.push(timeout(Duration::from_secs(1), places.take(&name(n))).await.unwrap().unwrap());
+        }
+        assert!(timeout(Duration::from_secs(1), places.take(&name(300))).await.is_err(), "bounded in all");
+        held.clear();
+        places.take(&name(0)).await.unwrap().answered(true);
+        drop(others);
+        assert!(places.take(&name(0)).await.is_ok());
+    }
+
     #[tokio::test]
     async fn nobody_at_the_address_is_no_answer() {
-        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
         let cluster = "0".repeat(32).parse().unwrap();

@@ -2,6 +2,7 @@
 
 mod command;
 mod http;
+mod places;
 
 /// The header in which whoever asks a dashboard shows its key ([`crate::model::dashboard_key`]); `guard.py` reads it.
 pub const DASHBOARD_HEADER: &str = "x-faregate-dashboard";

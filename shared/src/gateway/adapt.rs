@@ -86,7 +86,7 @@ impl Gateway {
     /// Asks until it answers, or for long enough. A scheduler that is slow to answer is not failed for that.
     async fn tell(&self, cluster: &Cluster, addresses: &Addresses, question: Question) -> Result<(), Refusal> {
         let host = &self.ports().host;
-        let deadline = host.now() + self.policy().scheduler_call_ms;
+        let deadline = host.uptime() + self.policy().scheduler_call_ms;
         let token = self.token(cluster, Use::Cluster)?;
         let mut pause: Ms = 100;
         loop {
@@ -101,7 +101,7 @@ impl Gateway {
                 Some(Err(error)) => error,
                 None => SchedulerError::Relay("no answer at all".into()),
             };
-            if host.now() + pause >= deadline {
+            if host.uptime() + pause >= deadline {
                 tracing::warn!(cluster = %cluster.name, %error, "a scheduler did not take a request");
                 return Err(Refusal::Conflict(format!(
                     "The scheduler of cluster '{}' did not take the request; it may be busy: try again",

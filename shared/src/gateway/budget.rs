@@ -1,6 +1,7 @@
 //! Budgets: a month's spending held against its limit.
 
 use super::{Gateway, Refusal, Spent};
+use crate::model::clock::is_younger;
 use crate::model::{Effective, LimitValue, Month, Ms, Reason, ReasonCode};
 use crate::ports::StoreError;
 use std::sync::PoisonError;
@@ -33,7 +34,8 @@ impl Gateway {
         let month = Month::of(now);
         let known = {
             let cache = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-            let fresh = |c: &&CachedSpent| c.month == month && now - c.read_at < self.policy().limits_cache_ms;
+            let fresh =
+                |c: &&CachedSpent| c.month == month && is_younger(c.read_at, self.policy().limits_cache_ms, now);
             cache.get(user).filter(fresh).map(|c| c.usd)
         };
         let usd = match known {
@@ -50,7 +52,7 @@ impl Gateway {
     fn keep_spent(&self, user: &str, month: Month, usd: f64) {
         let (now, age) = (self.now(), self.policy().limits_cache_ms);
         let mut cache = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.retain(|_, c| now - c.read_at < age);
+        cache.retain(|_, c| is_younger(c.read_at, age, now));
         cache.insert(user.to_owned(), CachedSpent { read_at: now, month, usd });
     }
 }

@@ -24,12 +24,13 @@ pub async fn task_event(ports: &Ports, policy: &Policy, facts: &TaskFacts) -> Re
         let (task, expect, changed) = match known {
             Some(stored) => {
                 let mut task = stored.value;
-                let changed = task.learn(facts);
+                let changed = task.learn(facts, ports.host.now());
                 (task, Expect::Version(stored.version), changed)
             }
             None => {
                 // an event may come before the launch's reply, even the end's; and it may come when all is forgotten
                 let mut task = Task::new(name.clone(), facts.clone());
+                task.facts.believe(facts, ports.host.now());
                 task.expires_at = Some(ports.host.now() + policy.keep_records_ms);
                 (task, Expect::Absent, true)
             }

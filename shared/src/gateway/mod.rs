@@ -7,6 +7,7 @@ mod act;
 mod adapt;
 pub mod admin;
 mod budget;
+mod clock;
 mod create;
 mod disk;
 mod events;
@@ -37,6 +38,7 @@ pub use stop::Caller;
 pub use turn::TurnError;
 
 use crate::dask::Listen;
+use crate::model::clock::is_younger;
 use crate::model::{
     Cluster, ClusterConfig, ClusterName, Effective, KeyRing, LaunchSpec, Ms, PASS_LIFE_MS, Policy, Reason,
     TICKET_LIFE_MS, Ticket, Use, effective,
@@ -197,7 +199,7 @@ impl Gateway {
         let now = self.now();
         if let Some(cached) = &*self.limits.lock().unwrap_or_else(PoisonError::into_inner)
             && max_age > 0
-            && now - cached.read_at < max_age
+            && is_younger(cached.read_at, max_age, now)
         {
             return Ok(cached.items.clone());
         }

@@ -32,14 +32,14 @@ impl Gateway {
     /// The same, once it has left PENDING, or after a while. A cluster that failed to start is a [`Refusal::Conflict`].
     pub async fn wait(&self, who: &Identity, name: &ClusterName) -> Result<Cluster, Refusal> {
         let host = &self.ports().host;
-        let deadline = host.now() + self.policy().wait_ms;
+        let deadline = host.uptime() + self.policy().wait_ms;
         loop {
             let cluster = self.get(who, name).await?;
             if cluster.target == Status::Failed {
                 let why = cluster.reason.as_ref().map_or("no reason is known", |r| r.message.as_str());
                 return Err(Refusal::Conflict(format!("Cluster '{name}' failed to start: {why}")));
             }
-            let left = deadline - host.now();
+            let left = deadline - host.uptime();
             if cluster.status != Status::Pending || left <= 0 {
                 return Ok(cluster);
             }

@@ -3,6 +3,7 @@
 
 use super::Gateway;
 use super::turn::TurnError;
+use crate::model::clock::is_younger;
 use crate::model::{Cluster, ClusterName, Record, Stored, Task, TaskFacts, TaskId, TaskState};
 use crate::ports::{Expect, StoreError, TransactError, Wake, Write};
 
@@ -42,7 +43,7 @@ impl Gateway {
         let now = self.now();
         for facts in &page.tasks {
             let Ok(name) = facts.launch.cluster() else { continue };
-            if now - facts.accepted_at < self.policy().young_ms
+            if is_younger(facts.accepted_at, self.policy().young_ms, now)
                 || self.ports().store.task(&name, &facts.id).await?.is_some()
             {
                 continue;
@@ -85,7 +86,9 @@ impl Gateway {
             let tasks = self.ports().store.children(&name).await?.tasks.into_iter();
             old.extend(
                 tasks
-                    .filter(|t| t.value.may_run() && now - t.value.facts.accepted_at >= self.policy().young_ms)
+                    .filter(|t| {
+                        t.value.may_run() && !is_younger(t.value.facts.accepted_at, self.policy().young_ms, now)
+                    })
                     .filter(|t| t.value.check_at.is_none()),
             );
         }

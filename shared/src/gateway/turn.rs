@@ -42,12 +42,12 @@ impl Gateway {
     }
 
     async fn turn_cluster(&self, name: &ClusterName) -> Result<(), TurnError> {
-        let started = self.now();
+        let (started, began) = (self.now(), self.ports().host.uptime());
         let mut facts: Vec<Fact> = Vec::new();
         let (mut rounds, mut lost, mut launched, mut saved) = (0, 0, false, false);
         let mut due_at = None;
         // our calls are only trusted to land within this time
-        while rounds < ROUNDS && self.now() - started <= self.policy().caller_life_ms {
+        while rounds < ROUNDS && self.ports().host.uptime() - began <= self.policy().caller_life_ms {
             if lost > 0 {
                 if lost > LOST_TRIES && facts.is_empty() {
                     break;
@@ -138,6 +138,7 @@ impl Gateway {
             spent,
             api_url: self.config.api_url.clone(),
             listen: self.config.listen.clone(),
+            steady_since: self.ports().host.steady_since(),
             may_launch,
         }))
     }

@@ -4,6 +4,7 @@ mod account;
 mod audit;
 pub mod ceiling;
 mod certificate;
+pub mod clock;
 mod cluster;
 mod cluster_config;
 mod effective;

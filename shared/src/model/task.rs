@@ -166,14 +166,15 @@ impl Task {
         self.facts.state != TaskState::Stopped
     }
 
-    /// Takes newer facts in. True when anything changed.
-    pub fn learn(&mut self, facts: &TaskFacts) -> bool {
+    /// Takes newer facts in, with times that lie ahead brought back. True when anything changed.
+    pub fn learn(&mut self, facts: &TaskFacts, now: Ms) -> bool {
         let newer = facts.version > self.facts.version
             || facts.version == self.facts.version && facts.state >= self.facts.state;
         if !newer {
             return false;
         }
         let mut facts = TaskFacts { state: self.facts.state.max(facts.state), ..facts.clone() };
+        facts.believe(&self.facts, now);
         // not everybody who tells of a task has read its log
         if facts.last_lines.is_empty() {
             facts.last_lines.clone_from(&self.facts.last_lines);

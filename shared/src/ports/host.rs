@@ -8,6 +8,14 @@ use async_trait::async_trait;
 pub trait Host: Send + Sync {
     /// Now, in milliseconds since the Unix epoch.
     fn now(&self) -> Ms;
+    /// Milliseconds since some moment, by a clock that nobody sets and that goes on while the machine sleeps: for durations.
+    fn uptime(&self) -> Ms {
+        self.now()
+    }
+    /// Since when nobody has set the clock of [`Host::now`], and our own service is there; 0 where that is not watched.
+    fn steady_since(&self) -> Ms {
+        0
+    }
     /// 64 random bits.
     fn random(&self) -> u64;
     /// Twelve random bytes, never the same twice.

@@ -46,6 +46,11 @@ pub enum Question {
 }
 
 impl Question {
+    /// Does a user wait for its answer? The others are the enforcement's.
+    pub fn is_users(&self) -> bool {
+        matches!(self, Question::Scale { .. } | Question::Adapt { .. })
+    }
+
     /// Is it one for our preload on the dashboard's port, not for the API?
     pub fn is_for_dashboard(&self) -> bool {
         matches!(self, Question::Idle | Question::Workers { .. } | Question::Retire { .. } | Question::Warn { .. })

@@ -58,7 +58,7 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub fn new(view: &'a View, now: Ms, policy: &'a Policy) -> Self {
-        Draft {
+        let mut draft = Draft {
             view,
             policy,
             now,
@@ -72,7 +72,18 @@ impl<'a> Draft<'a> {
             never_seen: BTreeSet::new(),
             to_ask: Vec::new(),
             due_at: None,
-        }
+        };
+        draft.clamp();
+        draft
+    }
+
+    /// Whatever was stored by a clock that was ahead is brought back before anything is decided by it.
+    fn clamp(&mut self) {
+        let (now, policy) = (self.now, self.policy);
+        self.cluster.clamp(now, policy);
+        self.heartbeat.clamp(now);
+        self.launches.iter_mut().for_each(|launch| launch.now.clamp(now, policy));
+        self.tasks.iter_mut().for_each(|task| task.now.clamp(now, policy));
     }
 
     /// Something is awaited: look again at `at`.
@@ -137,11 +148,15 @@ impl<'a> Draft<'a> {
 
     /// Takes what the launcher says of a task in, known or new. True when it is new.
     pub fn learn_task(&mut self, facts: &TaskFacts) -> bool {
-        if let Some(task) = self.task_mut(&facts.id) {
-            task.learn(facts);
+        if self.task_mut(&facts.id).is_some() {
+            let now = self.now;
+            if let Some(task) = self.task_mut(&facts.id) {
+                task.learn(facts, now);
+            }
             return false;
         }
-        let task = Task::new(self.cluster.name.clone(), facts.clone());
+        let mut task = Task::new(self.cluster.name.clone(), facts.clone());
+        task.facts.believe(facts, self.now);
         self.tasks.push(Entry { before: None, now: task });
         true
     }

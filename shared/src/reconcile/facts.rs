@@ -88,7 +88,7 @@ impl Draft<'_> {
         match facts {
             Some(facts) => {
                 task.missing = 0;
-                task.learn(facts);
+                task.learn(facts, now);
             }
             None if !task.may_run() => {}
             None => {
@@ -121,7 +121,9 @@ impl Draft<'_> {
         // a call made within the window may land as late as its caller lives, and be seen later still
         let last = launch.not_after
             + if policy.rules.wait_for_late_calls { policy.caller_life_ms + policy.visibility_ms } else { 0 };
-        if at > last {
+        // by a clock that was set forward its time seems to be over
+        let steady = self.view.steady_since + policy.caller_life_ms + policy.visibility_ms;
+        if at > last.max(steady) {
             if self.known_tasks(id) > 0 { self.accept(id) } else { self.release(id, LaunchState::NotAccepted) }
         } else if let Some(launch) = self.launch_mut(id) {
             launch.next_try = now + policy.launch_list_ms;

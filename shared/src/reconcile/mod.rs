@@ -61,6 +61,8 @@ pub struct View {
     pub api_url: String,
     /// Where tasks listen.
     pub listen: Listen,
+    /// Since when nobody has set the clock, and our own service is there: time before that proves nothing against others.
+    pub steady_since: Ms,
     /// May a launch be called now? Once a turn: clusters take turns at the launcher.
     pub may_launch: bool,
 }

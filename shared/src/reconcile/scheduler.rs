@@ -150,11 +150,11 @@ impl Draft<'_> {
     }
 
     fn judge_late_schedulers(&mut self) {
-        let (now, limit) = (self.now, self.policy.cluster_start_timeout_ms);
+        let (now, limit, steady) = (self.now, self.policy.cluster_start_timeout_ms, self.view.steady_since);
         let starting: Vec<(TaskId, i64)> = self
             .may_run(TaskRole::Scheduler)
             .filter(|t| t.stopping.is_none())
-            .map(|t| (t.facts.id.clone(), t.facts.accepted_at + limit))
+            .map(|t| (t.facts.id.clone(), t.facts.accepted_at.max(steady) + limit))
             .collect();
         for (id, deadline) in starting {
             if now > deadline {

@@ -52,6 +52,7 @@ impl Story {
             spent: None,
             api_url: "http://127.0.0.1/api".into(),
             listen: Listen::loopback(),
+            steady_since: 0,
             may_launch: true,
         };
         let policy = Policy::default();

@@ -32,6 +32,7 @@ impl Draft<'_> {
                     (Some(_), Some(since)) => (since, ReasonCode::WorkerLost, "did not come back"),
                     (Some(_), None) => continue,
                 };
+                let since = since.max(self.view.steady_since);
                 if now > since + limit && heard_at <= since + limit {
                     dues.push(ask_again);
                 } else if now > since + limit {

@@ -464,6 +464,30 @@ async fn a_changed_password_and_a_removed_user_end_sessions_within_a_minute() {
 }
 
 #[tokio::test]
+async fn no_session_outlives_its_password_when_the_clock_was_set_back() {
+    let api = with_passwords(&[("alice", "first password")]).await;
+    let enter = async |credentials: &str| api.get(CLUSTERS).credentials(credentials).send().await.session();
+    let by = async |cookie: &str| status(api.get(CLUSTERS).cookie(cookie)).await;
+    api.host.pass(10 * MINUTE);
+    let ahead = enter("alice:first password").await.unwrap();
+    assert_eq!(by(&ahead).await, 200);
+    api.host.pass(-10 * MINUTE);
+    assert_eq!(by(&ahead).await, 401, "a clock that was ahead issued it");
+    api.host.pass(MINUTE);
+    api.access.set_password(&act(), "alice", "second password").await.unwrap();
+    let second = enter("alice:second password").await.unwrap();
+    assert_eq!(by(&second).await, 200);
+    // the clock has caught up with what was issued by it
+    api.host.pass(10 * MINUTE);
+    assert_eq!((by(&ahead).await, by(&second).await), (401, 200));
+    // and a password that a clock ahead has set lets its user in
+    api.access.set_password(&act(), "alice", "third password").await.unwrap();
+    api.host.pass(-10 * MINUTE);
+    let third = enter("alice:third password").await.unwrap();
+    assert_eq!((by(&second).await, by(&third).await), (401, 200));
+}
+
+#[tokio::test]
 async fn what_admins_do_to_users_is_on_record_and_what_is_refused_is_not() {
     let api = with_passwords(&[("alice", "first password")]).await;
     let access = &api.access;

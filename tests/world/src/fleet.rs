@@ -139,7 +139,7 @@ impl State {
             role: launch.spec.role,
             version: 1,
             state: TaskState::Starting,
-            accepted_at: self.now,
+            accepted_at: self.wall(),
             pulled_at: None,
             started_at: None,
             stopped_at: None,
@@ -201,7 +201,7 @@ impl State {
 
     fn is_remembered(&self, index: usize) -> bool {
         let task = &self.fleet.tasks[index];
-        task.facts.stopped_at.is_none_or(|at| self.now - at < self.setup.remembers_ms)
+        task.facts.stopped_at.is_none_or(|at| self.wall() - at < self.setup.remembers_ms)
     }
 
     fn is_seen(&self, index: usize) -> bool {
@@ -254,7 +254,7 @@ impl State {
         let task = &self.fleet.tasks[index];
         match change {
             Change::Pull if task.facts.state == TaskState::Starting => {
-                let now = self.now;
+                let now = self.wall();
                 self.update(index, |facts| facts.pulled_at = Some(now));
             }
             Change::Correct(at) => self.correct(index, at),
@@ -282,7 +282,7 @@ impl State {
             }
             return self.end(index, 1);
         }
-        let (now, shared) = (self.now, self.setup.shared_address);
+        let (now, shared) = (self.wall(), self.setup.shared_address);
         self.update(index, |facts| {
             facts.state = TaskState::Running;
             facts.started_at = Some(now);
@@ -327,7 +327,7 @@ impl State {
     }
 
     fn end(&mut self, index: usize, code: i32) {
-        let now = self.now;
+        let now = self.wall();
         let (role, asked) = (self.fleet.tasks[index].facts.role, self.fleet.tasks[index].stop_asked);
         self.say(|| format!("task {index} ({role:?} of {}) ends", short(&self.fleet.tasks[index].cluster)));
         if !asked {

@@ -279,7 +279,15 @@ impl Routes for World {
 #[async_trait]
 impl Host for World {
     fn now(&self) -> Ms {
+        lock(&self.state).wall()
+    }
+
+    fn uptime(&self) -> Ms {
         lock(&self.state).now
+    }
+
+    fn steady_since(&self) -> Ms {
+        lock(&self.state).steady_since()
     }
 
     fn random(&self) -> u64 {

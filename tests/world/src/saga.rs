@@ -84,12 +84,13 @@ impl State {
     /// Is it true of any limits that whoever ends the cluster may know?
     fn is_due_by_limits(&self, name: &ClusterName, code: ReasonCode) -> bool {
         let Some(cluster) = self.records.clusters.get(name).map(|c| c.value.clone()) else { return false };
-        let now = self.now;
+        let (now, wall) = (self.now, self.wall());
         let known = self.accounts.limits_since(now - self.staleness(), &cluster.user, &cluster.groups);
         match code {
             ReasonCode::Frozen => known.iter().any(|limits| limits.frozen.is_some()),
             ReasonCode::MaxLifetime => {
-                let is_over = |limits: &Effective| self.deadline(&cluster, limits).is_some_and(|at| at <= now);
+                let is_over =
+                    |limits: &Effective| self.deadline(&cluster, limits).is_some_and(|at| at <= wall.max(now));
                 known.iter().any(is_over)
             }
             ReasonCode::NoClient => {
@@ -143,7 +144,7 @@ impl State {
         let limit = self.setup.policy.worker_start_timeout_ms;
         let late = |accepted: Ms, connected: Option<Ms>| connected.unwrap_or(self.now) - accepted > limit - 30 * S;
         let workers = self.fleet.tasks.iter().filter(|t| t.facts.role == TaskRole::Worker && t.cluster == *name);
-        workers.filter(|t| late(t.facts.accepted_at, t.connected_at)).count() as u32
+        workers.filter(|t| late(self.truly(t.facts.accepted_at), t.connected_at)).count() as u32
     }
 
     /// Was its scheduler idle at any time that the question may have been asked at?

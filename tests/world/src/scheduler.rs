@@ -153,10 +153,10 @@ impl State {
 
     /// A worker connects, or tries.
     pub fn connect(&mut self, worker: usize) {
-        let started = self.fleet.tasks[worker].facts.started_at.unwrap_or(self.now);
+        let started = self.fleet.tasks[worker].facts.started_at.unwrap_or(self.wall());
         let Some(scheduler) = self.scheduler_of(worker) else {
             let (delay, change) =
-                if self.now - started > 60 * S { (0, Change::End(1)) } else { (5 * S, Change::Connect) };
+                if self.wall() - started > 60 * S { (0, Change::End(1)) } else { (5 * S, Change::Connect) };
             return self.after(delay, Event::Task(worker, change));
         };
         if self.is_occupied(scheduler) {

@@ -109,6 +109,8 @@ pub struct Setup {
     pub cut_off: Option<(Ms, Ms)>,
     /// No pass comes meanwhile: what must be prompt depends on wakes alone. From, to.
     pub no_passes: Option<(Ms, Ms)>,
+    /// The clock of our hosts and of the launcher is ahead by so much (or behind, below zero) until it is set: when, by how much.
+    pub clock: Option<(Ms, Ms)>,
     /// Between recounts of a user's counters.
     pub recount_ms: Ms,
     /// Processes that crash as a whole, with everything under way in them.
@@ -166,6 +168,11 @@ impl Setup {
         let cut_off = if crowd { window(&mut d, 60, 540 * S) } else { None };
         let no_passes = window(&mut d, if outage.is_none() { 15 } else { 0 }, 1_200 * S);
         let faults = if no_passes.is_some() { faults.mild() } else { faults };
+        let calm = outage.is_none() && no_passes.is_none() && cut_off.is_none() && !priced;
+        let clock = (calm && d.percent(30)).then(|| {
+            let ahead = d.pick(&[20 * S, 600 * S, 3_600 * S, 86_400 * S, -20 * S, -600 * S, -3_600 * S]);
+            (d.between(100 * S, FAULT_END - 100 * S), ahead)
+        });
         Setup {
             seed,
             epoch: draw::epoch(&mut d),
@@ -190,6 +197,7 @@ impl Setup {
             front_door_shut,
             cut_off,
             no_passes,
+            clock,
             recount_ms: d.pick(&[10 * S, 300 * S, 300 * S, 300 * S]),
             process_crashes: d.below(3),
             edits: if d.percent(60) { d.between(1, 8) } else { 0 },

@@ -214,6 +214,30 @@ impl State {
         window.is_some_and(|(from, to)| (from..to).contains(&self.age()))
     }
 
+    /// What the clock of our hosts and of the launcher says.
+    pub fn wall(&self) -> Ms {
+        match self.setup.clock {
+            Some((at, ahead)) if self.age() < at => self.now + ahead,
+            _ => self.now,
+        }
+    }
+
+    /// When it truly was, if the clock said so before it was set.
+    pub fn truly(&self, wall: Ms) -> Ms {
+        match self.setup.clock {
+            Some((at, ahead)) if wall - ahead < self.setup.epoch + at => wall - ahead,
+            _ => wall,
+        }
+    }
+
+    /// Since when nobody has set it.
+    pub fn steady_since(&self) -> Ms {
+        match self.setup.clock {
+            Some((at, _)) if self.age() >= at => self.setup.epoch + at,
+            _ => 0,
+        }
+    }
+
     /// When our own service was last back.
     pub fn since(&self) -> Ms {
         match self.setup.outage {

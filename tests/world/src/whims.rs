@@ -57,6 +57,9 @@ impl State {
             let (at, process) = (self.dice.below(FAULT_END), self.dice.below(2));
             self.after(at, Event::ProcessCrash(process as usize));
         }
+        if let Some((at, ahead)) = setup.clock {
+            self.after(at, Event::Start(Work::ClockSet(-ahead)));
+        }
         if let Some((from, _)) = setup.outage {
             self.after(from, Event::ProcessCrash(0));
             self.after(from, Event::ProcessCrash(1));

@@ -7,7 +7,7 @@ use super::setup::S;
 use super::state::{Event, State};
 use faregate::gateway::admin::{Act, LimitsChange};
 use faregate::gateway::{Caller, Gateway, Refusal};
-use faregate::model::{ClusterName, Content, Identity, Scope, Status, TaskFacts};
+use faregate::model::{ClusterName, Content, Identity, Ms, Scope, Status, TaskFacts};
 use faregate::ports::{Wake, Wakes};
 use serde_json::{Map, Value};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,6 +24,8 @@ pub enum Work {
     },
     /// The minute's pass, on one host.
     Pass,
+    /// A host notices that its clock was set by so much.
+    ClockSet(Ms),
     /// A sweep is asked for.
     Sweep,
     /// Counters are recounted.
@@ -89,6 +91,10 @@ impl World {
                 let since = lock(&self.state).since();
                 let result = gateway.pass(since).await;
                 lock(&self.state).say(|| format!("pass: {result:?}"));
+            }
+            Work::ClockSet(by) => {
+                let result = gateway.clock_was_set(by).await;
+                lock(&self.state).say(|| format!("the clock was set by {} s: {result:?}", by / S));
             }
             Work::Sweep => drop(self.wake(Wake::Sweep { cursor: None }, 0).await),
             Work::Recount(scope) => {

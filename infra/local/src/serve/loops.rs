@@ -7,6 +7,7 @@ use crate::launcher::ProcessLauncher;
 use crate::store::SqliteStore;
 use crate::wakes::LocalWakes;
 use faregate::gateway::Gateway;
+use faregate::machine::Machine;
 use faregate::model::{ClusterName, Ms, TaskFacts};
 use faregate::ports::{Store, Wake, Wakes};
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct World {
     pub store: Arc<SqliteStore>,
     /// Tasks.
     pub launcher: Arc<ProcessLauncher>,
+    /// Its clock.
+    pub machine: Arc<Machine>,
 }
 
 impl World {
@@ -103,13 +106,27 @@ async fn pass(world: World, period: Duration, since: Ms) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut sparing = Sparing::default();
+    // what was due before this start may lie ahead by now: the clock may have been set meanwhile
+    if let Err(error) = world.gateway.wake_active().await {
+        tracing::error!(%error, "clusters were not looked at after the start");
+    }
     loop {
         tokio::select! { _ = ticks.tick() => {}, () = foreign_change(&world.store) => {} }
+        look_at_the_clock(&world).await;
         match world.gateway.pass(since).await {
             Ok(report) => tracing::trace!(?report, "pass"),
             Err(error) if sparing.may_say() => tracing::error!(%error, "a pass failed"),
             Err(error) => tracing::debug!(%error, "a pass failed"),
         }
+    }
+}
+
+/// Once it was set, what counts from stored moments is moved along with it, and everything is looked at again.
+async fn look_at_the_clock(world: &World) {
+    let Some(by) = world.machine.clock_was_set() else { return };
+    match world.gateway.clock_was_set(by).await {
+        Ok(clusters) => tracing::warn!(by_ms = by, clusters, "the system clock was set"),
+        Err(error) => tracing::error!(by_ms = by, %error, "the system clock was set, and clusters were not told"),
     }
 }
 

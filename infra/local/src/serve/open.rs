@@ -42,6 +42,7 @@ pub struct Opened {
     store: Arc<SqliteStore>,
     launcher: Arc<ProcessLauncher>,
     wakes: Arc<LocalWakes>,
+    machine: Arc<Machine>,
     ports: Ports,
     options: Options,
     access: Arc<Access>,
@@ -67,20 +68,21 @@ pub async fn open(data: &DataDir, config: &Config, python: &PythonEnv, tasks: Ta
     let routes = FileRoutes::open(&path).map_err(|source| ServeError::Routes { path, source })?;
     let launcher = Arc::new(ProcessLauncher::open(launcher_settings(data, config, python, tasks)).await?);
     let wakes = Arc::new(LocalWakes::new());
+    let machine = Arc::new(Machine::watching());
     let ports = Ports {
         store: store.clone(),
         wakes: wakes.clone(),
         launcher: launcher.clone(),
         schedulers: Arc::new(HttpSchedulers::new(QUESTION)),
         routes: Arc::new(routes),
-        host: Arc::new(Machine::default()),
+        host: machine.clone(),
     };
     let access = Arc::new(Access::new(store.clone(), ports.host.clone()));
     let auth = match config.auth.methods.is_empty() {
         true => config.auth.open_to_own(&ring, geteuid().as_raw())?,
         false => config.auth.open_here(&ring, &access, Arc::new(Accounts::default()))?,
     };
-    Ok(Opened { ring, store, launcher, wakes, ports, options, access, auth })
+    Ok(Opened { ring, store, launcher, wakes, machine, ports, options, access, auth })
 }
 
 /// The records and the keys that go with them.
@@ -107,7 +109,7 @@ async fn open_records(data: &DataDir) -> Result<(Arc<SqliteStore>, KeyRing), Ser
 impl Opened {
     /// Puts it together. `api_url`: where schedulers reach the API.
     pub fn assemble(self, config: &Config, api_url: String, wrap: impl FnOnce(Ports) -> Ports) -> Built {
-        let Opened { ring, store, launcher, wakes, ports, options, access, auth } = self;
+        let Opened { ring, store, launcher, wakes, machine, ports, options, access, auth } = self;
         let gateway = Arc::new(Gateway::new(GatewayConfig {
             ports: wrap(ports),
             ring,
@@ -126,7 +128,7 @@ impl Opened {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             dashboards: Dashboards::Here { sign_in: config.gateway.dashboard_sign_in },
         };
-        Built { world: World { gateway, wakes, store, launcher }, app }
+        Built { world: World { gateway, wakes, store, launcher, machine }, app }
     }
 }
 

@@ -76,7 +76,7 @@ async fn admit(app: &App, parts: &mut Parts, now: Ms) -> Admitted {
         let message = "a page of another site may not change anything here";
         return Err(Failure::new(StatusCode::FORBIDDEN, message)).into();
     }
-    let cookie = renew_from.and_then(|from| app.auth.sessions.issue(&who, from, now));
+    let cookie = renew_from.and_then(|began| app.auth.sessions.issue(&who, &began, now));
     let cookie = cookie.and_then(|value| session.set(&value));
     let caller = rights::check(app, &who, parts).await.map(|()| Caller::User(who));
     Admitted { caller, cookie, reply }

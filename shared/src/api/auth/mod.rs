@@ -109,6 +109,11 @@ pub trait Method: Send + Sync {
     fn is_guessable(&self) -> bool {
         false
     }
+    /// What changes with this user's credentials, where a session is to end with them: clocks may be set, and then `since` tells nothing.
+    async fn stamp(&self, who: &Identity, since: Ms, now: Ms) -> Result<Option<String>, Refused> {
+        let _ = (who, since, now);
+        Ok(None)
+    }
     /// Is a session still good that began at `since` with credentials of this method? Asked with every request, so what it reads it
     /// keeps for up to a minute.
     async fn stands(&self, who: &Identity, peer: &Peer, since: Ms, now: Ms) -> Result<bool, Refused> {
@@ -131,12 +136,21 @@ pub struct Auth {
 /// A user counts in so many groups at most; a transaction has a counter for each.
 pub const MOST_GROUPS: usize = 20;
 
+/// How a session began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Began {
+    /// When credentials were shown.
+    at: Ms,
+    /// See [`Method::stamp`].
+    stamp: Option<String>,
+}
+
 /// Somebody who has proved who they are.
 #[derive(Debug)]
 struct SignedIn {
     who: Identity,
     /// When they last showed credentials, if the cookie is to be (re)newed.
-    renew_from: Option<Ms>,
+    renew_from: Option<Began>,
     /// See [`Entered::reply`].
     reply: Option<HeaderValue>,
 }
@@ -199,7 +213,8 @@ impl Auth {
                 let failed = |why| Failed::new(method.name(), presented.user(), why);
                 let Entered { mut who, reply } = self.enter(&**method, &presented, peer, now).await.map_err(failed)?;
                 self.enrich(&mut who);
-                Ok(SignedIn { who, renew_from: Some(now), reply })
+                let stamp = method.stamp(&who, now, now).await.map_err(failed)?;
+                Ok(SignedIn { who, renew_from: Some(Began { at: now, stamp }), reply })
             }
             None => {
                 let failed = |why| Failed::new("session", None, why);
@@ -236,8 +251,11 @@ impl Auth {
         leave_tokens_groups(&mut found.who);
         // a method that is configured no more lets nobody in
         let method = self.methods.iter().find(|method| method.name() == found.who.method).ok_or(Refused::Over)?;
-        match method.stands(&found.who, peer, found.since, now).await? {
-            true => Ok(SignedIn { who: found.who, renew_from: found.renew.then_some(found.since), reply: None }),
+        let Began { at, stamp } = &found.began;
+        // sessions of earlier builds have no stamp
+        let is_same = stamp.is_none() || *stamp == method.stamp(&found.who, *at, now).await?;
+        match is_same && method.stands(&found.who, peer, *at, now).await? {
+            true => Ok(SignedIn { who: found.who, renew_from: found.renew.then_some(found.began), reply: None }),
             false => Err(Refused::Over),
         }
     }

@@ -41,6 +41,10 @@ impl Method for Passwords {
         }
     }
 
+    async fn stamp(&self, who: &Identity, since: Ms, now: Ms) -> Result<Option<String>, Refused> {
+        Ok(self.access.password_stamp(&who.name, since, now).await?)
+    }
+
     async fn stands(&self, who: &Identity, _: &Peer, since: Ms, now: Ms) -> Result<bool, Refused> {
         Ok(self.access.password_stands(&who.name, since, now).await?)
     }

@@ -1,5 +1,7 @@
 //! The session cookie: a signed statement of who the user is, so that nothing about sessions is stored and every replica can read it.
 
+use super::Began;
+use crate::model::clock::{CLOCK_SKEW_MS, is_ahead};
 use crate::model::{Identity, KeyRing, KeyRingError, Ms, Role, TokenUse};
 use axum::http::{HeaderMap, header};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
@@ -25,6 +27,9 @@ struct Claims {
     token: Option<TokenUse>,
     /// When credentials were shown, to the millisecond: a password that was changed in the same second ends what began before.
     since: Ms,
+    /// See [`super::Method::stamp`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stamp: Option<String>,
     /// In seconds, as RFC 7519 has it.
     exp: i64,
 }
@@ -33,8 +38,8 @@ struct Claims {
 pub struct Session {
     /// Whose.
     pub who: Identity,
-    /// When they showed credentials.
-    pub since: Ms,
+    /// When they showed credentials, and which.
+    pub(super) began: Began,
     /// Is the cookie to be renewed?
     pub renew: bool,
 }
@@ -72,9 +77,9 @@ impl Sessions {
         })
     }
 
-    /// The value of a new cookie for somebody who showed credentials at `signed_in_at`; none when that is too long ago.
-    pub fn issue(&self, who: &Identity, signed_in_at: Ms, now: Ms) -> Option<String> {
-        let expires = (now + LIFE_MS).min(signed_in_at + CREDENTIALS_LIFE_MS);
+    /// The value of a new cookie for somebody who showed credentials; none when that is too long ago.
+    pub(super) fn issue(&self, who: &Identity, began: &Began, now: Ms) -> Option<String> {
+        let expires = (now + LIFE_MS).min(began.at + CREDENTIALS_LIFE_MS);
         if expires <= now {
             return None;
         }
@@ -84,7 +89,8 @@ impl Sessions {
             role: who.role,
             method: who.method.clone(),
             token: who.token.clone(),
-            since: signed_in_at,
+            since: began.at,
+            stamp: began.stamp.clone(),
             exp: expires / 1000,
         };
         encode(&self.header, &claims, &self.signing)
@@ -106,14 +112,17 @@ impl Sessions {
             None => self.verify(token)?,
         };
         let left = claims.exp.checked_mul(1000)? - now;
-        if left <= 0 {
+        // what a clock that was ahead has issued would outlive what it began with
+        let is_of_tomorrow = left > LIFE_MS + CLOCK_SKEW_MS || is_ahead(claims.since, now);
+        if left <= 0 || is_of_tomorrow {
             self.seen().remove(token);
             return None;
         }
-        let Claims { sub, groups, role, method, token, since, .. } = &*claims;
+        let Claims { sub, groups, role, method, token, since, stamp, .. } = &*claims;
         let (name, groups, method) = (sub.clone(), groups.clone(), method.clone());
         let who = Identity { name, groups, role: *role, method, token: token.clone() };
-        Some(Session { who, since: *since, renew: left <= LIFE_MS / 2 })
+        let began = Began { at: *since, stamp: stamp.clone() };
+        Some(Session { who, began, renew: left <= LIFE_MS / 2 })
     }
 
     fn verify(&self, token: &str) -> Option<Arc<Claims>> {
@@ -144,6 +153,10 @@ mod tests {
     const COOKIE: &str = "faregate-session";
     const NOW: Ms = 1_800_000_000_000;
 
+    fn began() -> Began {
+        Began { at: NOW, stamp: Some("0123".into()) }
+    }
+
     fn ring() -> KeyRing {
         KeyRing::from_random(&std::array::from_fn(|i| i as u8))
     }
@@ -169,20 +182,28 @@ mod tests {
     #[test]
     fn a_session_carries_who_it_is_until_it_expires() {
         let sessions = Sessions::new(&ring()).unwrap();
-        let value = sessions.issue(&alice(), NOW, NOW).unwrap();
+        let value = sessions.issue(&alice(), &began(), NOW).unwrap();
         let found = sessions.find(&cookie(&value), COOKIE, NOW + 1000).unwrap();
-        assert_eq!((found.who, found.since, found.renew), (alice(), NOW, false));
+        assert_eq!((found.who, found.began, found.renew), (alice(), began(), false));
         assert!(sessions.find(&cookie(&value), COOKIE, NOW + LIFE_MS - 1000).is_some());
         assert!(sessions.find(&cookie(&value), COOKIE, NOW + LIFE_MS).is_none());
+    }
+
+    #[test]
+    fn a_session_that_a_clock_ahead_has_issued_is_good_for_nobody_until_then() {
+        let sessions = Sessions::new(&ring()).unwrap();
+        let value = sessions.issue(&alice(), &began(), NOW).unwrap();
+        assert!(sessions.find(&cookie(&value), COOKIE, NOW - CLOCK_SKEW_MS).is_some(), "another host's clock");
+        assert!(sessions.find(&cookie(&value), COOKIE, NOW - 600_000).is_none(), "set back by ten minutes");
     }
 
     #[test]
     fn a_session_in_its_second_half_is_renewed_until_the_credentials_are_a_day_old() {
         let sessions = Sessions::new(&ring()).unwrap();
         let mut now = NOW;
-        let mut value = sessions.issue(&alice(), NOW, now).unwrap();
+        let mut value = sessions.issue(&alice(), &began(), now).unwrap();
         while let Some(found) = sessions.find(&cookie(&value), COOKIE, now) {
-            if let Some(next) = sessions.issue(&found.who, found.since, now).filter(|_| found.renew) {
+            if let Some(next) = sessions.issue(&found.who, &found.began, now).filter(|_| found.renew) {
                 value = next;
             }
             now += 60_000;
@@ -193,7 +214,7 @@ mod tests {
     #[test]
     fn the_good_session_is_found_among_bad_ones_and_others() {
         let sessions = Sessions::new(&ring()).unwrap();
-        let value = sessions.issue(&alice(), NOW, NOW).unwrap();
+        let value = sessions.issue(&alice(), &began(), NOW).unwrap();
         let lines = ["x=y; faregate-session=stale; z", &format!("a=b;  {COOKIE}={value} ; c=d")];
         assert!(sessions.find(&headers(&lines), COOKIE, NOW).is_some());
         assert!(sessions.find(&headers(&["x=y", "", ";;=;", COOKIE]), COOKIE, NOW).is_none());
@@ -202,7 +223,7 @@ mod tests {
     #[test]
     fn an_older_key_still_verifies_and_a_key_out_of_the_ring_does_not() {
         let old = ring();
-        let value = Sessions::new(&old).unwrap().issue(&alice(), NOW, NOW).unwrap();
+        let value = Sessions::new(&old).unwrap().issue(&alice(), &began(), NOW).unwrap();
         let mut new = old.clone();
         let secret = base64::engine::general_purpose::STANDARD.encode([9; 32]);
         new.keys.insert(0, RingKey::new("k2", secret));
@@ -214,7 +235,7 @@ mod tests {
     #[test]
     fn forged_sessions_are_absent() {
         let sessions = Sessions::new(&ring()).unwrap();
-        let value = sessions.issue(&alice(), NOW, NOW).unwrap();
+        let value = sessions.issue(&alice(), &began(), NOW).unwrap();
         let parts: Vec<&str> = value.split('.').collect();
         let b64 = |text: &str| URL_SAFE_NO_PAD.encode(text);
         let unsigned = b64(r#"{"alg":"none","kid":"k1"}"#);

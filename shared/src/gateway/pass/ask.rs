@@ -5,12 +5,15 @@ use crate::gateway::{Gateway, Refusal};
 use crate::model::{Cluster, Ms, Reason, Status, Use};
 use crate::ports::{Answer, Ask, Question, SchedulerError};
 use crate::reconcile::enforce::{Silence, Silent, judge_silence};
+use futures::future::join;
 use std::sync::PoisonError;
 
 /// Schedulers asked in one call.
 const IN_A_CALL: usize = 100;
-/// Calls under way at once.
-const CALLS: usize = 8;
+/// Calls under way at once: to those who answered last time …
+const CALLS: usize = 6;
+/// … and to those who did not.
+const HANGING_CALLS: usize = 2;
 
 /// Why a scheduler is asked.
 enum Purpose {
@@ -38,6 +41,7 @@ impl Gateway {
         silence: Silence,
         started: Ms,
     ) -> Result<PassReport, Refusal> {
+        let began = self.ports().host.uptime();
         let mut due = Vec::new();
         for judged in judged.iter().filter(|j| j.stays() && j.cluster.status == Status::Running) {
             self.questions(judged, started, &mut due);
@@ -46,11 +50,11 @@ impl Gateway {
         let mut report = PassReport { mass_silence: self.is_our_silence(&due, silence), ..PassReport::default() };
         due.sort_by_key(|d| d.at);
         let (hanging, answering): (Vec<_>, Vec<_>) = due.into_iter().partition(|d| d.hangs);
-        let mut calls = chunks(hanging);
-        calls.extend(chunks(answering));
-        calls.sort_by_key(|call| call.first().map(|d| d.at));
-        let calls = calls.into_iter().map(|call| self.call(call, silence, started)).collect();
-        report.add(all(calls, CALLS).await?);
+        let calls = |due| chunks(due).into_iter().map(|call| self.call(call, silence, began)).collect();
+        // side by side: however many hang, the others are asked
+        let (hanging, answering) = join(all(calls(hanging), HANGING_CALLS), all(calls(answering), CALLS)).await;
+        report.add(hanging?);
+        report.add(answering?);
         Ok(report)
     }
 
@@ -75,7 +79,9 @@ impl Gateway {
             let message = warning.message.clone();
             add(Purpose::Warn(warning), Question::Warn { message }, (now, now), silent);
         }
-        if let Some(Turn { due, delay_from, hangs }) = self.memory().turn(judged, now).filter(|turn| turn.due <= now) {
+        if let Some(Turn { due, delay_from, hangs }) =
+            self.memory().turn(judged, now, pause).filter(|turn| turn.due <= now)
+        {
             add(Purpose::Idle { delay_from }, Question::Idle, (delay_from, due), hangs || silent);
         }
     }
@@ -94,7 +100,7 @@ impl Gateway {
     }
 
     /// One call, and what follows from its answers; nothing once the pass's time is over.
-    async fn call(&self, call: Vec<Due<'_>>, silence: Silence, started: Ms) -> Result<PassReport, Refusal> {
+    async fn call(&self, call: Vec<Due<'_>>, silence: Silence, began: Ms) -> Result<PassReport, Refusal> {
         let asked_at = self.now();
         let mut report = PassReport::default();
         for due in &call {
@@ -102,7 +108,7 @@ impl Gateway {
                 report.idle_delay_ms = report.idle_delay_ms.max(asked_at - delay_from);
             }
         }
-        if asked_at - started > self.policy().pass_ms {
+        if self.ports().host.uptime() - began > self.policy().pass_ms {
             report.unasked += call.len();
             return Ok(report);
         }

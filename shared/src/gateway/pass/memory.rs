@@ -1,6 +1,7 @@
 //! What schedulers answered, remembered from pass to pass. May be lost: then all are asked again.
 
 use super::Judged;
+use crate::model::clock::is_ahead;
 use crate::model::{ClusterName, Ms};
 use crate::ports::{Answer, SchedulerError};
 use crate::reconcile::enforce::Heard;
@@ -36,15 +37,22 @@ pub(super) struct Turn {
 
 impl Memory {
     /// When it is this cluster's turn; none when it has no timeout.
-    pub(super) fn turn(&mut self, judged: &Judged, now: Ms) -> Option<Turn> {
+    pub(super) fn turn(&mut self, judged: &Judged, now: Ms, pause: Ms) -> Option<Turn> {
         let cluster = &judged.cluster;
         let timeouts = &judged.verdict.timeouts;
         let running_at = cluster.running_at.unwrap_or(cluster.created_at);
         timeouts.due(running_at, None)?;
         let fresh = Known { since: now, heard: None, hangs: false };
-        let known = *self.known.entry(cluster.name.clone()).or_insert(fresh);
+        let known = self.known.entry(cluster.name.clone()).or_insert(fresh);
+        if is_ahead(known.since, now) {
+            *known = fresh;
+        }
+        let known = *known;
         let due = timeouts.due(running_at, known.heard.as_ref())?;
-        Some(Turn { due, delay_from: due.max(known.since), hangs: known.hangs })
+        let delay_from = due.max(known.since);
+        // who did not answer is not asked again at once: every call waits for all of its answers
+        let due = if known.hangs { due.max(known.since + pause) } else { due };
+        Some(Turn { due, delay_from, hangs: known.hangs })
     }
 
     /// Notes an answer to a question that was asked at `at`. No answer: it stays due.

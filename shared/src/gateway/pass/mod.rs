@@ -56,6 +56,7 @@ impl Gateway {
     /// One pass. `since` is when our own service was back, so that our own absence is nobody's silence.
     pub async fn pass(&self, since: Ms) -> Result<PassReport, Refusal> {
         let now = self.now();
+        let since = since.max(self.ports().host.steady_since());
         let items = self.limit_items(0).await?;
         self.ports().store.keep_limits(&items).await?;
         let mut judged = self.judge_active(&items, since, now).await?;

@@ -12,6 +12,7 @@ pub use idle::{Heard, Timeout, Timeouts};
 pub use lifetime::{Bound, Deadline, Longest, deadline};
 pub use silence::{Silence, Silent, heard, judge_silence, waiting_for_scheduler};
 
+use crate::model::clock::{is_ahead, past};
 use crate::model::{Cluster, Effective, Heartbeat, Ms, Policy, Reason, ReasonCode, Status};
 use time::OffsetDateTime;
 
@@ -39,12 +40,16 @@ pub fn judge(
     now: Ms,
     policy: &Policy,
 ) -> Verdict {
-    let due = |at: Option<Ms>| at.is_some_and(|at| at <= now);
+    // one that is due later than anything can be was written by a clock that was ahead
+    let due = |at: Option<Ms>| at.is_some_and(|at| at <= now || is_ahead(at, now + policy.longest_wait_ms()));
     let mut verdict =
         Verdict { wake: due(cluster.due_at) || due(heartbeat.and_then(|h| h.due_at)), ..Verdict::default() };
     if !cluster.wants_to_run() {
         return verdict;
     }
+    let mut cluster = cluster.clone();
+    cluster.clamp(now, policy);
+    let cluster = &cluster;
     if let Some(frozen) = &limits.frozen {
         verdict.end = Some((Status::Stopped, Reason::new(ReasonCode::Frozen, frozen.value.clone())));
         return verdict;
@@ -59,7 +64,8 @@ pub fn judge(
     if cluster.status != Status::Running {
         return verdict;
     }
-    let seen = heartbeat.and_then(|h| h.seen_at).unwrap_or(0).max(cluster.running_at.unwrap_or(0)).max(since);
+    let seen = heartbeat.and_then(|h| h.seen_at).max(cluster.running_at).unwrap_or(0).max(since);
+    let seen = past(seen, now);
     if now - seen > policy.heartbeat_timeout_ms {
         verdict.silent_ms = Some(now - seen);
     }

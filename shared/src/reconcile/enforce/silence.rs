@@ -77,7 +77,7 @@ pub fn waiting_for_scheduler(cluster: &Cluster, seen_at: Option<Ms>, now: Ms, po
         return None;
     }
     let seen_at = seen_at.max(cluster.running_at)?;
-    let silent_ms = now - seen_at;
+    let silent_ms = (now - seen_at).max(0);
     let silent = silent_ms / 1000;
     let message = if cluster.unanswered > 0 {
         let (what, longest) = (process(cluster.scheduler_activity), seconds(policy.scheduler_busy_timeout_ms));

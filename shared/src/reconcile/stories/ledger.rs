@@ -23,7 +23,7 @@ impl Story {
         let mut facts = task.value.facts.clone();
         facts.version += 1;
         tell(&mut facts);
-        task.value.learn(&facts);
+        task.value.learn(&facts, Ms::MAX);
         task.version += 1;
         self.round()
     }

@@ -11,7 +11,7 @@ fn metered_cluster() -> Story {
     }
     story.view.tasks[2].value.facts.capacity = Some("FARGATE_SPOT".into());
     story.view.tasks[3].value.facts.pulled_at = Some(25_000);
-    story.round();
+    story.after(60_000).round();
     story
 }
 

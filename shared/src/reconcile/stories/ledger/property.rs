@@ -45,7 +45,7 @@ proptest! {
             // an end once known is not taken back
             facts.stopped_at = event.stopped_at.or(facts.stopped_at);
             facts.state = if facts.stopped_at.is_some() { TaskState::Stopped } else { TaskState::Running };
-            task.value.learn(&facts);
+            task.value.learn(&facts, Ms::MAX);
             task.version += 1;
             if event.round {
                 story.round();
