@@ -95,9 +95,7 @@ impl Heartbeat {
 impl Launch {
     /// As it is by this clock.
     pub fn clamp(&mut self, now: Ms, policy: &Policy) {
-        if self.state.is_open() || self.expires_at.is_none() {
-            self.created_at = past(self.created_at, now);
-        }
+        self.created_at = past(self.created_at, now);
         if self.state.is_open() {
             let longest = (policy.launch_retry_ms * 4).max(policy.launch_call_ms).max(policy.launch_list_ms);
             awaited(&mut self.next_try, longest, now);

@@ -28,6 +28,20 @@ impl<T: PartialEq + Clone> Entry<T> {
         self.before.as_ref().is_none_or(|b| b.value != self.now)
     }
 
+    /// Changes it, and has that written while there is room in the transaction; false where it is only decided by.
+    fn amend(&mut self, room: &mut usize, change: impl FnOnce(&mut T)) -> bool {
+        change(&mut self.now);
+        if !self.changed() {
+            return true;
+        }
+        if *room == 0 {
+            self.before.iter_mut().for_each(|before| before.value = self.now.clone());
+            return false;
+        }
+        *room -= 1;
+        true
+    }
+
     fn expect(&self) -> Expect {
         expect(self.before.as_ref().map(|b| b.version))
     }
@@ -82,8 +96,17 @@ impl<'a> Draft<'a> {
         let (now, policy) = (self.now, self.policy);
         self.cluster.clamp(now, policy);
         self.heartbeat.clamp(now);
-        self.launches.iter_mut().for_each(|launch| launch.now.clamp(now, policy));
-        self.tasks.iter_mut().for_each(|task| task.now.clamp(now, policy));
+        let mut room = CHANGES / 2;
+        let mut more = false;
+        for launch in &mut self.launches {
+            more |= !launch.amend(&mut room, |launch| launch.clamp(now, policy));
+        }
+        for task in &mut self.tasks {
+            more |= !task.amend(&mut room, |task| task.clamp(now, policy));
+        }
+        if more {
+            self.due(now + policy.check_ms);
+        }
     }
 
     /// Something is awaited: look again at `at`.

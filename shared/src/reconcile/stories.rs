@@ -2,6 +2,7 @@
 
 mod capacity;
 mod charges;
+mod clocks;
 mod launches;
 mod ledger;
 mod life;

@@ -221,7 +221,7 @@ fn policy(rules: Rules, priced: bool, d: &mut Dice) -> Policy {
         lifetime_warning_ms: 120 * S,
         // starts here are as slow as on AWS, or slower
         cluster_start_timeout_ms: 120 * S,
-        scheduler_busy_timeout_ms: d.pick(&[300 * S, 900 * S]),
+        scheduler_busy_timeout_ms: d.pick(&[600 * S, 900 * S]),
         ..Policy::default()
     };
     if d.percent(25) {

@@ -152,7 +152,7 @@ impl State {
             Whim::Busy => {
                 let schedulers = self.running(TaskRole::Scheduler);
                 if let Some(task) = self.one_of(&schedulers) {
-                    let longest = self.setup.policy.scheduler_busy_timeout_ms - 60 * S;
+                    let longest = self.setup.policy.scheduler_busy_timeout_ms - 400 * S;
                     let busy_for = self.dice.between(60 * S, longest.min(400 * S));
                     self.keep_busy(task, busy_for);
                 }
