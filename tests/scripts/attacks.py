@@ -155,10 +155,9 @@ def own_life(home):
         file.write(b"x")
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     child.kill()
-    import multiprocessing
-
-    with multiprocessing.get_context("spawn").Manager() as manager:
-        assert manager.list([1])[0] == 1
+    # sockets in the file system, between processes of its own
+    program = "import multiprocessing\nif __name__ == '__main__':\n    print(multiprocessing.Manager().list([1])[0])"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout == b"1\n"
     return child.wait()
 
 

@@ -13,6 +13,7 @@ use faregate::ports::{LaunchError, Launched};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -143,8 +144,11 @@ impl Inner {
             Separation::Confined(base) => Some(base.with_cluster(dir.0.clone(), dir.work())),
             Separation::Shared | Separation::Accounts(_) | Separation::UidRange(_) => None,
         };
-        if confinement.as_ref().is_some_and(|confinement| confinement.bars(&std::env::temp_dir())) {
-            environment.push(("TMPDIR".to_owned(), dir.work().to_string_lossy().into_owned()));
+        if let Some(confinement) = confinement.as_ref().filter(|all| all.bars(&std::env::temp_dir())) {
+            // the working directory's path may be too long for sockets
+            let other = Some(PathBuf::from("/var/tmp")).filter(|other| other.is_dir() && !confinement.bars(other));
+            let temporary = other.unwrap_or_else(|| dir.work());
+            environment.push(("TMPDIR".to_owned(), temporary.to_string_lossy().into_owned()));
         }
         if let Some(user) = user {
             for name in ["USER", "LOGNAME"] {
