@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use faregate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId};
 use faregate::ports::{
-    Answer, Ask, Credentials, LaunchError, Launched, Launcher, LauncherError, Route, Routes, RoutesError,
+    Answer, Ask, Credentials, LaunchError, Launched, Launcher, LauncherError, PrepareError, Route, Routes, RoutesError,
     SchedulerError, Schedulers, TaskPage,
 };
 
@@ -19,8 +19,8 @@ fn no_launcher() -> LauncherError {
 
 #[async_trait]
 impl Launcher for Absent {
-    async fn prepare(&self, _: &Credentials) -> Result<(), LauncherError> {
-        Err(no_launcher())
+    async fn prepare(&self, _: &Credentials) -> Result<(), PrepareError> {
+        Err(no_launcher().into())
     }
 
     async fn discard(&self, _: &ClusterName) -> Result<(), LauncherError> {
