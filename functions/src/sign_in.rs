@@ -64,14 +64,14 @@ mod tests {
 
     #[test]
     fn secrets_come_out_of_the_secret() {
-        let auth = json!({"jupyterhub": {"api_url": "https://hub.example/hub/api"}, "admins": ["root"]});
+        let auth = json!({"jupyterhub": {"api_url": "https://hub.example/hub/api"}});
         let config = read("jupyterhub,kerberos,basic", "true", auth, secret()).unwrap();
         assert_eq!(config.methods, ["jupyterhub", "kerberos", "basic"]);
         assert_eq!(config.basic.password.as_deref(), Some("p"));
         assert_eq!(config.jupyterhub.api_token.as_deref(), Some("t"));
         assert_eq!(config.keytab.as_deref(), Some(&[5, 2][..]));
-        assert!(config.admins.contains("root"));
-        let own = read("basic", "false", json!({}), secret()).unwrap();
+        let own = read("basic", "false", json!({"admins": ["root"]}), secret()).unwrap();
+        assert!(own.admins.contains("root"));
         assert_eq!(own.basic.password, None, "the secret always has one: it counts where it is asked for");
     }
 
@@ -84,6 +84,7 @@ mod tests {
             ("basic", "true", json!({}), SignInSecret::default(), "no `password`"),
             ("kerberos", "false", json!({}), SignInSecret::default(), "no `keytab`"),
             ("tokens", "true", json!({}), secret(), "does not name `basic`"),
+            ("basic", "true", json!({"admins": ["root"]}), secret(), "`auth.admins` cannot be named"),
             ("magic", "false", json!({}), secret(), "`auth.methods.magic` is not known"),
         ] {
             let error = read(sign_in, shared, auth, secret).unwrap_err();

@@ -136,7 +136,7 @@ const TABLES: &str = r##"
 # [auth]
 # methods = ["tokens", "jwt", "jupyterhub", "kerberos", "peer", "basic"]
 #
-# Users who may see and stop the clusters of all, and set limits.
+# Users who may see and stop the clusters of all, and set limits. Not beside one password that all share.
 #
 # admins = ["root"]
 #

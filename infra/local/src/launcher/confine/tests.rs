@@ -100,6 +100,11 @@ fn other_processes_are_neither_signalled_nor_limited() {
     let (_dir, _home, confinement) = home();
     let mut other = std::process::Command::new("sleep").arg("600").spawn().unwrap();
     let pid = Pid::from_raw(other.id() as i32).unwrap();
+    // `spawn` returns a moment before the child has left this process's memory: until then it is no other process
+    let cmdline = format!("/proc/{}/cmdline", other.id());
+    while !fs::read(&cmdline).unwrap().starts_with(b"sleep") {
+        std::thread::yield_now();
+    }
     confined(&confinement, || {
         assert!(test_kill_process(pid).is_err() && kill_process(pid, Signal::KILL).is_err());
         let none = Rlimit { current: Some(0), maximum: Some(0) };
