@@ -375,13 +375,13 @@ fn a_broken_item_is_listed_and_replaced_only_by_setting_something() {
     assert_eq!(store.execute(update, [&body[..]]).unwrap(), 1);
 
     let listed = done(data, &["limits", "list"]);
-    assert!(listed.contains("user:alice  clusters  2\n") && listed.contains("`memory` cannot be \"64 X\""), "{listed}");
+    assert!(listed.contains("user:alice  clusters  3\n") && listed.contains("`memory` cannot be \"64 X\""), "{listed}");
     let refused = admin(data, &["limits", "unset", "user:alice", "clusters"]);
     assert_eq!(refused.code, 2);
     assert!(refused.err.contains("the item `user:alice` is broken: `memory` cannot be"), "{}", refused.err);
     let replaced = done(data, &["limits", "set", "user:alice", "memory=64 G"]);
     assert!(replaced.contains("Replaced an item that was broken"), "{replaced}");
     let now = json_of(data, &["limits", "list"]);
-    let whole = json!({"limits": {"user:alice": {"clusters": 2, "memory": 64u64 << 30}}, "broken": {}});
+    let whole = json!({"limits": {"user:alice": {"clusters": 3, "memory": 64u64 << 30}}, "broken": {}});
     assert_eq!(now, whole);
 }
