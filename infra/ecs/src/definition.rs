@@ -13,6 +13,10 @@ use std::fmt::Write;
 /// How long a task has between SIGTERM and SIGKILL, in seconds. Dask closes in a few.
 const STOP_TIMEOUT_S: i32 = 30;
 
+/// What every task runs first: it learns its name and address, writes the certificate's files, and becomes the command. It is here and
+/// not in each launch, whose overrides have little room.
+pub(crate) const START: &str = include_str!("start.py");
+
 /// Where a task's output goes in the log group: the driver's prefix (the stack), the container, the task (Amazon ECS developer guide,
 /// "Send Amazon ECS logs to CloudWatch", `awslogs-stream-prefix`).
 pub fn log_stream(stack: &str, task: &TaskId) -> String {
@@ -43,7 +47,7 @@ impl Definition {
     pub(crate) fn family(&self, settings: &Settings) -> String {
         let Settings { execution_role, log_group, region, .. } = settings;
         let content = format!(
-            "1\n{}\n{}\n{execution_role}\n{log_group}\n{region}\n{STOP_TIMEOUT_S}",
+            "2\n{}\n{}\n{execution_role}\n{log_group}\n{region}\n{STOP_TIMEOUT_S}\n{START}",
             self.image, self.cpu_architecture
         );
         let mut family = format!("{}-{}-", settings.stack, self.cpu_architecture.to_lowercase());
@@ -68,7 +72,7 @@ impl Definition {
         let container = types::ContainerDefinition::builder()
             .name(CONTAINER)
             .image(&self.image)
-            .entry_point("python3")
+            .set_entry_point(Some(["python3", "-c", START].map(str::to_owned).into()))
             .essential(true)
             .linux_parameters(types::LinuxParameters::builder().init_process_enabled(true).build())
             .stop_timeout(STOP_TIMEOUT_S)

@@ -17,9 +17,6 @@ pub(crate) const LONGEST: usize = 8192;
 /// of its environment file.
 const LONGEST_CHOSEN: usize = 7500;
 
-/// What every task runs first: it learns its name and address, writes the certificate's files, and becomes the command.
-const START: &str = include_str!("start.py");
-
 /// From so many bytes on, a word of the command is compressed.
 const LONG: usize = 400;
 /// How a compressed one begins.
@@ -98,7 +95,7 @@ impl Overrides {
         let variables = spec.environment.iter();
         let container = Container {
             name: CONTAINER,
-            command: ["-c", START].map(str::to_owned).into_iter().chain(spec.command.iter().map(packed)).collect(),
+            command: spec.command.iter().map(packed).collect(),
             environment: variables.map(|(name, value)| Variable { name: name.clone(), value: value.clone() }).collect(),
             environment_files: [File { value: file, kind: "s3" }],
         };
@@ -164,6 +161,7 @@ fn length(part: &impl Serialize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::definition::START;
     use crate::request::example;
 
     #[test]

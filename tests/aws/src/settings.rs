@@ -32,7 +32,6 @@ pub fn settings() -> Value {
             "room_retry_ms": 2_000,
             "limits_cache_ms": 1_000,
         },
-        "auth": {"admins": ["root"]},
     })
 }
 

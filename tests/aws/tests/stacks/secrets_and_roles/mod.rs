@@ -5,16 +5,20 @@ mod places;
 mod rights;
 mod roles;
 
+use faregate::gateway::admin::Act;
 use faregate::model::{Cluster, KeyRing, Use};
 use faregate::ports::{Wake, Wakes};
 use faregate_aws_tests::ministack::set_aws;
 use faregate_aws_tests::python;
+use faregate_aws_tests::settings::settings;
 use faregate_aws_tests::stack::{Options, STACK, Stack};
 use faregate_functions::SqsWakes;
+use faregate_local::admin::dynamodb;
 use faregate_tests::secrets::Secrets;
 use faregate_tests::server::PATIENCE;
 use places::{Told, told};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -23,9 +27,17 @@ use std::time::{Duration, Instant};
 /// One test, as a deployment takes long, and so does a session.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
-    let parameters = [("LogLevel", "trace"), ("DashboardSignIn", "true")];
+    // an administrator is one only where everybody has a password of their own
+    let parameters = [("LogLevel", "trace"), ("DashboardSignIn", "true"), ("SharedPassword", "false")];
     let parameters = BTreeMap::from(parameters.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let stack = Stack::deploy(&Options { parameters, recorded: true, ..Options::default() });
+    let mut settings = settings();
+    settings["auth"] = json!({"admins": ["root"]});
+    let stack = Stack::deploy(&Options { settings, parameters, recorded: true, ..Options::default() });
+    let accounts = dynamodb::open(&stack.sdk_config().await, stack.resource("Table")).unwrap().access;
+    for user in ["alice", "root"] {
+        let act = Act::new("command line: me", None).unwrap();
+        accounts.add_user(&act, user, &stack.deployed.password).await.unwrap();
+    }
     let wires = stack.wires.as_ref().unwrap();
     let mut user = stack.script("tests/stacks/secrets_and_roles", "user", &[]);
     let mut other = stack.script("scripts", "scheduler_killed", &[]);
