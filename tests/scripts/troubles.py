@@ -29,7 +29,7 @@ future = client.submit(lambda: 41 + 1)
 assert future.result() == 42
 
 
-def spin(dask_scheduler, seconds):
+async def spin(dask_scheduler, seconds):  # one that the scheduler does not wait for
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         pass

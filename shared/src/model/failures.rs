@@ -103,8 +103,11 @@ impl Failures {
         self.budget().each_ms * Ms::from(self.budget().tries)
     }
 
-    /// Of a clock that was set back, no more than there can be.
+    /// Of a clock that was set back, no more than there can be; and nothing where nothing has failed since all was forgiven.
     fn outstanding(&self, now: Ms) -> Ms {
+        if self.count == 0 {
+            return 0;
+        }
         let budget = self.budget();
         (self.forgotten_at - now).clamp(0, self.allowed() + (budget.each_ms << budget.doublings))
     }
@@ -179,5 +182,13 @@ mod tests {
         other.lifted_at = Some(NOW + 1);
         one.merge(&other);
         assert_eq!((one.left(NOW + 1), one.count), (6, 0));
+    }
+
+    #[test]
+    fn who_came_in_by_a_clock_that_was_ahead_is_not_kept_out_when_it_is_set_back() {
+        let mut failures = both();
+        failures.fail(NOW + 600_000);
+        failures.forgive(NOW + 600_000);
+        assert_eq!((failures.left(NOW), failures.blocked_until(NOW)), (6, None));
     }
 }
