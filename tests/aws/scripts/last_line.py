@@ -7,7 +7,7 @@ import urllib.request
 from dask_gateway import GatewayClusterError
 from story import ADDRESS, done, eventually, gateway, os
 
-g = gateway()
+g = gateway("rita")
 missing = {"DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES": '["no_such_module"]'}
 try:
     g.new_cluster(environment=missing)
@@ -22,9 +22,9 @@ try:
 except ValueError as error:
     assert "`environment` is too long" in str(error), error
 
-name = eventually("failed", lambda: g.list_clusters(status="failed"))[0].name
-request = urllib.request.Request(f"{ADDRESS}/api/v1/clusters/{name}/explain")
-credentials = f"alice:{os.environ['FAREGATE_PASSWORD']}".encode()
+[cluster] = eventually("failed", lambda: g.list_clusters(status="failed"))
+request = urllib.request.Request(f"{ADDRESS}/api/v1/clusters/{cluster.name}/explain")
+credentials = f"rita:{os.environ['FAREGATE_PASSWORD']}".encode()
 request.add_header("Authorization", "Basic " + base64.b64encode(credentials).decode())
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 explained = json.load(opener.open(request))
