@@ -12,6 +12,7 @@ use faregate_aws_tests::ministack::set_aws;
 use faregate_aws_tests::python;
 use faregate_aws_tests::settings::settings;
 use faregate_aws_tests::stack::{Options, STACK, Stack};
+use faregate_aws_tests::wire::Call;
 use faregate_functions::SqsWakes;
 use faregate_local::admin::dynamodb;
 use faregate_tests::secrets::Secrets;
@@ -41,6 +42,7 @@ async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
     let wires = stack.wires.as_ref().unwrap();
     let mut user = stack.script("tests/stacks/secrets_and_roles", "user", &[]);
     let mut other = stack.script("scripts", "scheduler_killed", &[]);
+    let mut third = stack.script("tests/stacks/secrets_and_roles", "unconnected", &[]);
 
     let mut secrets = Secrets::default();
     let ring = shared_secrets(&stack, &mut secrets);
@@ -52,6 +54,8 @@ async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
     assert_eq!(key, secrets_of(&ring, &record, &mut secrets), "the user's key is the one on record");
     let failing = other.hears("cluster");
     secrets_of(&ring, &stack.cluster(&failing).await, &mut secrets);
+    let unconnected = third.hears("cluster");
+    secrets_of(&ring, &stack.cluster(&unconnected).await, &mut secrets);
 
     let live = told(&stack);
     let file = &live.bucket[&format!("clusters/{cluster}.env")];
@@ -75,6 +79,12 @@ async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
     assert!(stack.ecs.kill(&scheduler));
     other.go_on();
     other.ends_well();
+    eventually("a scheduler is asked about a worker that ended unconnected", async || {
+        wires.aws.calls().iter().any(|call| called(call, "reconcile", stack.resource("RelayFunction")))
+    })
+    .await;
+    third.go_on();
+    third.ends_well();
     sweep(&stack).await;
     assert_eq!(told(&stack).leaks(&secrets), [""; 0], "after kills");
     limits_come_and_go(&stack).await;
@@ -82,10 +92,7 @@ async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
     user.ends_well();
     eventually("nothing is left", async || stack.left().await.is_empty()).await;
     eventually("the sweep has seen the records", async || {
-        let swept = |call: &faregate_aws_tests::wire::Call| {
-            call.app.as_deref() == Some("reconcile") && call.resource.ends_with("/index/active")
-        };
-        wires.aws.calls().iter().any(swept)
+        wires.aws.calls().iter().any(|call| called(call, "reconcile", "/index/active"))
     })
     .await;
 
@@ -99,6 +106,11 @@ async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
     assert_eq!(roles::readers_of_the_bucket(&stack), [""; 0]);
     let differ = roles::compare(&stack, &wires.calls());
     assert!(differ.is_empty(), "calls and roles differ:\n{}", differ.join("\n"));
+}
+
+/// Does this function call what ends so?
+fn called(call: &Call, function: &str, on: &str) -> bool {
+    call.app.as_deref() == Some(function) && call.resource.ends_with(on)
 }
 
 /// A cluster's name, which is no secret, is found where it belongs: so would a secret be.
