@@ -38,9 +38,12 @@ struct OneWorker {
 impl OneWorker {
     fn start(mode: &str, config: &str) -> OneWorker {
         let dir = tempfile::tempdir().unwrap();
-        let worker = dir.path().join("worker.sh");
-        std::fs::write(&worker, WORKER).unwrap();
-        std::fs::set_permissions(&worker, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let (worker, starts) = (dir.path().join("worker.sh"), dir.path().join("starts"));
+        std::fs::write(&worker, WORKER).and_then(|()| std::fs::write(&starts, "")).unwrap();
+        // tasks run under a uid of their own
+        for (path, mode) in [(dir.path(), 0o755), (&worker, 0o755), (&starts, 0o666)] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
         OneWorker::with_command(mode, config, &worker, dir)
     }
 
