@@ -98,7 +98,11 @@ async fn a_task_definition_is_registered_at_its_first_use_and_found_by_every_oth
     assert_eq!(fargate.ecs.calls("RegisterTaskDefinition"), 2);
     let definition: Value = serde_json::from_str(&fargate.ecs.bodies("RegisterTaskDefinition")[1]).unwrap();
     let container = &definition["containerDefinitions"][0];
-    assert_eq!((&container["image"], &container["entryPoint"][0]), (&"other:2".into(), &"python3".into()));
+    assert_eq!(container["image"], "other:2");
+    let [python, c, program] = container["entryPoint"].as_array().unwrap().as_slice() else { panic!("{container}") };
+    assert_eq!((python.as_str(), c.as_str()), (Some("python3"), Some("-c")));
+    assert!(program.as_str().unwrap().contains("os.execvp(command[0],command)"), "{program}");
+    assert!(!fargate.ecs.bodies("RunTask")[0].contains("execvp"), "launches have room for the environment");
     assert_eq!(container["linuxParameters"]["initProcessEnabled"], true);
     assert_eq!(definition["runtimePlatform"]["cpuArchitecture"], "X86_64");
 }
