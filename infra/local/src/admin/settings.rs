@@ -147,6 +147,9 @@ mod tests {
             checked("SignIn: basic\nSettings: {cluster: {}}").unwrap_err(),
             ["the parameter `Settings` must be text: put it in quotes"]
         );
+        let admins = "SignIn: basic\nSharedPassword: 'true'\nSettings: '{\"auth\": {\"admins\": [\"root\"]}}'\n";
+        assert!(checked(admins).unwrap_err()[0].contains("`auth.admins` cannot be named"));
+        assert!(checked(&admins.replace("true", "false")).is_ok());
         assert!(checked("a: [").unwrap_err()[0].starts_with("the file is no YAML"));
     }
 
