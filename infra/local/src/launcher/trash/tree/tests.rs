@@ -45,7 +45,7 @@ fn names_links_and_directories_without_rights_are_removed_and_what_links_point_t
     rustix::fs::mknodat(CWD, dir.join("a/pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
     fs::write(dir.join("a/b/c/file"), "").unwrap();
     for name in ["a/b/c", "a/b", "a"] {
-        fs::set_permissions(dir.join(name), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(dir.join(name), Permissions::from_mode(0o000)).unwrap();
     }
     fs::set_permissions(&dir, Permissions::from_mode(0o500)).unwrap();
     let report = emptied(&dir);
