@@ -56,7 +56,7 @@ impl OneWorker {
         OneWorker { server, script, name, dir }
     }
 
-    fn from_now_on(&self, mode: &str) {
+    fn set_mode(&self, mode: &str) {
         // as a whole, whenever it is read
         let (new, file) = (self.dir.path().join("mode.new"), self.dir.path().join("mode"));
         std::fs::write(&new, mode).and_then(|()| std::fs::rename(new, file)).unwrap();
@@ -131,7 +131,7 @@ fn workers_that_end_between_start_and_connection_are_judged_at_once_and_the_thir
 fn a_single_failure_is_made_good_by_the_next_worker() {
     let mut user = OneWorker::start("fails", RARE_HEARTBEATS);
     eventually("one has failed", || user.starts() >= 1);
-    user.from_now_on("good");
+    user.set_mode("good");
     user.computes();
     let starts = user.starts();
     assert!((2..=3).contains(&starts), "{starts}");

@@ -102,7 +102,7 @@ async fn as_root_it_is_removed_with_the_rights_of_its_owner_and_no_others() {
         chown(path, Some(65_534), Some(65_534)).unwrap();
     }
     // not even its owner may enter it
-    fs::set_permissions(&theirs, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&theirs, fs::Permissions::from_mode(0o000)).unwrap();
     fs::create_dir(&ours).unwrap();
     fs::write(ours.join("file"), "").unwrap();
     local.launcher.discard(&request.cluster).await.unwrap();
