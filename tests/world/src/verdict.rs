@@ -119,6 +119,9 @@ impl State {
         if !cluster.wants_to_run() {
             return self.breach("stuck stopping", format!("{} (due at {due:?} s)", short(name)));
         }
+        if cluster.status == Status::Pending && self.limits_of(cluster).unreadable().is_some() {
+            return; // nothing new starts
+        }
         if cluster.status == Status::Pending {
             return self.breach("stuck pending", format!("{} (due at {due:?} s, {waits:?})", short(name)));
         }
@@ -146,7 +149,7 @@ impl State {
             room = room.min((ceiling.millicores - used.millicores) / unit.millicores.max(1));
             room = room.min((ceiling.memory_bytes - used.memory_bytes) / unit.memory_bytes.max(1));
         }
-        if self.is_budget_spent(cluster) {
+        if self.is_budget_spent(cluster) || limits.unreadable().is_some() {
             room = 0;
         }
         if have < wanted && room > 0 {

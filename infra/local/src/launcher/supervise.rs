@@ -172,10 +172,13 @@ impl Drop for OomScore {
 pub(super) fn become_user(user: &RunAs) -> io::Result<()> {
     let groups: Vec<Gid> = user.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-    set_thread_groups(&groups)?;
-    set_thread_res_gid(gid, gid, gid)?;
-    set_thread_res_uid(uid, uid, uid)?;
-    Ok(())
+    let failed = |call: &str, error: Errno| {
+        let error = io::Error::from(error);
+        io::Error::new(error.kind(), format!("{call} as uid {}: {error}", user.uid))
+    };
+    set_thread_groups(&groups).map_err(|error| failed("setgroups", error))?;
+    set_thread_res_gid(gid, gid, gid).map_err(|error| failed("setresgid", error))?;
+    set_thread_res_uid(uid, uid, uid).map_err(|error| failed("setresuid", error))
 }
 
 /// How far the end of a task has come; each step has its own patience.
