@@ -2,6 +2,7 @@
 
 use super::accounts::{STOP_MS, larger};
 use super::fleet::cap;
+use super::scheduler::Dask;
 use super::setup::{FAULT_END, S};
 use super::state::{State, short};
 use faregate::model::{Cluster, Counts, Effective, Month, Ms, ReasonCode, Scope, Status, TaskRole, effective};
@@ -101,11 +102,7 @@ impl State {
             self.breach("it outlives its deadline", short(&cluster.name).into());
         }
         let running_for = cluster.running_at.map_or(0, |at| self.now - at);
-        let dask = self.dask.iter().find(|(i, _)| {
-            let task = &self.fleet.tasks[**i];
-            task.cluster == cluster.name && task.runs()
-        });
-        let Some((_, dask)) = dask else { return };
+        let Some(dask) = self.running_scheduler(cluster) else { return };
         let own = (cluster.config.idle_timeout * 1000.0) as Ms;
         let limit = limits.idle_timeout_ms.as_ref().map_or(0, |limit| limit.value);
         let idle = [own, limit].into_iter().filter(|ms| *ms > 0).min();
@@ -114,8 +111,7 @@ impl State {
         let clientless_for = dask.clientless_since.map_or(0, |since| self.now - since);
         // a question is asked every half minute, and every minute there is a pass
         let is_new = self.now - edited_at <= grace;
-        // nobody can ask who is busy, or hangs
-        let answers_for = if dask.hung { 0 } else { self.now - dask.occupied_until };
+        let answers_for = self.answers_for(dask);
         let late = |timeout: Ms, since: Ms| {
             timeout > 0 && since.min(running_for) > timeout + grace && answers_for > grace && !is_new
         };
@@ -127,6 +123,20 @@ impl State {
         }
     }
 
+    /// The scheduler that runs for a cluster.
+    fn running_scheduler(&self, cluster: &Cluster) -> Option<&Dask> {
+        let runs = |index: usize| {
+            let task = &self.fleet.tasks[index];
+            task.cluster == cluster.name && task.runs()
+        };
+        self.dask.iter().find(|(index, _)| runs(**index)).map(|(_, dask)| dask)
+    }
+
+    /// For how long a scheduler has answered: nobody can ask who is busy, or hangs, nor tell them anything.
+    fn answers_for(&self, dask: &Dask) -> Ms {
+        if dask.hung { 0 } else { self.now - dask.occupied_until }
+    }
+
     /// What ends soon, and what is nearly spent, is said to those who use it.
     fn check_warnings(&mut self, cluster: &Cluster, limits: &Effective) {
         let (now, policy) = (self.now, &self.setup.policy);
@@ -134,10 +144,11 @@ impl State {
         let spent = self.spent(&cluster.user, Month::of(now), now);
         let ends_soon = self.deadline(cluster, limits).is_some_and(|at| now > at - policy.lifetime_warning_ms);
         let nearly_spent = limits.budget.as_ref().is_some_and(|budget| spent > budget.value * share);
+        let deaf = self.running_scheduler(cluster).is_none_or(|dask| self.answers_for(dask) <= 0);
         for (due, code) in [(ends_soon, ReasonCode::MaxLifetime), (nearly_spent, ReasonCode::Budget)] {
             let key = (cluster.name.clone(), code);
             let told = cluster.warnings.iter().any(|warning| warning.code == code);
-            if !due || told || cluster.status != Status::Running {
+            if !due || told || deaf || cluster.status != Status::Running {
                 self.accounts.untold.remove(&key);
                 continue;
             }

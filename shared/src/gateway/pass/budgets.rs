@@ -70,11 +70,8 @@ impl Gateway {
         let estimate = (running + self.ledger_sum(user, month).await?).usd();
         let matters = |j: &&Judged| {
             let Some(budget) = &j.limits.budget else { return false };
-            match judge_budget(budget, user, month, estimate, self.policy()) {
-                Spending::Fine => false,
-                Spending::Warn(_) => !j.is_warned_of(budget, month),
-                Spending::Stop(_) => true,
-            }
+            // from where a warning is due on, the estimate is not enough: a lost wake may have left it behind
+            !matches!(judge_budget(budget, user, month, estimate, self.policy()), Spending::Fine)
         };
         match clusters.iter().any(matters) {
             true => Ok(Some((user.to_owned(), self.spent(user, month).await?.usd()))),
