@@ -110,7 +110,6 @@ fn other_processes_are_neither_signalled_nor_limited() {
         let none = Rlimit { current: Some(0), maximum: Some(0) };
         assert!(prlimit(Some(pid), Resource::Nofile, none).is_err());
         assert!(prlimit(None, Resource::Core, Rlimit { current: Some(0), maximum: None }).is_ok());
-        assert!(fs::read(format!("/proc/{}/environ", other.id())).is_err());
         // its own children are its own
         let mut own = std::process::Command::new("sleep").arg("600").spawn().unwrap();
         own.kill().unwrap();
