@@ -59,7 +59,7 @@ impl Cluster {
     /// As it is by this clock.
     pub fn clamp(&mut self, now: Ms, policy: &Policy) {
         self.created_at = past(self.created_at, now);
-        for at in [&mut self.running_at, &mut self.stopping_at, &mut self.stopped_at] {
+        for at in [&mut self.running_at, &mut self.stopping_at, &mut self.stopped_at, &mut self.answered_at] {
             passed(at, now);
         }
         if let Some(at) = &mut self.next_try {

@@ -139,6 +139,9 @@ pub struct Cluster {
     pub worker_failures: u32,
     /// Health questions its scheduler left unanswered, in a row, while its heartbeat was overdue.
     pub unanswered: u32,
+    /// When its scheduler was last heard of again after it had left questions unanswered: what waited for it connects after that.
+    #[serde(default)]
+    pub answered_at: Option<Ms>,
     /// The pass doubts that its scheduler lives: the reconciler is to ask the launcher.
     pub suspect: bool,
     /// What the launcher said last of the process of a scheduler that leaves questions unanswered, where it can tell.
@@ -210,6 +213,7 @@ impl Cluster {
             scheduler_failures: 0,
             worker_failures: 0,
             unanswered: 0,
+            answered_at: None,
             suspect: false,
             scheduler_activity: None,
             start_failure: None,

@@ -21,8 +21,9 @@ impl Draft<'_> {
         // (without a digest, what it said last is not whole)
         let heard_at = self.heartbeat.seen_at.filter(|_| self.heartbeat.digest.is_some()).unwrap_or(0);
         let ask_again = now + self.policy.heartbeat_period_ms;
-        // nor before one that was busy has answered for a while: what waited for it connects after its first word
-        let was_busy = self.cluster.unanswered > 0;
+        // nor for as long again after one was busy: what waited for it connects after its first word
+        let is_busy = self.cluster.unanswered > 0;
+        let steady_since = self.view.steady_since.max(self.cluster.answered_at.unwrap_or(0));
         let may_ask = self.cluster.addresses.is_some_and(|addresses| addresses.dashboard.is_some());
         for task in self.tasks.iter_mut().map(|t| &mut t.now).filter(|t| t.facts.role == TaskRole::Worker) {
             if task.stopping.is_some() || task.stray {
@@ -34,8 +35,8 @@ impl Draft<'_> {
                     (Some(_), Some(since)) => (since, ReasonCode::WorkerLost, "did not come back"),
                     (Some(_), None) => continue,
                 };
-                let since = since.max(self.view.steady_since);
-                if now > since + limit && (was_busy || heard_at <= since + limit) {
+                let since = since.max(steady_since);
+                if now > since + limit && (is_busy || heard_at <= since + limit) {
                     dues.push(ask_again);
                 } else if now > since + limit {
                     if room == 0 {

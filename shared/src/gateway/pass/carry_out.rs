@@ -72,6 +72,7 @@ impl Gateway {
         let changed = self.change_record(name, true, |cluster| {
             if cluster.unanswered != unanswered {
                 cluster.unanswered = unanswered;
+                cluster.answered_at = (unanswered == 0).then_some(now).or(cluster.answered_at);
                 cluster.suspect = unanswered > 0;
                 cluster.due_at = Some(now);
             }

@@ -47,6 +47,23 @@ fn the_launcher_is_asked_about_a_silent_scheduler_until_it_is_heard_again() {
 }
 
 #[test]
+fn a_worker_that_waits_for_a_busy_scheduler_is_not_late_before_that_has_answered_for_a_while() {
+    let mut story = Story::with_workers(&["a", "b"]);
+    story.heartbeat(2, &["b"], &[], &["a"]);
+    let limit = story.policy.worker_start_timeout_ms;
+    let lives = |story: &Story| story.view.tasks.iter().all(|t| t.value.stopping.is_none());
+    doubt(&mut story, 1);
+    story.after(limit + 1_000).heartbeat(2, &["b"], &[], &["a"]);
+    assert!(lives(&story), "the first word of a scheduler that was busy");
+    let cluster = &mut story.view.cluster;
+    (cluster.value.unanswered, cluster.value.answered_at) = (0, Some(story.now));
+    story.after(limit).heartbeat(2, &["b"], &[], &["a"]);
+    assert!(lives(&story));
+    story.after(2_000).heartbeat(2, &["b"], &[], &["a"]);
+    assert!(!lives(&story), "it did not come back");
+}
+
+#[test]
 fn a_silent_scheduler_that_cannot_be_asked_about_is_not_gone_and_one_that_is_gone_fails_its_cluster_at_once() {
     let mut story = Story::with_workers(&["a"]);
     doubt(&mut story, 1);
