@@ -7,7 +7,7 @@ use faregate_local::launcher::identity::{UidRange, passing_range, release};
 use faregate_local::python::PythonEnv;
 use faregate_proxy::control::{ProxyInfo, running};
 use rustix::process::{Pid, Signal, kill_process};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -280,8 +280,25 @@ impl Server {
     }
 
     /// Another gateway on the same data directory and configuration, at this address: what it says when it ends.
+    ///
+    /// # Panics
+    ///
+    /// When it goes on serving.
     pub fn another(&self, address: &str) -> Output {
-        self.command(address).stdin(Stdio::null()).output().unwrap()
+        let path = self.dir.path().join("another.log");
+        let log = File::create(&path).unwrap();
+        let mut child = self.command(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return Output { status, stdout: Vec::new(), stderr: std::fs::read(&path).unwrap() };
+            }
+            if Instant::now() > deadline {
+                let _ = (child.kill(), child.wait());
+                panic!("another gateway goes on serving:\n{}", std::fs::read_to_string(&path).unwrap());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn command(&self, address: &str) -> Command {

@@ -6,6 +6,9 @@ use super::{Cluster, Heartbeat, Launch, Ms, Policy, Task, TaskFacts};
 /// Hosts of one gateway differ by less than this; what is ahead by no more is left as it is.
 pub const CLOCK_SKEW_MS: Ms = 5_000;
 
+/// An hour.
+const HOUR_MS: Ms = 3_600_000;
+
 /// Is a moment that has passed ahead of now?
 pub fn is_ahead(at: Ms, now: Ms) -> bool {
     at > now.saturating_add(CLOCK_SKEW_MS)
@@ -47,6 +50,12 @@ impl Policy {
             self.retire_ms,
         ];
         waits.into_iter().max().unwrap_or_default()
+    }
+
+    /// What is to be forgotten by the clock is kept for this time after it was set: forward, everything is over at once, while events
+    /// of it may still come, which would then be billed again.
+    pub fn forget_after_ms(&self) -> Ms {
+        self.keep_records_ms.min(HOUR_MS)
     }
 
     /// No launch is held back for longer (its back-off doubles six times).
@@ -113,7 +122,7 @@ impl Task {
         if !self.settled {
             let facts = self.facts.clone();
             self.facts.believe(&facts, now);
-            for at in [&mut self.registered_at, &mut self.closed_since] {
+            for at in [&mut self.registered_at, &mut self.closed_since, &mut self.late_at] {
                 passed(at, now);
             }
         }

@@ -119,6 +119,10 @@ pub struct Task {
     pub leaving: bool,
     /// Since when the scheduler calls its worker closed while the task lives: restarting, or hung.
     pub closed_since: Option<Ms>,
+    /// The heartbeat by which it had been named closed for too long: the next one confirms it. One alone may be the first word of a
+    /// scheduler that was busy for as long.
+    #[serde(default)]
+    pub late_at: Option<Ms>,
     /// Told to stop, and why; asked again until it is *seen* at rest.
     pub stopping: Option<Reason>,
     /// When to ask it to stop again.
@@ -149,6 +153,7 @@ impl Task {
             registered_at: None,
             leaving: false,
             closed_since: None,
+            late_at: None,
             stopping: None,
             next_stop: None,
             check_at: None,

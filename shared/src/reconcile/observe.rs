@@ -22,13 +22,13 @@ pub fn observe(task: &mut Task, content: &Content, now: Ms, policy: &Policy) {
     task.registered_at.get_or_insert(now);
     if closing {
         task.leaving = true;
-        task.closed_since = None;
+        (task.closed_since, task.late_at) = (None, None);
     } else if active {
         if task.leaving || task.closed_since.is_some() {
             task.check_at = None;
         }
         task.leaving = false;
-        task.closed_since = None;
+        (task.closed_since, task.late_at) = (None, None);
     } else if task.may_run() {
         task.closed_since.get_or_insert(now);
         if !policy.rules.closed_is_restarting && task.stopping.is_none() {

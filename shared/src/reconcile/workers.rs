@@ -38,6 +38,16 @@ impl Draft<'_> {
                 let since = since.max(steady_since);
                 if now > since + limit && (is_busy || heard_at <= since + limit) {
                     dues.push(ask_again);
+                } else if now > since + limit
+                    && code == ReasonCode::WorkerLost
+                    && task.late_at.is_none_or(|at| heard_at <= at)
+                {
+                    // it may be the first word of a scheduler that was busy, of which nobody noticed: the next one confirms it
+                    if task.late_at.is_none() && room > 0 {
+                        room -= 1;
+                        task.late_at = Some(heard_at);
+                    }
+                    dues.push(ask_again);
                 } else if now > since + limit {
                     if room == 0 {
                         dues.push(now);

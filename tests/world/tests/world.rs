@@ -15,10 +15,9 @@ fn on_a_still_world(property: impl FnOnce(Arc<dyn Store>) -> Running) {
 faregate_tests::store_suite!(on_a_still_world);
 
 /// How many worlds are lived; `FAREGATE_WORLDS` sets another number. `tests/full` lives 20,000, which take some seven minutes of a
-/// processor; of its first 10,000, four break a promise since clocks are set and schedulers are busy in them: 5867 (a restarting worker
-/// is stopped after its scheduler was busy), and 6706, 8235, 8938 (bills of tasks that lived when the clock was set an hour ahead).
+/// processor.
 fn worlds() -> u64 {
-    std::env::var("FAREGATE_WORLDS").map_or(5_000, |n| n.parse().expect("`FAREGATE_WORLDS` is a number"))
+    std::env::var("FAREGATE_WORLDS").map_or(10_000, |n| n.parse().expect("`FAREGATE_WORLDS` is a number"))
 }
 
 /// A rule that is taken away must be missed by this seed.

@@ -56,7 +56,8 @@ impl Gateway {
     /// One pass. `since` is when our own service was back, so that our own absence is nobody's silence.
     pub async fn pass(&self, since: Ms) -> Result<PassReport, Refusal> {
         let now = self.now();
-        let since = since.max(self.ports().host.steady_since());
+        let since_set = self.ports().host.steady_since();
+        let since = since.max(since_set);
         let items = self.limit_items(0).await?;
         self.ports().store.keep_limits(&items).await?;
         let mut judged = self.judge_active(&items, since, now).await?;
@@ -74,7 +75,9 @@ impl Gateway {
         };
         report.add(self.carry_out(&judged).await?);
         report.add(self.ask_schedulers(&judged, silence, now).await?);
-        report.forgotten = self.ports().store.forget_expired(now).await?;
+        if now >= since_set + self.policy().forget_after_ms() {
+            report.forgotten = self.ports().store.forget_expired(now).await?;
+        }
         if report.unasked > 0 {
             let (unasked, delay_ms) = (report.unasked, report.idle_delay_ms);
             tracing::warn!(unasked, delay_ms, "the pass had no time for some questions: the next begins with them");
