@@ -63,6 +63,9 @@ async fn end(setup: &Setup, gateway: &Gateway, workers: usize) -> Outcome<f64> {
         _ => return Err(failed()),
     }
     gateway.settle().await;
+    if gateway.tasks().len() <= workers {
+        return Err(Failure::new("the processes of the cluster that is to end are not found".to_owned()));
+    }
     let start = Instant::now();
     stdin.write_all(b"\n").await.context(|| "the session is gone".to_owned())?;
     while !gateway.tasks().is_empty() {

@@ -10,9 +10,9 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 /// The variable that marks processes of a gateway.
-pub const GATEWAY_MARK: &str = "FAREGATE_BENCH_GATEWAY";
-/// The variable that marks a gateway's tasks.
-pub const TASK_MARK: &str = "FAREGATE_BENCH_TASK";
+pub const GATEWAY_MARK: &str = "BENCH_GATEWAY_OF";
+/// The variable that marks a gateway's tasks. Not one of `FAREGATE_…`: those that a configuration sets do not reach tasks.
+pub const TASK_MARK: &str = "BENCH_TASK_OF";
 
 /// Processes whose environment has `variable` with this value.
 pub fn marked(variable: &str, value: &str) -> Vec<i32> {
