@@ -25,8 +25,10 @@ struct Seconds {
 
 /// Measures both, in turns.
 pub async fn measure(setup: &Setup, scale: &Scale, rows: &mut Vec<Row>) -> Outcome<()> {
+    let place = rows.len();
     rows.extend([
-        Row::new("new cluster until RUNNING", "s", Better::Less, None),
+        Row::new("new cluster until RUNNING", "s", Better::Less, Some(1.0)),
+        Row::new("scale(2) until the first result", "s", Better::Less, Some(1.0)),
         Row::new("new cluster until two workers' first result", "s", Better::Less, Some(1.0)),
     ]);
     let mut gateways = Vec::new();
@@ -43,7 +45,8 @@ pub async fn measure(setup: &Setup, scale: &Scale, rows: &mut Vec<Row>) -> Outco
         }
         for gateway in order {
             let seconds = first_result(setup, gateway).await?;
-            for (row, value) in rows.iter_mut().zip([seconds.running, seconds.result]) {
+            let Seconds { running, result } = seconds;
+            for (row, value) in rows[place..].iter_mut().zip([running, result - running, result]) {
                 match gateway.kind {
                     Kind::Official => row.official.push(value),
                     Kind::Ours => row.ours.push(value),
