@@ -13,12 +13,27 @@ cluster = gateway.new_cluster(shutdown_on_close=False)
 running = time.monotonic() - start
 cluster.scale(2)
 client = cluster.get_client()
-client.wait_for_workers(2, timeout=120)
-total = float(da.ones((2000, 2000), chunks=(500, 500)).sum().compute())
+
+
+def first_result():
+    client.wait_for_workers(2, timeout=120)
+    total = float(da.ones((2000, 2000), chunks=(500, 500)).sum().compute())
+    assert total == 4e6, total
+    assert len(client.scheduler_info()["workers"]) == 2
+
+
+first_result()
 result = time.monotonic() - start
-assert total == 4e6, total
-assert len(client.scheduler_info()["workers"]) == 2
+# again, in a cluster that has nothing else to do
+cluster.scale(0)
+while client.scheduler_info()["workers"]:
+    time.sleep(0.05)
+time.sleep(2)
+start = time.monotonic()
+cluster.scale(2)
+first_result()
+scaled = time.monotonic() - start
 client.close()
 cluster.shutdown()
 gateway.close()
-print(json.dumps({"running": running, "result": result}), flush=True)
+print(json.dumps({"running": running, "result": result, "scaled": scaled}), flush=True)
