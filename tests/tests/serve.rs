@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use faregate_tests::server::{Server, eventually};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 
 const VERSION: (u16, &str) = (200, concat!("{\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}"));
 
@@ -17,6 +20,26 @@ fn kill(pid: i32) {
 #[test]
 fn told_to_stop_it_leaves_nothing_running() {
     let mut server = Server::start("");
+    assert!(answers(&server));
+    assert!(server.stop().success());
+    assert_eq!(server.processes(), []);
+}
+
+#[test]
+fn logs_that_nobody_reads_any_more_end_nothing() {
+    let mut server = Server::start("");
+    assert!(server.stop().success());
+    let logs = [server.dir().join("gateway.log"), server.data_dir.join("proxy.log")];
+    let readers = logs.each_ref().map(|log| {
+        std::fs::remove_file(log).unwrap();
+        mknodat(CWD, log, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(log).unwrap()
+    });
+    server.restart();
+    drop(readers);
+    for log in logs {
+        std::fs::remove_file(log).unwrap();
+    }
     assert!(answers(&server));
     assert!(server.stop().success());
     assert_eq!(server.processes(), []);

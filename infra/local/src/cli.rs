@@ -253,7 +253,8 @@ fn report<E: std::error::Error>(result: Result<(), E>) -> ExitCode {
 
 /// One line for people, whatever logs are.
 fn failure(error: &dyn std::error::Error, code: u8) -> ExitCode {
-    eprintln!("faregate: {}", logs::chain(error));
+    // with nobody to read it the exit code still tells
+    let _ = writeln!(std::io::stderr(), "faregate: {}", logs::chain(error));
     ExitCode::from(code)
 }
 

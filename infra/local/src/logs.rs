@@ -10,10 +10,12 @@ pub use faregate::chain;
 /// What is said without `RUST_LOG`.
 const DEFAULT: &str = "info";
 
-/// Starts logging. Called once, first thing.
+/// Starts logging. Called once, first thing. Where a line cannot be written (the disk is full, the reader has gone) it is lost.
 pub fn init() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
-    let to_stderr = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // by default a failed write is reported on standard error itself, which fails too, and panics: in whatever wanted to say something
+    let to_stderr =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     if std::io::stderr().is_terminal() {
         to_stderr.init();
     } else {

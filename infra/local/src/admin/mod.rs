@@ -64,7 +64,8 @@ fn stop_unrecorded(hands: &Hands) {
     for name in store.unrecorded_stops() {
         let asked =
             launcher::interrupt(data_dir, &name).map_or_else(|error| error.to_string(), |asked| asked.to_string());
-        eprintln!(
+        let _ = writeln!(
+            io::stderr(),
             "faregate: there is no space left on the disk of `{}`: cluster {name} is stopped without a record (processes told: {asked}); \
              run the command again when there is room",
             data_dir.display()

@@ -38,7 +38,7 @@ pub fn supervise(task_dir: &Path) -> ExitCode {
     match run(&TaskDir(task_dir.to_owned())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("faregate: the task in `{}` was not started: {error}", task_dir.display());
+            let _ = writeln!(io::stderr(), "faregate: the task in `{}` was not started: {error}", task_dir.display());
             ExitCode::FAILURE
         }
     }
