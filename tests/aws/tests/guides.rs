@@ -1,4 +1,4 @@
-//! The commands of the README's part on AWS, word for word in a shell: AWS's own command line against the emulator. `docker` stands for
+//! The commands of docs/aws.md, word for word in a shell: AWS's own command line against the emulator. `docker` stands for
 //! itself alone: what it is told is looked at, as there is no registry to pull from or to push to.
 #![allow(clippy::unwrap_used)]
 
@@ -14,10 +14,15 @@ const DOCKER: &str =
 /// A stack with the output that the guide asks for.
 const STACK: &str = r#"{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"Other": {"Value": "no"}, "Snippet": {"Value": "gateway = Gateway()"}}}"#;
 
+/// The guide for administrators on AWS.
+fn guide() -> String {
+    std::fs::read_to_string(workspace().join("docs/aws.md")).unwrap()
+}
+
 /// The first block of commands below a heading that has this in it.
 fn block(heading: &str, with: &str) -> String {
-    let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
-    let section = readme.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no `{heading}`")).1;
+    let guide = guide();
+    let section = guide.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no `{heading}`")).1;
     let blocks = section.split("\n```\n").skip(1).step_by(2);
     blocks
         .map(str::to_owned)
@@ -61,10 +66,10 @@ impl Account {
 #[test]
 fn an_account_is_prepared_and_a_deployment_looked_at() {
     let account = Account::new();
-    let role = account.run(&block("### Deploy", "aws iam"));
+    let role = account.run(&block("## Deploy", "aws iam"));
     assert!(role.contains("/aws-service-role/ecs.amazonaws.com/"), "{role}");
 
-    account.run(&block("### Deploy", "docker buildx build"));
+    account.run(&block("## Deploy", "docker buildx build"));
     let docker = std::fs::read_to_string(account.home.path().join("docker.log")).unwrap();
     let registry = format!("{}.dkr.ecr.{REGION}.amazonaws.com", faregate_aws_tests::ministack::ACCOUNT);
     let (login, build) = docker.split_once("buildx").unwrap();
@@ -80,7 +85,7 @@ fn an_account_is_prepared_and_a_deployment_looked_at() {
     let file = template.display();
     account.run(&format!("aws cloudformation create-stack --stack-name faregate --template-body file://{file}"));
     account.run("aws cloudformation wait stack-create-complete --stack-name faregate");
-    assert_eq!(account.run(&block("### Compute", "describe-stacks")).trim(), "gateway = Gateway()");
+    assert_eq!(account.run(&block("## Compute", "describe-stacks")).trim(), "gateway = Gateway()");
 }
 
 #[test]
@@ -88,9 +93,8 @@ fn the_proxys_service_is_shrunk_and_a_key_made() {
     let account = Account::new();
     let key = account.run("openssl rand -base64 32");
     assert_eq!(key.trim().len(), 44, "{key}");
-    let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
     let shrink = "aws ecs update-service --cluster faregate-proxy --service faregate-proxy --desired-count 1";
-    assert!(readme.contains(&format!("`{shrink}`")));
+    assert!(guide().contains(&format!("`{shrink}`")));
     account.run("aws ecs create-cluster --cluster-name faregate-proxy");
     account.run("aws ecs register-task-definition --family proxy --container-definitions '[{\"name\": \"proxy\", \"image\": \"proxy\"}]'");
     account.run("aws ecs create-service --cluster faregate-proxy --service-name faregate-proxy --task-definition proxy --desired-count 0");
@@ -126,7 +130,7 @@ fn aws_bench() {
     assert!(!said.trim().is_empty());
 }
 
-/// With the binaries of the tests, where the README's command builds them anew.
+/// With the binaries of the tests, where the guide's command builds them anew.
 #[test]
 fn start_up() {
     let built = Path::new(env!("CARGO_BIN_EXE_start-up")).parent().unwrap();

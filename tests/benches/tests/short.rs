@@ -1,4 +1,4 @@
-//! The programs that the README measures with, in a short form: each runs to its end and prints its table. What it measures so is nothing.
+//! The programs of docs/measure.md, in a short form: each runs to its end and prints its table. What it measures so is nothing.
 #![allow(clippy::unwrap_used)]
 
 use faregate_tests::server::binary;

@@ -41,9 +41,9 @@ pub fn guides() -> Vec<Guide> {
     paths.into_iter().map(guide).collect()
 }
 
-/// The README.
-pub fn readme() -> Guide {
-    guides().into_iter().find(|guide| guide.path == "README.md").unwrap()
+/// The guide at this path.
+pub fn guide(path: &str) -> Guide {
+    guides().into_iter().find(|guide| guide.path == path).unwrap_or_else(|| panic!("there is no {path}"))
 }
 
 impl Guide {

@@ -1,7 +1,7 @@
-//! The commands of one machine, as they stand in the README, in a shell. Short forms: the binary of the tests in place of a release build,
+//! The commands of one machine, as they stand in the guides, in a shell. Short forms: the binary of the tests in place of a release build,
 //! a free port, a data directory and a home of the test's own.
 
-use crate::documents::{Block, guides, readme};
+use crate::documents::{Block, guide, guides};
 use faregate_local::launcher::identity::{UidRange, release};
 use faregate_tests::python;
 use faregate_tests::server::{PATIENCE, binary, passable_dir};
@@ -96,7 +96,7 @@ impl Gateway {
 
 #[test]
 fn the_demo() {
-    let line = readme().commands_below("## Try it").remove(0);
+    let line = guide("README.md").commands_below("## Try it").remove(0);
     let short = line.replace("cargo run --release -- ", "faregate ");
     assert_ne!(short, line);
     let home = Home::new();
@@ -106,7 +106,7 @@ fn the_demo() {
 
 #[test]
 fn the_first_session() {
-    let (home, readme) = (Home::new(), readme());
+    let (home, readme) = (Home::new(), guide("README.md"));
     let commands = readme.commands_below("## A first session");
     assert_eq!(commands[1..], ["faregate serve"]);
     let gateway = home.serve(&commands[1]);
@@ -120,10 +120,18 @@ fn the_first_session() {
 
 #[test]
 fn a_configured_gateway_and_its_administration() {
-    let (home, readme) = (Home::new(), readme());
-    std::fs::write(home.path().join("faregate.toml"), readme.block("## Configure it", "toml")).unwrap();
-    let gateway = home.serve(&readme.commands_below("## Configure it")[0]);
-    for line in readme.commands_below("## Who gets how much") {
+    let (home, configuration) = (Home::new(), guide("docs/one-machine.md"));
+    std::fs::write(home.path().join("faregate.toml"), configuration.block("## Configure it", "toml")).unwrap();
+    let gateway = home.serve(&configuration.commands_below("## Configure it")[0]);
+    let connect = format!(
+        "from dask_gateway import BasicAuth, Gateway\n\
+         gateway = Gateway('{}', auth=BasicAuth('alice', 'shared by those who may enter'))\n",
+        gateway.address
+    );
+    let options = guide("docs/users.md").block("## Options and size", "python");
+    std::fs::write(home.path().join("options.py"), format!("{connect}{options}cluster.shutdown()\n")).unwrap();
+    home.run("\"$FAREGATE_PYTHON\"/bin/python options.py", "");
+    for line in guide("docs/quotas-and-budgets.md").commands_below("## Commands") {
         home.run(&line, "");
     }
     gateway.stop();
@@ -131,13 +139,13 @@ fn a_configured_gateway_and_its_administration() {
 
 #[test]
 fn passwords_and_machine_tokens() {
-    let (home, readme) = (Home::new(), readme());
+    let home = Home::new();
     std::fs::write(home.path().join("faregate.toml"), "[auth]\nmethods = ['tokens', 'basic']\n").unwrap();
     let gateway = home.serve("faregate serve --config faregate.toml");
-    let commands = readme.commands_below("### Passwords of one's own");
+    let commands = guide("docs/sign-in.md").commands_below("## Passwords of one's own");
     let (add, rest) = commands.split_first().unwrap();
     home.run(add, PASSWORD);
-    for line in readme.commands_below("### Machine tokens") {
+    for line in guide("docs/users.md").commands_below("## Machine tokens") {
         let here = line.replace("https://gateway.example", &gateway.address);
         let said = home.run(&here.replace("-u alice ", &format!("-sS -u 'alice:{PASSWORD}' ")), "");
         assert!(said.contains("\"fgt_"), "{said}");
@@ -150,9 +158,9 @@ fn passwords_and_machine_tokens() {
 
 #[test]
 fn the_settings_of_a_deployment() {
-    let (home, readme) = (Home::new(), readme());
-    std::fs::write(home.path().join("parameters.yaml"), readme.block("### Deploy", "yaml")).unwrap();
-    let commands = readme.commands_below("### Deploy");
+    let (home, aws) = (Home::new(), guide("docs/aws.md"));
+    std::fs::write(home.path().join("parameters.yaml"), aws.block("## Deploy", "yaml")).unwrap();
+    let commands = aws.commands_below("## Deploy");
     home.run(commands.iter().find(|line| line.starts_with("faregate ")).unwrap(), "");
 }
 

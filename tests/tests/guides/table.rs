@@ -57,12 +57,15 @@ const UNINSTALLED: By = By::Test {
 
 /// Every command once, save those of docs/systemd.md, which are run in a machine (`tests/full/run vm`).
 pub const TABLE: &[(&str, By)] = &[
-    // README.md: on one machine
+    // README.md
     ("cargo run --release -- demo", here("the_demo")), // and, built so, by `tests/full/run release`
     ("tests/run", full("fresh-debian")),               // and by every run of CI
     ("cargo install --path infra/local", full("commands")),
     ("faregate serve", here("the_first_session")),
+    (r#"pip install dask-gateway==2026.3.0 "dask[distributed]==2026.3.0""#, full("commands")),
+    // docs/one-machine.md
     ("faregate serve --config faregate.toml", ADMIN),
+    // docs/quotas-and-budgets.md
     (r#"faregate admin limits set group:research total_workers=200 --why "the grant of 2026""#, ADMIN),
     (r#"faregate admin limits set user:alice clusters=2 memory="64 G""#, ADMIN),
     ("faregate admin limits unset user:alice clusters", ADMIN),
@@ -74,20 +77,29 @@ pub const TABLE: &[(&str, By)] = &[
     ("faregate admin usage --month 2026-11 --csv", ADMIN),
     ("faregate admin blocks list", ADMIN),
     ("faregate admin audit", ADMIN),
+    ("cargo install --path infra/local --features dynamodb", full("commands")),
     // docs/failed-sign-ins.md
     (r#"faregate admin blocks lift --user alice --why "she called""#, GUESSES),
     ("faregate admin blocks lift --peer 192.0.2.7", GUESSES),
+    // docs/sign-in.md
     ("faregate admin users add alice", USERS),
     ("faregate admin users passwd alice", USERS),
     ("faregate admin users remove alice", USERS),
     ("faregate admin users list", USERS),
+    (r#"kadmin -q "addprinc -randkey HTTP/gateway.example.com""#, KDC),
+    (r#"kadmin -q "ktadd -k http.keytab HTTP/gateway.example.com""#, KDC),
+    ("curl --negotiate -u :", KDC),
+    (
+        "ipa service-mod --pac-type=NONE HTTP/…",
+        By::Nobody { why: "needs a FreeIPA server, which Debian does not have" },
+    ),
+    ("curl -si https://…/api/v1/clusters/ | grep -i authenticate", By::Nobody { why: "asks AWS's own API Gateway" }),
+    // docs/users.md
     (
         r#"curl -u alice https://gateway.example/api/v1/tokens -d '{"name": "nightly", "scopes": ["create", "read", "stop"], "expires_in": 7776000}'"#,
         USERS,
     ),
-    (r#"kadmin -q "addprinc -randkey HTTP/gateway.example.com""#, KDC),
-    (r#"kadmin -q "ktadd -k http.keytab HTTP/gateway.example.com""#, KDC),
-    // README.md: on AWS
+    // docs/aws.md
     ("cargo run -p faregate-aws-tests --bin offline-stack", aws("the_offline_stack_ends_by_enter_and_leaves_nothing")),
     ("aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com", ACCOUNT),
     (
@@ -101,6 +113,8 @@ pub const TABLE: &[(&str, By)] = &[
         "docker buildx build --platform linux/amd64 --file infra/images/proxy/Dockerfile --tag $registry/faregate-proxy:1 --push .",
         ACCOUNT,
     ),
+    ("cargo build --release -p faregate-local", full("release")),
+    ("faregate admin settings check parameters.yaml", here("the_settings_of_a_deployment")),
     ("sam build", full("commands")),
     // with answers in place of `--guided`
     ("sam deploy --guided --stack-name faregate --parameter-overrides file://parameters.yaml", DEPLOYED),
@@ -109,21 +123,11 @@ pub const TABLE: &[(&str, By)] = &[
         ACCOUNT,
     ),
     ("sam deploy", DEPLOYED),
-    ("infra/uninstall.sh faregate", UNINSTALLED),
-    ("faregate admin settings check parameters.yaml", here("the_settings_of_a_deployment")),
-    ("cargo build --release -p faregate-local", full("release")),
-    ("openssl rand -base64 32", SMALL),
     ("aws ecs update-service --cluster faregate-proxy --service faregate-proxy --desired-count 1", SMALL),
-    // README.md: in running text
-    (r#"pip install dask-gateway==2026.3.0 "dask[distributed]==2026.3.0""#, full("commands")),
-    ("cargo install --path infra/local --features dynamodb", full("commands")),
-    ("curl --negotiate -u :", KDC),
-    ("curl -si https://…/api/v1/clusters/ | grep -i authenticate", By::Nobody { why: "asks AWS's own API Gateway" }),
-    (
-        "ipa service-mod --pac-type=NONE HTTP/…",
-        By::Nobody { why: "needs a FreeIPA server, which Debian does not have" },
-    ),
-    // README.md: measure
+    ("infra/uninstall.sh faregate", UNINSTALLED),
+    // docs/key-rotation.md
+    ("openssl rand -base64 32", SMALL),
+    // docs/measure.md
     ("cargo run --release -p faregate-benches --bin bench", bench("bench")),
     ("cargo run -p faregate-aws-tests --bin start-up", aws("start_up")),
     ("cargo run --release -p faregate-benches --bin pass-bench", bench("pass_bench")),

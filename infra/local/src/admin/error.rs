@@ -33,7 +33,7 @@ pub enum AdminError {
     #[error(transparent)]
     Keys(#[from] DataDirError),
     #[error(
-        "the key ring is not here: on one machine it is in the data directory, on AWS in its secret (README, \"Rotate the keys\")"
+        "the key ring is not here: on one machine it is in the data directory, on AWS in its secret (docs/key-rotation.md)"
     )]
     NoKeys,
     #[error("the file `{file}` cannot be read")]
