@@ -4,6 +4,7 @@
 //! generic cell rate algorithm, as [`super::Pace`]).
 
 use super::Ms;
+use super::clock::is_ahead;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
@@ -58,8 +59,18 @@ impl Failures {
         }
     }
 
+    /// As it is by this clock: what was counted by one that was ahead is brought back to now, and forgotten in its time from then on.
+    pub fn clamp(&mut self, now: Ms) {
+        let counted_at = if self.count == 0 { self.forgotten_at } else { self.last_at };
+        if is_ahead(counted_at, now) {
+            self.last_at = self.last_at.min(now);
+            self.forgotten_at -= counted_at - now;
+        }
+    }
+
     /// One more has failed.
     pub fn fail(&mut self, now: Ms) {
+        self.clamp(now);
         let budget = self.budget();
         if self.forgotten_at <= now {
             self.count = 0;
@@ -190,5 +201,21 @@ mod tests {
         failures.fail(NOW + 600_000);
         failures.forgive(NOW + 600_000);
         assert_eq!((failures.left(NOW), failures.blocked_until(NOW)), (6, None));
+    }
+
+    #[test]
+    fn what_failed_by_a_clock_that_was_ahead_is_forgotten_in_its_time_when_it_is_set_back() {
+        let month = 30 * 86_400_000;
+        let mut forgiven = both();
+        forgiven.forgive(NOW + month);
+        forgiven.fail(NOW);
+        assert_eq!((forgiven.left(NOW), forgiven.blocked_until(NOW)), (5, None), "one has failed, and no more");
+        let mut blocked = both();
+        (0..7).for_each(|_| blocked.fail(NOW + month));
+        let wait = blocked.blocked_until(NOW + month).unwrap() - (NOW + month);
+        blocked.clamp(NOW);
+        assert_eq!(blocked.blocked_until(NOW), Some(NOW + wait), "as long as before");
+        blocked.clamp(NOW + wait);
+        assert_eq!(blocked.blocked_until(NOW + wait), None);
     }
 }

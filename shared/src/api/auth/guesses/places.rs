@@ -208,13 +208,15 @@ impl Places {
         if self.entries.len() >= MOST && !self.entries.contains_key(&subject) {
             self.forget(now);
         }
-        self.entries.entry(subject).or_insert_with(|| Entry {
+        let entry = self.entries.entry(subject).or_insert_with(|| Entry {
             failures: Failures::none(user, peer),
             trying: 0,
             waiting: 0,
             right_at: None,
             looked_at: 0,
-        })
+        });
+        entry.failures.clamp(now);
+        entry
     }
 
     /// Makes room: first of what says nothing, then of what is not blocked, then of all that nobody is at.
