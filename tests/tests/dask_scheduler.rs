@@ -77,6 +77,33 @@ print(*client.run(lambda dask_worker: add(dask_worker)).values(), flush=True)
 sys.stdin.read()
 ";
 
+/// In the scheduler and in its worker: puts an error into their thread's queue of OpenSSL's errors, as Python leaves that of a peer that is
+/// gone, and closes that peer's connection. Says whether the error was there before and after.
+const PEER_IS_GONE: &str = "
+import sys
+from distributed import Client
+client = Client(sys.argv[1], timeout=60)
+
+def end():
+    import _ssl, ctypes, errno, socket, ssl
+    from tornado.iostream import SSLIOStream
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    own, peer = socket.socketpair()
+    stream = SSLIOStream(context.wrap_socket(own, server_hostname='peer', do_handshake_on_connect=False))
+    openssl = ctypes.CDLL(getattr(_ssl, '__file__', None))
+    system = 2  # ERR_LIB_SYS
+    openssl.ERR_new()
+    openssl.ERR_set_error(system, errno.EPIPE, None)
+    before = openssl.ERR_peek_error() != 0
+    stream.close()
+    peer.close()
+    return before, stream.closed(), openssl.ERR_peek_error() != 0
+
+print(client.run_on_scheduler(end), *client.run(end).values(), flush=True)
+sys.stdin.read()
+";
+
 /// Plugins whose ends leave files in the tasks' directory.
 const PLUGINS: &str = "
 import os, sys
@@ -317,6 +344,16 @@ async fn a_scheduler_says_which_workers_it_has_ever_seen() {
     drop(cluster.processes.pop());
     cluster.idleness_when("no worker", |idle| idle.workers == 0).await;
     assert_eq!(cluster.ask(addresses.dashboard, question).await, Ok(Answer::Workers(names(&["w-1"]))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_is_gone_leaves_no_error_to_the_connections_of_others() {
+    let mut cluster = TestCluster::start(DASK_VERSIONS[0]).await;
+    let addresses = cluster.wants(1).await;
+    cluster.start_worker(addresses.comm, "w-1");
+    cluster.idleness_when("one worker", |idle| idle.workers == 1).await;
+    let mut client = cluster.client(addresses.comm, PEER_IS_GONE);
+    assert_eq!(client.line().await, "(True, True, False) (True, True, False)", "{}", cluster.logs());
 }
 
 #[tokio::test(flavor = "multi_thread")]
