@@ -55,3 +55,16 @@ patient() {
   export DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT=600s DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP=600s
   slower=15
 }
+
+# show_state: of a check that failed.
+show_state() {
+  systemctl status faregate --no-pager -n 0
+  systemctl --failed --no-pager
+  ss -Htnp | cut -c1-120
+  local log
+  for log in /var/lib/faregate/proxy.log /var/lib/faregate/clusters/*/tasks/*/log; do
+    [ ! -e "$log" ] || { say "$log"; tail -n 15 "$log" | cut -c1-200; }
+  done
+  say 'the journal'
+  journalctl -u faregate --no-pager -o short-precise | grep -v -e 'left-over process' -e 'usually indicates' -e 'remains running' | tail -n 40 | cut -c1-300
+}
