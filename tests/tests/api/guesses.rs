@@ -157,6 +157,14 @@ async fn what_fails_at_several_processes_adds_up() {
 }
 
 #[tokio::test]
+async fn the_next_process_knows_what_has_failed() {
+    let api = with_passwords().await;
+    assert_eq!(guess(&api, "alice", ELSEWHERE).await, 6);
+    let next = api.beside(setup()).await;
+    assert_eq!(guess(&next, "alice", ELSEWHERE).await, 1, "one fails, and then what is on record counts");
+}
+
+#[tokio::test]
 async fn a_password_that_was_right_is_not_hashed_each_time_and_a_changed_one_is_out_at_once() {
     let api = with_passwords().await;
     let clock = std::time::Instant::now();

@@ -127,6 +127,15 @@ impl Guesses {
         }
     }
 
+    /// What failed of the same before this process began, or at others, counts as well.
+    async fn recall(&self, of: &Failures) {
+        let Some(access) = &self.access else { return };
+        match access.failures_of(of).await {
+            Ok(found) => found.iter().for_each(|stored| self.lock().learn(&stored.value)),
+            Err(error) => tracing::debug!(%error, "it cannot be seen what has failed before"),
+        }
+    }
+
     /// A panic under the lock leaves counts that are still counts.
     fn lock(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
@@ -144,6 +153,10 @@ impl Guess {
     /// It was wrong.
     pub(super) async fn wrong(mut self) {
         let failed = self.end_wrong();
+        let first = self.guesses.lock().first_failure(&self.user, &self.peer);
+        if let Some(first) = first.filter(|first| !failed.contains(first)) {
+            self.guesses.recall(&first).await;
+        }
         self.guesses.keep(failed, self.now).await;
     }
 

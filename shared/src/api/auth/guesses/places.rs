@@ -164,6 +164,12 @@ impl Places {
             .collect()
     }
 
+    /// Of a user at a peer, when the first one failed that is known of here: more may be on record.
+    pub fn first_failure(&self, user: &str, peer: &str) -> Option<Failures> {
+        let entry = self.entries.get(&(Some(user.to_owned()), Some(peer.to_owned())))?;
+        (entry.failures.count == 1).then(|| entry.failures.clone())
+    }
+
     /// What is on record of a subject.
     pub fn learn(&mut self, whole: &Failures) {
         if let Some(entry) = self.entries.get_mut(&(whole.user.clone(), whole.peer.clone())) {
