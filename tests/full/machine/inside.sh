@@ -43,6 +43,8 @@ until_true() {
 property() { systemctl show faregate --property "$1" --value; }
 proxy() { pgrep -o -f 'faregate proxy --spec'; }
 schedulers() { pgrep -f 'dask.* scheduler' | sort | tr '\n' ' '; }
+# nothing_left: of ours and of the tasks. In this shell: one that is given the pattern would find itself.
+nothing_left() { ! pgrep -f 'faregate (serve|task|proxy)|dask'; }
 active() { [ "$(property ActiveState)" = active ]; }
 same() { [ "$2" = "$3" ] && [ -n "$2" ] || fail "$1 was $2 and is $3"; }
 other() { [ "$2" != "$3" ] && [ -n "$3" ] || fail "$1 is still $2"; }
