@@ -1,11 +1,11 @@
 //! The REST API behind API Gateway. It writes what is wanted and sends wakes; it starts and stops nothing.
 
-use faregate::access::Access;
-use faregate::api::{App, Dashboards, router};
-use faregate::machine::Machine;
+use faregate_api::access::Access;
+use faregate_api::{App, Dashboards, router};
 use faregate_functions::{
     Aws, Outside, Settings, chain, front_door, gateway, init_logs, key_ring_and_sign_in, outside, sign_in,
 };
+use faregate_gateway::machine::Machine;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
 //! Time itself as an event, once a minute: limits, idleness, lifetimes, silence, what is past due; every few minutes a sweep, and a step
 //! of the recounts.
 
-use faregate::gateway::{Gateway, RecountCursor};
-use faregate::ports::{Wake, Wakes};
+use faregate_core::ports::{Wake, Wakes};
 use faregate_dynamodb::DynamoStore;
 use faregate_functions::{Aws, Metrics, Outside, Settings, SqsWakes, chain, gateway, init_logs, key_ring, outside};
+use faregate_gateway::{Gateway, RecountCursor};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use std::sync::Arc;

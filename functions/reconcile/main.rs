@@ -1,12 +1,12 @@
 //! The reconciler: takes wakes, and alone starts and stops tasks. One cluster's error is a later wake of its own, never a failed batch.
 
 use aws_lambda_events::sqs::SqsEvent;
-use faregate::gateway::Gateway;
 use faregate_ecs::EcsLauncher;
 use faregate_functions::{
     Aws, Outside, Settings, SqsWakes, Taken, WakeMessage, chain, each, ecs_settings, gateway, init_logs, key_ring,
     outside,
 };
+use faregate_gateway::Gateway;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The way to the schedulers' own HTTP APIs, from within their network. It makes no call to AWS.
 
-use faregate::dask::HttpSchedulers;
-use faregate::ports::{Answer, Ask, SchedulerError, Schedulers};
+use faregate_core::ports::{Answer, Ask, SchedulerError, Schedulers};
+use faregate_dask::HttpSchedulers;
 use faregate_functions::init_logs;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use std::time::Duration;

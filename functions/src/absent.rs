@@ -2,8 +2,8 @@
 //! schedulers have a way to them; the proxy reads the records, so nobody publishes routes.
 
 use async_trait::async_trait;
-use faregate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId};
-use faregate::ports::{
+use faregate_core::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId};
+use faregate_core::ports::{
     Answer, Ask, Credentials, LaunchError, Launched, Launcher, LauncherError, PrepareError, Route, Routes, RoutesError,
     SchedulerError, Schedulers, TaskPage,
 };

@@ -1,13 +1,14 @@
 //! The core, on AWS.
 
 use crate::{Absent, Aws, RelaySchedulers, Settings, SqsWakes};
-use faregate::dask::Listen;
-use faregate::gateway::{Gateway, GatewayConfig};
-use faregate::machine::Machine;
-use faregate::model::{KeyRing, TaskSizes};
-use faregate::options::Options;
-use faregate::ports::{Launcher, Ports, Schedulers};
+use faregate_core::command::Listen;
+use faregate_core::model::TaskSizes;
+use faregate_core::options::Options;
+use faregate_core::ports::{Launcher, Ports, Schedulers};
 use faregate_dynamodb::DynamoStore;
+use faregate_gateway::machine::Machine;
+use faregate_gateway::{Gateway, GatewayConfig};
+use faregate_keys::KeyRing;
 use std::sync::Arc;
 
 /// What reaches the world outside, and what a main may need of it beside.

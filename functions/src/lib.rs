@@ -1,7 +1,7 @@
 //! The Lambda host: what the five functions share. Each main puts together what it needs from here.
 //!
 //! [`Settings`] is what the template tells a function; [`Aws`] has the SDK's clients; [`gateway`] makes of both the same
-//! [`Gateway`](faregate::gateway::Gateway) that the one-machine host makes of its own parts.
+//! [`Gateway`](faregate_gateway::Gateway) that the one-machine host makes of its own parts.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod absent;
@@ -22,7 +22,7 @@ mod wakes;
 pub use absent::Absent;
 pub use aws::Aws;
 pub use batch::{Taken, each};
-pub use faregate::chain;
+pub use faregate_core::chain;
 pub use gateway::{Outside, gateway, outside};
 pub use logs::init as init_logs;
 pub use metrics::Metrics;

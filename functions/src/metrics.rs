@@ -1,7 +1,7 @@
 //! Metrics in the embedded metric format: a line of the log that CloudWatch makes metrics of ("Specification: Embedded metric
 //! format", Amazon CloudWatch user guide). No call, no permission.
 
-use faregate::model::Ms;
+use faregate_core::model::Ms;
 use serde_json::{Map, Value, json};
 
 /// Numbers of one moment, under the namespace `Faregate` and the dimension `Stack`.

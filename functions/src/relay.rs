@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::DisplayErrorContext;
 use aws_sdk_lambda::primitives::Blob;
-use faregate::ports::{Answer, Ask, SchedulerError, Schedulers};
-use faregate::{Later, later};
+use faregate_core::ports::{Answer, Ask, SchedulerError, Schedulers};
+use faregate_core::{Later, later};
 
 /// Questions in one call.
 const AT_ONCE: usize = 100;

@@ -3,7 +3,7 @@
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::DisplayErrorContext;
 use aws_sdk_secretsmanager::operation::batch_get_secret_value::BatchGetSecretValueOutput;
-use faregate::model::KeyRing;
+use faregate_keys::KeyRing;
 use serde::Deserialize;
 
 /// The key ring.

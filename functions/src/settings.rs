@@ -1,6 +1,6 @@
 //! What the template tells the functions, in their environment.
 
-use faregate::model::{Policy, Prices};
+use faregate_core::model::{Policy, Prices};
 
 /// A setting that cannot be used: names the variable.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Settings {
     /// `FAREGATE_DASHBOARD_SIGN_IN`: `true` when dashboards ask for sign-in, and their links carry no key.
     pub dashboard_sign_in: bool,
     /// `FAREGATE_CONFIG`: the parameter `Settings`.
-    pub config: faregate::settings::Settings,
+    pub config: faregate_api::settings::Settings,
     /// Every duration: Fargate's, at the region's list prices, and of `FAREGATE_CONFIG`.
     pub policy: Policy,
 }
@@ -90,7 +90,7 @@ impl Settings {
     /// Reads an environment.
     pub fn read(env: &Environment<'_>) -> Result<Self, SettingsError> {
         let config = env.optional("FAREGATE_CONFIG").unwrap_or_else(|| "{}".to_owned());
-        let mut config = faregate::settings::Settings::read(&config)
+        let mut config = faregate_api::settings::Settings::read(&config)
             .map_err(|error| fail("FAREGATE_CONFIG", format!("(the parameter `Settings`) cannot be used: {error}")))?;
         config.cluster.image = config.cluster.image.or_else(|| env.optional("FAREGATE_IMAGE"));
         Ok(Settings {
@@ -140,7 +140,7 @@ fn read_ecs(env: &Environment<'_>, stack: &str) -> Result<faregate_ecs::Settings
 }
 
 /// Fargate's policy at the region's list prices, with what is set replaced.
-fn policy(config: &faregate::settings::Settings, env: &Environment<'_>) -> Result<Policy, SettingsError> {
+fn policy(config: &faregate_api::settings::Settings, env: &Environment<'_>) -> Result<Policy, SettingsError> {
     let wrong = |e: serde_json::Error| fail("FAREGATE_CONFIG", format!("there are no list prices: {e}"));
     let region = env.required("AWS_REGION")?;
     let architecture = env.optional("FAREGATE_CPU_ARCHITECTURE").unwrap_or_default();

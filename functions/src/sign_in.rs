@@ -3,10 +3,10 @@
 use crate::{Settings, SignInSecret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use faregate::access::Access;
-use faregate::api::auth::{Auth, Config};
-use faregate::model::KeyRing;
-use faregate::settings::SignIn;
+use faregate_api::access::Access;
+use faregate_api::auth::{Auth, Config};
+use faregate_api::settings::SignIn;
+use faregate_keys::KeyRing;
 use std::sync::Arc;
 
 /// Nobody is let in by accident: without a way to sign in there is no API.

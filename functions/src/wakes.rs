@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use faregate::model::Ms;
-use faregate::ports::{Wake, Wakes, WakesError};
-use faregate::{Later, later};
+use faregate_core::model::Ms;
+use faregate_core::ports::{Wake, Wakes, WakesError};
+use faregate_core::{Later, later};
 use serde::{Deserialize, Serialize};
 
 /// SQS delays a message by 900 s at most.

@@ -4,11 +4,11 @@
 //! and no turn waits for a log.
 
 use aws_lambda_events::sqs::SqsEvent;
-use faregate::gateway::task_event;
-use faregate::model::Policy;
-use faregate::ports::Ports;
+use faregate_core::model::Policy;
+use faregate_core::ports::Ports;
 use faregate_ecs::event::{failed_by_itself, task_facts};
 use faregate_functions::{Aws, Settings, Taken, TaskLogs, chain, each, init_logs, outside};
+use faregate_gateway::task_event;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
 //! A store whose writes meet other transactions.
 
 use async_trait::async_trait;
-use faregate::model::{
+use faregate_core::model::{
     Audit, Cluster, ClusterName, Heartbeat, LedgerEntry, Limits, Month, Ms, Scope, Stored, Task, TaskId, Usage,
     UserKey, Version,
 };
-use faregate::ports::{
+use faregate_core::ports::{
     ActiveRow, Children, LimitItems, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
 };
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Sample records.
 
-use faregate::model::*;
+use faregate_core::model::*;
+use faregate_keys::KeyRing;
 
 /// A key ring with known keys.
 pub fn ring() -> KeyRing {

@@ -4,7 +4,7 @@
 
 use crate::samples;
 use async_trait::async_trait;
-use faregate::ports::{Wake, Wakes};
+use faregate_core::ports::{Wake, Wakes};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 

@@ -3,9 +3,11 @@
 
 use axum::extract::State;
 use axum::{Json, Router, routing::post};
-use faregate::dask::{DASHBOARD_HEADER, HttpSchedulers, Listen, environment, scheduler_command, worker_command};
-use faregate::model::{ClusterConfig, ClusterName, Policy, dashboard_key, issue_certificate};
-use faregate::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
+use faregate_core::command::{DASHBOARD_HEADER, Listen, environment, scheduler_command, worker_command};
+use faregate_core::model::{ClusterConfig, ClusterName, Policy};
+use faregate_core::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
+use faregate_dask::HttpSchedulers;
+use faregate_keys::{dashboard_key, issue_certificate};
 use faregate_local::python::PythonEnv;
 use faregate_tests::python::{DASK_VERSIONS, dask, dask_with};
 use serde_json::Value;

@@ -1,7 +1,8 @@
 //! A whole session at the most talkative level, over a rotation of the keys: what is secret is in no log, and in no record as it is.
 #![allow(clippy::unwrap_used)]
 
-use faregate::model::{ClusterName, KeyRing, Use};
+use faregate_core::model::ClusterName;
+use faregate_keys::{KeyRing, Use};
 use faregate_tests::python::{DASK_VERSIONS, dask};
 use faregate_tests::script::Script;
 use faregate_tests::secrets::Secrets;

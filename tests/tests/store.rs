@@ -1,8 +1,8 @@
 //! The embedded store: the suite of every store, and what only a file can show.
 #![allow(clippy::unwrap_used)]
 
-use faregate::model::{Record, Stored};
-use faregate::ports::{Accounts, Expect, Store, Write};
+use faregate_core::model::{Record, Stored};
+use faregate_core::ports::{Accounts, Expect, Store, Write};
 use faregate_local::store::{OpenError, SqliteStore};
 use faregate_tests::samples;
 use faregate_tests::store_suite::Running;
@@ -80,7 +80,7 @@ fn broken_limits_count_with_what_was_kept() {
 
 #[test]
 fn a_limits_item_that_is_malformed_by_hand_is_named_and_disturbs_nothing_else() {
-    use faregate::model::{Limits, Scope};
+    use faregate_core::model::{Limits, Scope};
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
     let store = SqliteStore::open(&path).unwrap();
@@ -110,7 +110,7 @@ fn a_limits_item_that_is_malformed_by_hand_is_named_and_disturbs_nothing_else() 
 
 #[test]
 fn a_file_of_the_first_schema_is_brought_up_to_date_and_keeps_what_it_has() {
-    use faregate::model::{Audit, Counts, Month, Scope};
+    use faregate_core::model::{Audit, Counts, Month, Scope};
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
     let old = rusqlite::Connection::open(&path).unwrap();

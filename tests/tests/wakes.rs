@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use async_trait::async_trait;
-use faregate::ports::{Wake, Wakes};
+use faregate_core::ports::{Wake, Wakes};
 use faregate_local::wakes::LocalWakes;
 use faregate_tests::wakes_suite::Fixture;
 

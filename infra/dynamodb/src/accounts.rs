@@ -3,8 +3,8 @@
 use crate::DynamoStore;
 use crate::items::{key, stored};
 use async_trait::async_trait;
-use faregate::model::{Account, Failures, Key, MachineToken, Stored};
-use faregate::ports::{Accounts, StoreError};
+use faregate_core::model::{Account, Failures, Key, MachineToken, Stored};
+use faregate_core::ports::{Accounts, StoreError};
 use serde::de::DeserializeOwned;
 
 impl DynamoStore {

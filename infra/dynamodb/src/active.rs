@@ -5,8 +5,8 @@ use crate::errors::failed;
 use crate::items::{Item, SHARDS, cluster_in_index, text};
 use crate::reads::cluster_key;
 use aws_sdk_dynamodb::types::AttributeValue;
-use faregate::model::Stored;
-use faregate::ports::{ActiveRow, Page, StoreError};
+use faregate_core::model::Stored;
+use faregate_core::ports::{ActiveRow, Page, StoreError};
 
 impl DynamoStore {
     /// A cursor is the cluster after which to go on, and its shard: `3:<name>`.

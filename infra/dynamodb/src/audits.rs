@@ -6,8 +6,8 @@ use crate::items::{Item, malformed, text};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use faregate::model::{Audit, Month};
-use faregate::ports::{ENTRIES_A_PAGE, Page, StoreError};
+use faregate_core::model::{Audit, Month};
+use faregate_core::ports::{ENTRIES_A_PAGE, Page, StoreError};
 use std::collections::HashMap;
 
 /// A record as an item. Its particulars are kept as JSON: DynamoDB has one kind of number, and `2.0` is not `2`.

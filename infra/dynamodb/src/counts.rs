@@ -3,8 +3,8 @@
 use crate::DynamoStore;
 use crate::items::{Item, key, number};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, Update};
-use faregate::model::{Counts, Key, Ms, PaceStep, Record, Scope, Usage, Version};
-use faregate::ports::{Expect, StoreError, TransactError, Write};
+use faregate_core::model::{Counts, Key, Ms, PaceStep, Record, Scope, Usage, Version};
+use faregate_core::ports::{Expect, StoreError, TransactError, Write};
 use std::collections::HashMap;
 
 /// An update expression, its condition, and what both speak of.

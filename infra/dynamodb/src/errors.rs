@@ -1,7 +1,7 @@
 //! What DynamoDB's errors mean.
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
-use faregate::ports::StoreError;
+use faregate_core::ports::StoreError;
 use std::error::Error;
 
 /// The whole chain of causes in one line.

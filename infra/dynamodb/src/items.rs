@@ -6,10 +6,10 @@
 //! attributes of the item, as people read and edit them.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use faregate::model::{
+use faregate_core::model::{
     Cluster, ClusterName, Counts, Heartbeat, Key, Launch, Limits, Record, Scope, Sealed, Stored, Task, Usage, Version,
 };
-use faregate::ports::StoreError;
+use faregate_core::ports::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;

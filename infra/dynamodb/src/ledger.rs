@@ -4,8 +4,8 @@ use crate::DynamoStore;
 use crate::errors::failed;
 use crate::items::{Item, key, malformed, number, text};
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
-use faregate::model::{Amount, ClusterName, Key, LedgerEntry, Month, UserKey};
-use faregate::ports::{ENTRIES_A_PAGE, Page, StoreError};
+use faregate_core::model::{Amount, ClusterName, Key, LedgerEntry, Month, UserKey};
+use faregate_core::ports::{ENTRIES_A_PAGE, Page, StoreError};
 
 /// An amount's fields, as they are named in the item.
 fn fields(amount: &Amount) -> [(&'static str, i64); 5] {

@@ -24,14 +24,14 @@ pub use routes::TableRoutes;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use faregate::model::{
+use faregate_core::model::{
     Audit, Cluster, ClusterName, Heartbeat, LedgerEntry, Limits, Month, Ms, Scope, Stored, Task, TaskId, Usage,
     UserKey, Version,
 };
-use faregate::ports::{
+use faregate_core::ports::{
     ActiveRow, Children, LimitItems, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
 };
-use faregate::{Later, later};
+use faregate_core::{Later, later};
 use std::sync::Arc;
 
 /// DynamoDB holds 400 KB in an item ("Service, account, and table quotas", Amazon DynamoDB developer guide: 409,600 bytes). JSON is

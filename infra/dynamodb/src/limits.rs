@@ -5,8 +5,8 @@ use crate::errors::failed;
 use crate::items::{Item, key, limit_attributes, text};
 use crate::plain;
 use aws_sdk_dynamodb::types::AttributeValue;
-use faregate::model::{Key, Limits, Scope};
-use faregate::ports::{LimitItems, StoreError};
+use faregate_core::model::{Key, Limits, Scope};
+use faregate_core::ports::{LimitItems, StoreError};
 
 impl DynamoStore {
     pub(crate) async fn read_limits(&self) -> Result<LimitItems, StoreError> {

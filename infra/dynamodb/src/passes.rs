@@ -5,8 +5,8 @@ use crate::errors::failed;
 use crate::items::{Item, number, text};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use faregate::model::Ms;
-use faregate::ports::StoreError;
+use faregate_core::model::Ms;
+use faregate_core::ports::StoreError;
 
 /// A pass comes once a minute; after three minutes without one we were away.
 const AWAY_MS: Ms = 180_000;

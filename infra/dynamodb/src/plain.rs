@@ -2,7 +2,7 @@
 
 use crate::items::Item;
 use aws_sdk_dynamodb::types::AttributeValue;
-use faregate::ports::Attributes;
+use faregate_core::ports::Attributes;
 use serde_json::{Number, Value};
 
 /// An item's attributes in the order of their names, each as JSON, or why it is none.

@@ -4,8 +4,8 @@ use crate::errors::failed;
 use crate::items::{Item, key, malformed};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use faregate::model::{Addresses, ClusterName, Key, Status};
-use faregate::ports::{Route, StoreError};
+use faregate_core::model::{Addresses, ClusterName, Key, Status};
+use faregate_core::ports::{Route, StoreError};
 use serde::Deserialize;
 
 /// Routes out of the table.
@@ -67,7 +67,8 @@ fn route(name: &ClusterName, mut item: Item) -> Result<Option<Route>, StoreError
 mod tests {
     use super::*;
     use crate::items::encode;
-    use faregate::model::{Cluster, KeyRing, Record};
+    use faregate_core::model::{Cluster, Record};
+    use faregate_keys::KeyRing;
 
     fn name() -> ClusterName {
         "0123456789abcdef0123456789abcdef".parse().unwrap()

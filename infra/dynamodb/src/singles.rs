@@ -7,8 +7,8 @@ use crate::transact::is_contention;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use faregate::model::{Cluster, ClusterName, Key, Ms, Sealed, Stored};
-use faregate::ports::{StopRequest, StoreError, Touch, TransactError};
+use faregate_core::model::{Cluster, ClusterName, Key, Ms, Sealed, Stored};
+use faregate_core::ports::{StopRequest, StoreError, Touch, TransactError};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -171,7 +171,7 @@ fn what_end_sets(request: &StopRequest) -> Result<Item, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use faregate::model::{Reason, ReasonCode, Status};
+    use faregate_core::model::{Reason, ReasonCode, Status};
 
     #[test]
     fn a_stop_sets_what_the_core_sets() {

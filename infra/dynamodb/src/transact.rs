@@ -11,8 +11,8 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
-use faregate::model::Record;
-use faregate::ports::{Conflict, Expect, StoreError, TransactError, Write};
+use faregate_core::model::Record;
+use faregate_core::ports::{Conflict, Expect, StoreError, TransactError, Write};
 use std::collections::HashMap;
 
 /// A put's condition, the names it speaks of (which DynamoDB may have reserved), and its values.

@@ -4,7 +4,7 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
-use faregate::ports::LauncherError;
+use faregate_core::ports::LauncherError;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;

@@ -9,8 +9,8 @@ use crate::calls::chain;
 use aws_sdk_s3::Client;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use faregate::model::ClusterName;
-use faregate::ports::{Credentials, LauncherError};
+use faregate_core::model::ClusterName;
+use faregate_core::ports::{Credentials, LauncherError};
 
 /// The object's key. Fargate insists on the ending.
 pub(crate) fn key(cluster: &ClusterName) -> String {

@@ -7,7 +7,7 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::error::BuildError;
 use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionFluentBuilder;
 use aws_sdk_ecs::types;
-use faregate::model::{LaunchSpec, TaskId};
+use faregate_core::model::{LaunchSpec, TaskId};
 use std::fmt::Write;
 
 /// How long a task has between SIGTERM and SIGKILL, in seconds. Dask closes in a few.

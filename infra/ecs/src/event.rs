@@ -1,7 +1,7 @@
 //! Task state changes, as EventBridge delivers them.
 
 use crate::task::EcsTask;
-use faregate::model::{TaskFacts, TaskState};
+use faregate_core::model::{TaskFacts, TaskState};
 use serde::Deserialize;
 
 /// A text is no event that we understand.
@@ -36,7 +36,7 @@ pub fn failed_by_itself(facts: &TaskFacts) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use faregate::model::{TaskRole, TaskState};
+    use faregate_core::model::{TaskRole, TaskState};
     use serde_json::json;
 
     fn event(kind: &str, started_by: &str) -> String {

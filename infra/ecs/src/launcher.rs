@@ -8,9 +8,9 @@ use crate::task::EcsTask;
 use crate::{Settings, credentials, refusal, reply};
 use async_trait::async_trait;
 use aws_sdk_ecs::types::DesiredStatus;
-use faregate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId, TaskState};
-use faregate::ports::{Credentials, LaunchError, Launched, Launcher, LauncherError, PrepareError, TaskPage};
-use faregate::{Later, later};
+use faregate_core::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId, TaskState};
+use faregate_core::ports::{Credentials, LaunchError, Launched, Launcher, LauncherError, PrepareError, TaskPage};
+use faregate_core::{Later, later};
 use std::collections::HashMap;
 use std::time::Instant;
 

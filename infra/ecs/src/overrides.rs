@@ -6,7 +6,7 @@ use aws_sdk_ecs::error::BuildError;
 use aws_sdk_ecs::types;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use faregate::model::{Launch, LaunchSpec};
+use faregate_core::model::{Launch, LaunchSpec};
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use serde::Serialize;
 
@@ -200,8 +200,8 @@ mod tests {
 
     #[test]
     fn the_commands_of_the_gateway_leave_most_of_the_room_to_the_environment() {
-        use faregate::dask::{Listen, scheduler_command};
-        use faregate::model::{ClusterConfig, Policy};
+        use faregate_core::command::{Listen, scheduler_command};
+        use faregate_core::model::{ClusterConfig, Policy};
         let mut launch = example(1);
         launch.spec.command = scheduler_command(&ClusterConfig::default(), &Policy::default(), &Listen::own_address());
         let overrides = Overrides::of(&Settings::example(), &launch).unwrap();

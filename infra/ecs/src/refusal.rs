@@ -6,8 +6,8 @@
 use crate::Settings;
 use crate::calls::Failure;
 use crate::request::subnet;
-use faregate::model::Launch;
-use faregate::ports::LaunchError;
+use faregate_core::model::Launch;
+use faregate_core::ports::LaunchError;
 
 /// Codes that say "too often" (Amazon ECS API reference, "Common errors"; the last is EC2's, which ECS passes on).
 const TOO_OFTEN: [&str; 4] = ["ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"];

@@ -6,8 +6,8 @@ use crate::refusal;
 use crate::task::{EcsTask, id_of};
 use aws_sdk_ecs::error::SdkError;
 use aws_sdk_ecs::operation::run_task::{RunTaskError, RunTaskOutput};
-use faregate::model::{Launch, TaskFacts};
-use faregate::ports::{LaunchError, Launched};
+use faregate_core::model::{Launch, TaskFacts};
+use faregate_core::ports::{LaunchError, Launched};
 
 /// It was accepted: tasks, or the reason why there is none.
 pub(crate) fn accepted(settings: &Settings, launch: &Launch, output: &RunTaskOutput) -> Result<Launched, LaunchError> {
@@ -41,7 +41,7 @@ mod tests {
     use crate::request::example;
     use aws_sdk_ecs::error::ErrorMetadata;
     use aws_sdk_ecs::types;
-    use faregate::model::TaskId;
+    use faregate_core::model::TaskId;
 
     fn task(launch: &Launch, n: u32) -> types::Task {
         types::Task::builder()

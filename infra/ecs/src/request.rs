@@ -6,7 +6,7 @@ use crate::tags::{role, tags};
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::run_task::builders::RunTaskFluentBuilder;
 use aws_sdk_ecs::types;
-use faregate::model::{ClusterName, Launch, TaskRole};
+use faregate_core::model::{ClusterName, Launch, TaskRole};
 
 /// The first platform version with environment files and more than 20 GiB of storage (Amazon ECS developer guide, "Fargate
 /// platform versions").
@@ -78,7 +78,7 @@ pub(crate) fn check(launch: &Launch) -> Result<(), String> {
 /// A launch of `n` workers.
 #[cfg(test)]
 pub(crate) fn example(n: u32) -> Launch {
-    use faregate::model::{Counts, LaunchId, LaunchSpec, LaunchState};
+    use faregate_core::model::{Counts, LaunchId, LaunchSpec, LaunchState};
     let cluster: ClusterName = format!("{:032x}", 0xabc).parse().unwrap();
     let spec = LaunchSpec {
         role: TaskRole::Worker,

@@ -5,7 +5,7 @@
 //! quoted-printable, which any language can read back. A value that is still too long ends in `=..`, and has lost its rest.
 
 use crate::Settings;
-use faregate::model::{Launch, TaskRole};
+use faregate_core::model::{Launch, TaskRole};
 
 /// The most characters of a value.
 const LONGEST: usize = 256;

@@ -5,7 +5,7 @@ use crate::overrides::CONTAINER;
 use crate::tags::role;
 use aws_sdk_ecs::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_ecs::types;
-use faregate::model::{LaunchId, Ms, TaskFacts, TaskId, TaskRole, TaskState};
+use faregate_core::model::{LaunchId, Ms, TaskFacts, TaskId, TaskRole, TaskState};
 use serde::{Deserialize, Deserializer};
 
 /// The parts of a task that matter here; events have the same names as replies.

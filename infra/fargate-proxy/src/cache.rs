@@ -1,8 +1,8 @@
 //! Routes, remembered for a moment: a cluster's many connections cost few reads, and names that nobody has cost few as well.
 
 use async_trait::async_trait;
-use faregate::model::ClusterName;
-use faregate::ports::Route;
+use faregate_core::model::ClusterName;
+use faregate_core::ports::Route;
 use faregate_dynamodb::TableRoutes;
 use faregate_proxy::RouteSource;
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::DisplayErrorContext;
-use faregate::model::{KeyRing, KeyRingError};
+use faregate_keys::{KeyRing, KeyRingError};
 use faregate_proxy::MemoryKeys;
 use std::time::Duration;
 use tokio::time::sleep;

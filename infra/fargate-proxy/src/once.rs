@@ -1,8 +1,8 @@
 //! Which tickets were used, in the table, so that every proxy knows.
 
 use async_trait::async_trait;
-use faregate::model::{Ms, Record, Used};
-use faregate::ports::{Expect, Store, TransactError, Write};
+use faregate_core::model::{Ms, Record, Used};
+use faregate_core::ports::{Expect, Store, TransactError, Write};
 use faregate_dynamodb::DynamoStore;
 use faregate_proxy::Once;
 

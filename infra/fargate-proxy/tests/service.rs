@@ -1,8 +1,9 @@
 //! The service as a process, beside an AWS that answers its two questions.
 #![allow(clippy::unwrap_used)]
 
-use faregate::machine::now;
-use faregate::model::{ClusterName, KeyRing, Ticket, Use};
+use faregate_core::model::ClusterName;
+use faregate_gateway::machine::now;
+use faregate_keys::{KeyRing, Ticket, Use};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};

@@ -4,8 +4,8 @@
 //! failed comes again, later each time. All of it is forgotten when the process ends: the first pass finds what is due.
 
 use async_trait::async_trait;
-use faregate::model::Ms;
-use faregate::ports::{Wake, Wakes, WakesError};
+use faregate_core::model::Ms;
+use faregate_core::ports::{Wake, Wakes, WakesError};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -182,7 +182,7 @@ impl Wakes for LocalWakes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use faregate::model::ClusterName;
+    use faregate_core::model::ClusterName;
 
     fn cluster(user: char, n: char) -> Wake {
         let name: String = std::iter::repeat_n(user, 12).chain(std::iter::repeat_n(n, 20)).collect();

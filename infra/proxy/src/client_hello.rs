@@ -1,6 +1,6 @@
 //! The name a TLS client asks for, read from its first bytes without taking part in the handshake.
 
-use faregate::model::ClusterName;
+use faregate_core::model::ClusterName;
 use rustls::server::Acceptor;
 
 /// Longest ClientHello that is read, in bytes on the wire.

@@ -1,7 +1,7 @@
 //! What the caller decides.
 
 use crate::trust::Network;
-use faregate::model::KeyRing;
+use faregate_keys::KeyRing;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -14,7 +14,7 @@ use crate::trust::Remote;
 use crate::watched::Watched;
 use crate::{accept, http};
 use bytes::BytesMut;
-use faregate::model::ClusterName;
+use faregate_core::model::ClusterName;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;

@@ -2,8 +2,9 @@
 
 use crate::routes::RouteSource;
 use async_trait::async_trait;
-use faregate::machine::now;
-use faregate::model::{Ms, TICKET_LIFE_MS};
+use faregate_core::model::Ms;
+use faregate_gateway::machine::now;
+use faregate_keys::TICKET_LIFE_MS;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;

@@ -1,8 +1,8 @@
 //! Where clusters are: on one machine, a file per cluster that the gateway writes and the proxy reads.
 
 use async_trait::async_trait;
-use faregate::model::ClusterName;
-use faregate::ports::{Route, Routes, RoutesError};
+use faregate_core::model::ClusterName;
+use faregate_core::ports::{Route, Routes, RoutesError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Where a request comes from, as far as it can be believed.
 
 use crate::config::{Api, ProxyConfig, Scheme};
-use faregate::api::Peer;
+use faregate_api::Peer;
 use http::header::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -179,7 +179,7 @@ fn last<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 mod tests {
     use super::*;
     use crate::config::{Api, MemoryKeys};
-    use faregate::model::KeyRing;
+    use faregate_keys::KeyRing;
     use http::HeaderValue;
 
     fn ip(text: &str) -> IpAddr {

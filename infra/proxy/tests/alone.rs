@@ -3,8 +3,8 @@
 
 mod support;
 
-use faregate::model::{KeyRing, Use};
-use faregate::ports::Route;
+use faregate_core::ports::Route;
+use faregate_keys::{KeyRing, Use};
 use faregate_proxy::{Api, ConfigError, FileRoutes, Keys, Listeners, MemoryKeys, ProxyConfig, RouteSource, run};
 use std::future::{pending, ready};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ struct One(Route);
 
 #[async_trait::async_trait]
 impl RouteSource for One {
-    async fn lookup(&self, name: &faregate::model::ClusterName) -> Result<Option<Route>, String> {
+    async fn lookup(&self, name: &faregate_core::model::ClusterName) -> Result<Option<Route>, String> {
         Ok((*name == cluster()).then(|| self.0.clone()))
     }
 }

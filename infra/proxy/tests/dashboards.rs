@@ -72,7 +72,7 @@ async fn a_wrong_key_and_an_unknown_cluster_get_the_same_answer() {
     let (proxy, dashboard) = with_dashboard().await;
     let (name, key) = (cluster(), proxy.key(&cluster()));
     let other = "f".repeat(32).parse().unwrap();
-    let token = proxy.ring.token("k1", faregate::model::Use::Cluster, &name).unwrap();
+    let token = proxy.ring.token("k1", faregate_keys::Use::Cluster, &name).unwrap();
     let replies = [
         format!("/clusters/{name}/{}/status", proxy.key(&other)),
         format!("/clusters/{name}/{token}/status"),
@@ -182,7 +182,7 @@ async fn a_new_key_ring_is_used_without_a_restart() {
     let path = format!("/clusters/{}/{}/status", cluster(), proxy.key(&cluster()));
     assert_eq!(get(proxy.public, &path).await.status, 200);
     let keys = proxy.dir.path().join("keys.json");
-    let new = faregate::model::KeyRing::from_random(&[7; 64]);
+    let new = faregate_keys::KeyRing::from_random(&[7; 64]);
     std::fs::write(keys.with_extension("new"), serde_json::to_vec(&new).unwrap()).unwrap();
     std::fs::rename(keys.with_extension("new"), &keys).unwrap();
     assert_eq!(get(proxy.public, &path).await.status, 404);

@@ -3,7 +3,7 @@
 
 mod support;
 
-use faregate::model::Use;
+use faregate_keys::Use;
 use support::dashboard::Dashboard;
 use support::gateway::Gateway;
 use support::*;
@@ -34,9 +34,9 @@ async fn answers_of_the_proxy_the_gateway_and_dashboards_have_a_policy() {
         let dashboard = Dashboard::start().await;
         proxy.publish(([127, 0, 0, 1], 1).into(), Some(dashboard.address)).await;
         let name = cluster();
-        let expires_at = faregate::machine::now() + 60_000;
+        let expires_at = faregate_gateway::machine::now() + 60_000;
         let ticket = |purpose| {
-            let ticket = faregate::model::Ticket { key_id: "k1".into(), expires_at, nonce: 1 };
+            let ticket = faregate_keys::Ticket { key_id: "k1".into(), expires_at, nonce: 1 };
             ticket.issue(&proxy.ring, purpose, &name).unwrap()
         };
         let cookie = format!("faregate-dashboard={}", ticket(Use::Pass));

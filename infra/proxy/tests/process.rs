@@ -88,7 +88,7 @@ impl Process {
 }
 
 fn spec(dir: &TempDir) -> ProxySpec {
-    let ring = faregate::model::KeyRing::from_random(&[1; 64]);
+    let ring = faregate_keys::KeyRing::from_random(&[1; 64]);
     let keys: PathBuf = dir.path().join("keys.json");
     std::fs::write(&keys, serde_json::to_vec(&ring).unwrap()).unwrap();
     let any = ([127, 0, 0, 1], 0).into();

@@ -3,7 +3,7 @@
 
 mod support;
 
-use faregate::ports::{Route, Routes};
+use faregate_core::ports::{Route, Routes};
 use rustls::pki_types::ServerName;
 use std::io::ErrorKind;
 use std::sync::{Arc, OnceLock};
@@ -234,7 +234,7 @@ async fn a_reset_on_one_side_ends_the_other() {
 
 #[tokio::test]
 async fn a_removed_route_takes_no_new_connection_and_keeps_the_old() {
-    use faregate::ports::Routes;
+    use faregate_core::ports::Routes;
     let proxy = Proxy::start().await;
     let (scheduler, address): (TcpListener, _) = listen().await;
     proxy.publish(address, None).await;

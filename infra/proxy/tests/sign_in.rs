@@ -3,8 +3,9 @@
 
 mod support;
 
-use faregate::machine::now;
-use faregate::model::{ClusterName, Ticket, Use};
+use faregate_core::model::ClusterName;
+use faregate_gateway::machine::now;
+use faregate_keys::{Ticket, Use};
 use faregate_proxy::{Api, ProxyConfig};
 use std::sync::atomic::Ordering;
 use support::dashboard::Dashboard;

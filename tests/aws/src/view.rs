@@ -1,8 +1,8 @@
 //! What tests look at in a deployed stack, and what they set off in it.
 
 use crate::stack::Stack;
-use faregate::model::{Cluster, ClusterName, Task};
-use faregate::ports::Store;
+use faregate_core::model::{Cluster, ClusterName, Task};
+use faregate_core::ports::Store;
 use faregate_dynamodb::DynamoStore;
 use serde_json::Value;
 

@@ -1,9 +1,9 @@
 //! `faregate admin --table`: the same commands on a deployment's table.
 #![allow(clippy::unwrap_used)]
 
-use faregate::model::{Audit, TokenScope};
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::table::create_table;
+use faregate_core::model::{Audit, TokenScope};
 use faregate_local::admin::{
     Action, Entry, Field, LimitsAction, Outcome, Output, TokensAction, UsersAction, dynamodb, execute,
 };
@@ -33,9 +33,9 @@ async fn an_admin_works_on_a_table() {
 
     let cluster = samples::cluster("alice", 1);
     let name = cluster.name.clone();
-    let put = faregate::ports::Write::Put {
-        record: faregate::model::Record::Cluster(Box::new(cluster)),
-        expect: faregate::ports::Expect::Absent,
+    let put = faregate_core::ports::Write::Put {
+        record: faregate_core::model::Record::Cluster(Box::new(cluster)),
+        expect: faregate_core::ports::Expect::Absent,
     };
     store.transact(vec![put]).await.unwrap();
     let list = Action::Clusters { user: None, group: None, status: Vec::new() };

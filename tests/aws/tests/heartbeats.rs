@@ -1,11 +1,11 @@
 //! What a heartbeat may claim: only the addresses that ECS gave its own cluster's scheduler task.
 #![allow(clippy::unwrap_used)]
 
-use faregate::model::{ClusterName, Status};
-use faregate::ports::Store;
 use faregate_aws_tests::inside::served::{Served, heartbeat, scheduler_address, turn};
 use faregate_aws_tests::inside::{Inside, Options};
 use faregate_aws_tests::ministack::Ministack;
+use faregate_core::model::{ClusterName, Status};
+use faregate_core::ports::Store;
 use serde_json::json;
 
 /// The heartbeat is taken, and turns look at what it says. The cluster's status, and the scheduler's address that others are led to.

@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use fake_ecs::{Fault, Rates, Then, When};
-use faregate::model::{ClusterConfig, ClusterName, Policy};
 use faregate_aws_tests::inside::served::{Served, eventually, heartbeat, scheduler_address, turn};
 use faregate_aws_tests::inside::{Inside, Options};
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::wire::counted;
+use faregate_core::model::{ClusterConfig, ClusterName, Policy};
 use serde_json::Value;
 use std::sync::OnceLock;
 

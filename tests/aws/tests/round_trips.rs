@@ -1,12 +1,12 @@
 //! Round trips are promises: what each request costs in calls to AWS, counted on the wire, warm and uncontended.
 #![allow(clippy::unwrap_used)]
 
-use faregate::model::{ClusterName, Limits, Policy, Scope};
-use faregate::ports::Store;
 use faregate_aws_tests::inside::served::{Served, heartbeat, scheduler_address, turn};
 use faregate_aws_tests::inside::{Inside, Options};
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::wire::{Call, counted};
+use faregate_core::model::{ClusterName, Limits, Policy, Scope};
+use faregate_core::ports::Store;
 use serde_json::json;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};

@@ -4,14 +4,15 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use faregate::model::{Heartbeat, Limits, Reason, ReasonCode, Record, Scope, Status, Use};
-use faregate::ports::{Accounts, Expect, StopRequest, Store, Touch, TransactError, Write};
 use faregate_aws_tests::inside::served::{Served, heartbeat};
 use faregate_aws_tests::inside::{Inside, Options};
 use faregate_aws_tests::ministack::{self, Ministack};
 use faregate_aws_tests::table::create_table;
 use faregate_aws_tests::wire::{Faults, Wire};
+use faregate_core::model::{Heartbeat, Limits, Reason, ReasonCode, Record, Scope, Status};
+use faregate_core::ports::{Accounts, Expect, StopRequest, Store, Touch, TransactError, Write};
 use faregate_dynamodb::DynamoStore;
+use faregate_keys::Use;
 use faregate_tests::samples;
 use faregate_tests::store_suite::{self, Running};
 use std::collections::BTreeMap;

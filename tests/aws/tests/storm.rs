@@ -5,11 +5,12 @@
 use async_trait::async_trait;
 use axum::Router;
 use fake_ecs::{EventFaults, FakeEcs};
-use faregate::model::{ClusterName, KeyRing, LaunchId, Policy, TaskId, TaskRole, Use};
-use faregate::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
 use faregate_aws_tests::inside::{Inside, Options};
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::wire::{Faults, counted};
+use faregate_core::model::{ClusterName, LaunchId, Policy, TaskId, TaskRole};
+use faregate_core::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
+use faregate_keys::{KeyRing, Use};
 use faregate_tests::api::Call;
 use faregate_tests::storm::{Failures, Host, People, blow, choices};
 use serde_json::{Value, json};

@@ -3,8 +3,8 @@
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use faregate::ports::{Wake, Wakes};
 use faregate_aws_tests::ministack::Ministack;
+use faregate_core::ports::{Wake, Wakes};
 use faregate_functions::{SqsWakes, WakeMessage};
 use faregate_tests::wakes_suite::Fixture;
 use std::sync::OnceLock;

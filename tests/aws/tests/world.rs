@@ -1,12 +1,12 @@
 //! The seeded world on AWS's adapters.
 #![allow(clippy::unwrap_used)]
 
-use faregate::model::Rules;
 use faregate_aws_tests::inside::served::{Served, heartbeat, scheduler_address};
 use faregate_aws_tests::inside::{Inside, Options};
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::wire::{Faults, counted};
 use faregate_aws_tests::world::run_many;
+use faregate_core::model::Rules;
 
 /// `FAREGATE_AWS_WORLDS` sets another number.
 fn worlds() -> u64 {

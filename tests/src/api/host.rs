@@ -1,8 +1,9 @@
 //! A clock that a story moves.
 
 use async_trait::async_trait;
-use faregate::model::{Certificate, ClusterName, Ms, issue_certificate};
-use faregate::ports::Host;
+use faregate_core::model::{Certificate, ClusterName, Ms};
+use faregate_core::ports::Host;
+use faregate_keys::issue_certificate;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;

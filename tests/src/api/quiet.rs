@@ -2,8 +2,8 @@
 //! and schedulers really behave, other tests do.
 
 use async_trait::async_trait;
-use faregate::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId, TaskRole, TaskState};
-use faregate::ports::{
+use faregate_core::model::{ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId, TaskRole, TaskState};
+use faregate_core::ports::{
     Answer, Ask, Credentials, Idleness, LaunchError, Launched, Launcher, LauncherError, PrepareError, Question, Route,
     Routes, RoutesError, SchedulerError, Schedulers, TaskPage, Wake, Wakes, WakesError,
 };

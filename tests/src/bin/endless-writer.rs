@@ -1,8 +1,8 @@
 //! Writes to a store, and says what was acknowledged, until it is killed.
 #![allow(clippy::unwrap_used)]
 
-use faregate::model::Record;
-use faregate::ports::{Expect, Store, Write};
+use faregate_core::model::Record;
+use faregate_core::ports::{Expect, Store, Write};
 use faregate_local::store::SqliteStore;
 use faregate_tests::samples;
 

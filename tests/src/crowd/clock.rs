@@ -1,9 +1,9 @@
 //! This machine's clock, which can be put forward.
 
 use async_trait::async_trait;
-use faregate::machine::Machine;
-use faregate::model::{Certificate, ClusterName, Ms};
-use faregate::ports::Host;
+use faregate_core::model::{Certificate, ClusterName, Ms};
+use faregate_core::ports::Host;
+use faregate_gateway::machine::Machine;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// The machine, some time later.

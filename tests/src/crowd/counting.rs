@@ -1,11 +1,11 @@
 //! A store, and a way to the schedulers, that count what is asked of them.
 
 use async_trait::async_trait;
-use faregate::model::{
+use faregate_core::model::{
     Audit, Cluster, ClusterName, Heartbeat, LedgerEntry, Limits, Month, Ms, Scope, Stored, Task, TaskId, Usage,
     UserKey, Version,
 };
-use faregate::ports::{
+use faregate_core::ports::{
     ActiveRow, Answer, Ask, Children, LimitItems, Page, Question, SchedulerError, Schedulers, StopRequest, Store,
     StoreError, Touch, TransactError, Write,
 };

@@ -13,11 +13,12 @@ pub use stand_ins::{STAND_INS, StandIns};
 
 use crate::api::{QuietLauncher, QuietRoutes, QuietWakes};
 use crate::samples::ring;
-use faregate::dask::{HttpSchedulers, Listen};
-use faregate::gateway::{Gateway, GatewayConfig};
-use faregate::model::{ClusterConfig, Ms, Policy, Prices, Rates};
-use faregate::options::Options;
-use faregate::ports::{Ports, Store};
+use faregate_core::command::Listen;
+use faregate_core::model::{ClusterConfig, Ms, Policy, Prices, Rates};
+use faregate_core::options::Options;
+use faregate_core::ports::{Ports, Store};
+use faregate_dask::HttpSchedulers;
+use faregate_gateway::{Gateway, GatewayConfig};
 use std::sync::Arc;
 use std::time::Duration;
 

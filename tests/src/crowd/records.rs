@@ -1,8 +1,9 @@
 //! The records.
 
 use crate::samples::ring;
-use faregate::model::*;
-use faregate::ports::{Expect, Store, TransactError, Write};
+use faregate_core::model::*;
+use faregate_core::ports::{Expect, Store, TransactError, Write};
+use faregate_keys::issue_certificate;
 use futures::StreamExt;
 use futures::stream::iter;
 use serde_json::json;

@@ -3,8 +3,8 @@
 
 use super::Point;
 use super::gateway::Gateway;
-use faregate::model::{ClusterName, Status};
-use faregate::ports::Store;
+use faregate_core::model::{ClusterName, Status};
+use faregate_core::ports::Store;
 use faregate_local::store::SqliteStore;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;

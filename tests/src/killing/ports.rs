@@ -2,11 +2,11 @@
 
 use super::Trap;
 use async_trait::async_trait;
-use faregate::model::{
+use faregate_core::model::{
     Activity, Audit, Cluster, ClusterName, Heartbeat, Launch, LaunchId, LedgerEntry, Limits, Month, Ms, Scope, Stored,
     Task, TaskFacts, TaskId, Usage, UserKey, Version,
 };
-use faregate::ports::{
+use faregate_core::ports::{
     ActiveRow, Children, Credentials, LaunchError, Launched, Launcher, LauncherError, LimitItems, Page, Ports,
     PrepareError, StopRequest, Store, StoreError, TaskPage, Touch, TransactError, Wake, Wakes, WakesError, Write,
 };

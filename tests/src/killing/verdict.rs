@@ -1,8 +1,8 @@
 //! What must hold when a cluster has lived, whoever was killed meanwhile.
 
 use super::gateway::Gateway;
-use faregate::model::{Amount, ClusterName, Counts, Month, Scope, TaskRole, TaskState};
-use faregate::ports::Store;
+use faregate_core::model::{Amount, ClusterName, Counts, Month, Scope, TaskRole, TaskState};
+use faregate_core::ports::Store;
 use faregate_local::store::SqliteStore;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! The cluster's secrets.
 
 use super::{Fixture, Runs, launch, new_cluster, reaches, started};
-use faregate::model::{ClusterName, TaskState};
-use faregate::ports::Credentials;
+use faregate_core::model::{ClusterName, TaskState};
+use faregate_core::ports::Credentials;
 
 /// Credentials that say whose they are.
 pub fn credentials(cluster: &ClusterName, token: &str) -> Credentials {

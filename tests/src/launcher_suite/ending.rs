@@ -1,7 +1,7 @@
 //! Ends, asked for or not.
 
 use super::{Fixture, Runs, described, launch, new_cluster, reaches, started, stopped};
-use faregate::model::{Task, TaskState};
+use faregate_core::model::{Task, TaskState};
 use std::time::{Duration, Instant};
 
 /// However often it is asked for.

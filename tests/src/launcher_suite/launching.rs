@@ -1,8 +1,8 @@
 //! Starting, and finding what was started.
 
 use super::{Fixture, Runs, described, ids, launch, listed, new_cluster, reaches, started, stopped, until};
-use faregate::model::{LaunchId, TaskId, TaskState};
-use faregate::ports::{LaunchError, Launched};
+use faregate_core::model::{LaunchId, TaskId, TaskState};
+use faregate_core::ports::{LaunchError, Launched};
 
 /// A reply may be lost: the call is made again.
 pub async fn the_same_launch_again_returns_the_same_tasks(fixture: &dyn Fixture) {

@@ -2,8 +2,8 @@
 
 use super::{Fixture, Runs, worker_spec};
 use async_trait::async_trait;
-use faregate::model::{Launch, LaunchSpec, Ms, TaskId, TaskState};
-use faregate::ports::Launcher;
+use faregate_core::model::{Launch, LaunchSpec, Ms, TaskId, TaskState};
+use faregate_core::ports::Launcher;
 use faregate_local::launcher::{ProcessLauncher, Settings};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;

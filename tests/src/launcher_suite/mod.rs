@@ -12,10 +12,10 @@ pub use ending::*;
 pub use launching::*;
 
 use async_trait::async_trait;
-use faregate::model::{
+use faregate_core::model::{
     ClusterName, Counts, Launch, LaunchId, LaunchSpec, LaunchState, Ms, TaskFacts, TaskId, TaskRole, TaskState, UserKey,
 };
-use faregate::ports::Launcher;
+use faregate_core::ports::Launcher;
 use std::future::Future;
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! Accounts, machine tokens, and what was used.
 
 use super::{put, write_new, write_on};
-use faregate::model::*;
-use faregate::ports::*;
+use faregate_core::model::*;
+use faregate_core::ports::*;
 use futures::future::join_all;
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Audit records.
 
-use faregate::model::*;
-use faregate::ports::*;
+use faregate_core::model::*;
+use faregate_core::ports::*;
 use serde_json::json;
 use std::sync::Arc;
 

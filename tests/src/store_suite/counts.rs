@@ -2,8 +2,8 @@
 
 use super::put;
 use crate::samples;
-use faregate::model::*;
-use faregate::ports::*;
+use faregate_core::model::*;
+use faregate_core::ports::*;
 use std::sync::Arc;
 
 fn user() -> Scope {

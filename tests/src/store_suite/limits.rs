@@ -1,7 +1,7 @@
 //! Limits, and what is kept of them for the day on which one is broken.
 
-use faregate::model::*;
-use faregate::ports::*;
+use faregate_core::model::*;
+use faregate_core::ports::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

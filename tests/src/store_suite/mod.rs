@@ -21,8 +21,8 @@ pub use lists::*;
 pub use singles::*;
 pub use transactions::*;
 
-use faregate::model::{Record, Version};
-use faregate::ports::{Expect, Store, TransactError, Write};
+use faregate_core::model::{Record, Version};
+use faregate_core::ports::{Expect, Store, TransactError, Write};
 
 /// Makes a test of every property.
 #[macro_export]

@@ -2,8 +2,8 @@
 
 use super::{put, write_new, write_on};
 use crate::samples;
-use faregate::model::*;
-use faregate::ports::*;
+use faregate_core::model::*;
+use faregate_core::ports::*;
 use std::sync::Arc;
 
 fn boxed(cluster: &Cluster) -> Record {

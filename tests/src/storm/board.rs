@@ -1,7 +1,7 @@
 //! Who has which clusters, as everybody in a storm can see it without asking: looked up for all of them together.
 
 use super::Host;
-use faregate::model::Status;
+use faregate_core::model::Status;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinHandle;

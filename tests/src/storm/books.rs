@@ -2,8 +2,8 @@
 
 use super::running::keys;
 use super::{Host, People};
-use faregate::model::{Cluster, Counts, LaunchState, Scope, Stored};
-use faregate::ports::Children;
+use faregate_core::model::{Cluster, Counts, LaunchState, Scope, Stored};
+use faregate_core::ports::Children;
 use std::sync::Arc;
 
 /// Clusters read at once.

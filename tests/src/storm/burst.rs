@@ -3,7 +3,7 @@
 use super::answers::{Asked, Got, read};
 use super::{AT_ONCE, Host, People};
 use crate::api::Call;
-use faregate::model::Scope;
+use faregate_core::model::Scope;
 use serde_json::json;
 use std::collections::BTreeMap;
 

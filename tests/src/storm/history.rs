@@ -2,8 +2,8 @@
 
 use super::People;
 use super::running::{keys, over};
-use faregate::model::{Cluster, Counts, Ms, Scope, TaskRole};
-use faregate::ports::Children;
+use faregate_core::model::{Cluster, Counts, Ms, Scope, TaskRole};
+use faregate_core::ports::Children;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A worker's time.

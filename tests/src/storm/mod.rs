@@ -23,13 +23,14 @@ pub use watch::Seen;
 use axum::Router;
 use axum::middleware::map_response;
 use axum::response::Response;
-use faregate::access::Access;
-use faregate::api::auth::{Auth, SharedPassword};
-use faregate::api::{App, Dashboards};
-use faregate::gateway::Gateway;
-use faregate::machine::Machine;
-use faregate::model::{ClusterName, KeyRing, TaskRole};
-use faregate::ports::{Accounts, Store};
+use faregate_api::access::Access;
+use faregate_api::auth::{Auth, SharedPassword};
+use faregate_api::{App, Dashboards};
+use faregate_core::model::{ClusterName, TaskRole};
+use faregate_core::ports::{Accounts, Store};
+use faregate_gateway::Gateway;
+use faregate_gateway::machine::Machine;
+use faregate_keys::KeyRing;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -67,7 +68,7 @@ impl Failures {
     pub fn router(&self, gateway: Arc<Gateway>, records: Arc<dyn Accounts>, people: &People) -> Router {
         let basic = SharedPassword { password: Some("x".into()) };
         let auth = Auth::new(gateway.ring(), vec![Box::new(basic)], Default::default()).unwrap();
-        let router = faregate::api::router(App {
+        let router = faregate_api::router(App {
             gateway,
             access: Arc::new(Access::new(records, Arc::new(Machine::default()))),
             auth: auth.with_groups(people.groups()),

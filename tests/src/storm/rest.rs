@@ -4,7 +4,7 @@ use super::books::clusters;
 use super::{Host, People, history};
 use crate::api::Call;
 use crate::server::PATIENCE;
-use faregate::model::{Counts, Scope, Status, TaskState};
+use faregate_core::model::{Counts, Scope, Status, TaskState};
 use futures::future::join_all;
 use serde_json::Value;
 use std::time::Instant;

@@ -1,7 +1,7 @@
 //! What a worker counts for, and under which keys.
 
 use super::{Host, People};
-use faregate::model::{Cluster, ClusterName, Counts, Scope};
+use faregate_core::model::{Cluster, ClusterName, Counts, Scope};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 
 use super::running::{Workers, over};
 use super::{Host, People, books};
-use faregate::model::{Counts, Scope, TaskRole};
+use faregate_core::model::{Counts, Scope, TaskRole};
 use faregate_world::Dice;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

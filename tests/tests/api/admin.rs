@@ -1,6 +1,6 @@
 //! What admins may do through the API, and nobody else.
 
-use faregate::model::{ClusterName, Policy, Prices, Rates};
+use faregate_core::model::{ClusterName, Policy, Prices, Rates};
 use faregate_tests::api::{Answer, Api, Setup};
 use serde_json::{Value, json};
 

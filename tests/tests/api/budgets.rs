@@ -1,6 +1,6 @@
 //! Money: what users see of their spending, and what a spent budget refuses.
 
-use faregate::model::{ClusterName, Limits, Policy, Prices, Rates};
+use faregate_core::model::{ClusterName, Limits, Policy, Prices, Rates};
 use faregate_tests::api::{Answer, Api, Setup};
 use insta::assert_snapshot;
 use serde_json::{Value, json};

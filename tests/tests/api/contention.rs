@@ -1,8 +1,8 @@
 //! Turns of the reconciler whose saves others make impossible, again and again.
 
-use faregate::gateway::TurnError;
-use faregate::model::{ClusterName, LaunchState, Policy, Record};
-use faregate::ports::{Host, Store, Wake, Write};
+use faregate_core::model::{ClusterName, LaunchState, Policy, Record};
+use faregate_core::ports::{Host, Store, Wake, Write};
+use faregate_gateway::TurnError;
 use faregate_tests::api::{Api, Setup};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,6 +1,6 @@
 //! The wire contract's table: every call, as the official client makes it.
 
-use faregate::model::Limits;
+use faregate_core::model::Limits;
 use faregate_tests::api::{Api, Setup, heartbeat, options};
 use serde_json::{Value, json};
 use std::future::IntoFuture;

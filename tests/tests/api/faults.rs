@@ -1,8 +1,8 @@
 //! What the official server does badly at its API, one story each, with the right answer.
 
-use faregate::api::Dashboards;
-use faregate::model::{ClusterName, Limits};
-use faregate::ports::Question;
+use faregate_api::Dashboards;
+use faregate_core::model::{ClusterName, Limits};
+use faregate_core::ports::Question;
 use faregate_tests::api::{Answer, Api, Call, Setup, heartbeat, options};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Paths that a front door has decoded, and links to dashboards that are elsewhere.
 
-use faregate::api::Dashboards;
-use faregate::model::Use;
+use faregate_api::Dashboards;
+use faregate_keys::Use;
 use faregate_tests::api::{Answer, Api, Setup, heartbeat};
 use serde_json::{Value, json};
 

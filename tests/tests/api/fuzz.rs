@@ -2,8 +2,8 @@
 //!
 //! `API_FUZZ_SEED=7 cargo test -p faregate-tests --test api fuzz` draws others.
 
-use faregate::api::Dashboards;
-use faregate::model::ClusterName;
+use faregate_api::Dashboards;
+use faregate_core::model::ClusterName;
 use faregate_tests::api::{Api, Call, Setup, heartbeat, options};
 use http::{HeaderName, HeaderValue, Uri};
 use serde_json::{Value, json};

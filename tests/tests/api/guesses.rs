@@ -1,8 +1,8 @@
 //! Guessed passwords: bounded by user and by peer, seen and lifted by admins; and nobody is locked out by others' guesses.
 
-use faregate::access::Access;
-use faregate::api::auth::{Method, Passwords, Tokens};
-use faregate::gateway::admin::Act;
+use faregate_api::access::Access;
+use faregate_api::auth::{Method, Passwords, Tokens};
+use faregate_gateway::admin::Act;
 use faregate_tests::api::{Answer, Api, Methods, Setup};
 use serde_json::{Value, json};
 use std::sync::Arc;

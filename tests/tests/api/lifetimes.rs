@@ -1,7 +1,7 @@
 //! How long clusters live, as their owners see and change it; and why they are as they are.
 
-use faregate::model::{ClusterConfig, ClusterName, Limits, Policy, Reason, ReasonCode, Record};
-use faregate::ports::{Expect, Store, Write};
+use faregate_core::model::{ClusterConfig, ClusterName, Limits, Policy, Reason, ReasonCode, Record};
+use faregate_core::ports::{Expect, Store, Write};
 use faregate_tests::api::{Answer, Api, Setup};
 use insta::assert_snapshot;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Every limit as its user meets it: refused, clamped, frozen, allowed; and the sentences that say so.
 
-use faregate::model::{ClusterConfig, ClusterName, Limits};
-use faregate::ports::Question;
+use faregate_core::model::{ClusterConfig, ClusterName, Limits};
+use faregate_core::ports::Question;
 use faregate_tests::api::{Answer, Api, Setup, options};
 use insta::assert_snapshot;
 use serde_json::{Value, json};

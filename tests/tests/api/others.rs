@@ -1,8 +1,9 @@
 //! What is another's: every route there is, tried by everybody who has no business with it. The list is the router's own, so that a
 //! new route cannot be forgotten.
 
-use faregate::api::{Dashboards, Route, Who, routes};
-use faregate::model::{ClusterName, Limits, Use};
+use faregate_api::{Dashboards, Route, Who, routes};
+use faregate_core::model::{ClusterName, Limits};
+use faregate_keys::Use;
 use faregate_tests::api::{Answer, Api, Call, Setup, heartbeat};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,11 +1,11 @@
 //! The pass over a gateway that is otherwise at rest: what it asks, what it writes, what its users read.
 
-use faregate::gateway::PassReport;
-use faregate::model::{
+use faregate_core::model::{
     Cluster, ClusterConfig, ClusterName, Counts, Limits, Policy, Prices, Rates, ReasonCode, Record, Scope, Status,
     Usage,
 };
-use faregate::ports::{Expect, Host, Idleness, Question, Store, Write};
+use faregate_core::ports::{Expect, Host, Idleness, Question, Store, Write};
+use faregate_gateway::PassReport;
 use faregate_tests::api::{Api, Setup};
 use insta::assert_snapshot;
 

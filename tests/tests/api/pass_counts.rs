@@ -1,6 +1,6 @@
 //! What a pass over many clusters reads and writes.
 
-use faregate::machine::now;
+use faregate_gateway::machine::now;
 use faregate_local::store::SqliteStore;
 use faregate_tests::crowd::{Counted, Crowd, PERIOD_MS, StandIns, fill};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! How fast clusters are created, how many ended ones are kept, and what is counted in the write.
 
-use faregate::access::{Access, By, NewToken};
-use faregate::gateway::admin::Act;
-use faregate::model::{Month, Policy, Status, TokenScope};
-use faregate::ports::Store;
+use faregate_api::access::{Access, By, NewToken};
+use faregate_core::model::{Month, Policy, Status, TokenScope};
+use faregate_core::ports::Store;
+use faregate_gateway::admin::Act;
 use faregate_tests::api::{Api, Setup};
 use futures::future::join_all;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! The wire contract's table, continued: waiting for a cluster, scaling it, and what it says of itself.
 
-use faregate::model::{ClusterConfig, Policy};
-use faregate::ports::Question;
+use faregate_core::model::{ClusterConfig, Policy};
+use faregate_core::ports::Question;
 use faregate_tests::api::{Api, Setup, heartbeat};
 use serde_json::json;
 use std::sync::atomic::Ordering;

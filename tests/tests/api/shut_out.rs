@@ -1,8 +1,8 @@
 //! Users who are removed and tokens that are revoked: what they started, and who connects to it.
 
-use faregate::gateway::admin::Act;
-use faregate::model::ClusterName;
-use faregate::ports::{Route, Store};
+use faregate_core::model::ClusterName;
+use faregate_core::ports::{Route, Store};
+use faregate_gateway::admin::Act;
 use faregate_tests::api::{Api, Setup};
 use serde_json::{Value, json};
 
@@ -79,8 +79,8 @@ async fn a_session_of_a_token_that_another_process_revoked_starts_nothing_more()
     let api = Api::new().await;
     let (_, text, id) = by_token(&api).await;
     let cookie = api.get(CLUSTERS).bearer(&text).send().await.session().unwrap();
-    let other = faregate::access::Access::new(api.store.clone(), api.host.clone());
-    other.revoke(faregate::access::By::Admin(&act()), &id).await.unwrap();
+    let other = faregate_api::access::Access::new(api.store.clone(), api.host.clone());
+    other.revoke(faregate_api::access::By::Admin(&act()), &id).await.unwrap();
     assert_eq!(api.get(CLUSTERS).cookie(&cookie).send().await.status, 200, "it is believed in for a minute");
     let refused = api.post(CLUSTERS).cookie(&cookie).json(&json!({})).send().await;
     assert_eq!((refused.status.as_u16(), refused.error().as_str()), (403, "this token was revoked, or has expired"));

@@ -1,7 +1,7 @@
 //! Signing in: Basic, the session cookie, and sign-in to dashboards.
 
-use faregate::api::Dashboards;
-use faregate::model::{PASS_LIFE_MS, Ticket, Use};
+use faregate_api::Dashboards;
+use faregate_keys::{PASS_LIFE_MS, Ticket, Use};
 use faregate_tests::api::{Api, Setup};
 use serde_json::json;
 

@@ -1,7 +1,8 @@
 //! Links to dashboards that are good once: for those who sign in where dashboards are elsewhere, and for admins.
 
-use faregate::api::Dashboards;
-use faregate::model::{ClusterName, TICKET_LIFE_MS, Ticket, Use};
+use faregate_api::Dashboards;
+use faregate_core::model::ClusterName;
+use faregate_keys::{TICKET_LIFE_MS, Ticket, Use};
 use faregate_tests::api::{Answer, Api, Setup};
 use serde_json::json;
 

@@ -1,10 +1,10 @@
 //! Passwords of users' own and machine tokens: made, used, refused, revoked; and what a freeze leaves open.
 
-use faregate::access::Access;
-use faregate::api::Dashboards;
-use faregate::api::auth::{Method, Passwords, Tokens};
-use faregate::gateway::admin::Act;
-use faregate::model::{Cluster, ClusterName, Limits, Scope};
+use faregate_api::Dashboards;
+use faregate_api::access::Access;
+use faregate_api::auth::{Method, Passwords, Tokens};
+use faregate_core::model::{Cluster, ClusterName, Limits, Scope};
+use faregate_gateway::admin::Act;
 use faregate_tests::api::{Answer, Api, Call, Methods, Setup};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -200,7 +200,7 @@ async fn what_lets_anybody_in_to_a_cluster_is_for_the_scope_connect() {
 }
 
 async fn stored(api: &Api, name: &ClusterName) -> Cluster {
-    faregate::ports::Store::cluster(&*api.store, name).await.unwrap().unwrap().value
+    faregate_core::ports::Store::cluster(&*api.store, name).await.unwrap().unwrap().value
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn a_revoked_token_is_out_within_a_minute_and_so_is_its_session() {
     assert_eq!(status(api.get(CLUSTERS).cookie(&cookie)).await, 200);
     // by another replica, of whose doing this one hears nothing
     let other = Access::new(api.store.clone(), api.host.clone());
-    let who = faregate::access::By::Admin(&act());
+    let who = faregate_api::access::By::Admin(&act());
     other.revoke(who, &id).await.unwrap();
     api.host.pass(MINUTE);
     assert_eq!(status(api.get(CLUSTERS).cookie(&cookie)).await, 401);
@@ -304,7 +304,7 @@ async fn a_token_has_its_users_groups_and_limits_and_its_own() {
     api.report("alice", &name.parse().unwrap()).await;
     let counted = |scope: &str| Scope::try_from(scope.to_owned()).unwrap();
     let usage =
-        faregate::ports::Store::usage(&*api.store, &[counted("user:alice"), counted("group:team")]).await.unwrap();
+        faregate_core::ports::Store::usage(&*api.store, &[counted("user:alice"), counted("group:team")]).await.unwrap();
     assert!(usage.iter().all(|usage| usage.value.counts.clusters == 1), "{usage:?}");
     api.create("alice").await;
 }
@@ -497,7 +497,7 @@ async fn what_admins_do_to_users_is_on_record_and_what_is_refused_is_not() {
     api.host.pass(1);
     access.remove_user(&act(), "alice").await.unwrap();
     api.host.pass(1);
-    let says = |refused: Result<(), faregate::gateway::Refusal>| refused.unwrap_err().to_string();
+    let says = |refused: Result<(), faregate_gateway::Refusal>| refused.unwrap_err().to_string();
     for (refused, expected) in [
         (access.remove_user(&act(), "alice").await.map(drop), "there is no user `alice` with a password"),
         (access.set_password(&act(), "alice", "third password").await.map(drop), "there is no user `alice`"),
@@ -511,7 +511,7 @@ async fn what_admins_do_to_users_is_on_record_and_what_is_refused_is_not() {
     access.add_user(&act(), "alice", "third password").await.unwrap();
     let again = access.add_user(&act(), "alice", "third password").await.map(drop);
     assert!(says(again).contains("there is a user `alice` already"));
-    let audit = api.gateway.admin().audits(faregate::model::Month::of(api.gateway.now())).await.unwrap().audit;
+    let audit = api.gateway.admin().audits(faregate_core::model::Month::of(api.gateway.now())).await.unwrap().audit;
     let actions: Vec<&str> = audit.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["add-user", "set-password", "remove-user", "add-user"]);
     assert!(audit.iter().all(|entry| entry.target == "user:alice" && entry.who == "command line: carol"));

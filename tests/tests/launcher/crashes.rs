@@ -1,7 +1,7 @@
 //! The launching process is killed: nothing runs that is not on record, and nothing runs twice.
 
 use super::PROGRAM;
-use faregate::model::{Launch, TaskState};
+use faregate_core::model::{Launch, TaskState};
 use faregate_tests::launcher_suite::local::{Local, NOBODY};
 use faregate_tests::launcher_suite::{Fixture, launch, new_cluster, reaches, started, stopped, until, worker_spec};
 use std::fs;

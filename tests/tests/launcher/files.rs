@@ -1,8 +1,8 @@
 //! What is on disk, and who may read it.
 
 use super::PROGRAM;
-use faregate::model::{Launch, TaskState};
-use faregate::ports::Launcher;
+use faregate_core::model::{Launch, TaskState};
+use faregate_core::ports::Launcher;
 use faregate_tests::launcher_suite::local::Local;
 use faregate_tests::launcher_suite::*;
 use std::fs;

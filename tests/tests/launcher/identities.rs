@@ -1,8 +1,8 @@
 //! Who tasks run as, when the launcher runs as root: CI does.
 
 use super::PROGRAM;
-use faregate::model::{Launch, TaskFacts, TaskState};
-use faregate::ports::{LaunchError, Launcher, PrepareError};
+use faregate_core::model::{Launch, TaskFacts, TaskState};
+use faregate_core::ports::{LaunchError, Launcher, PrepareError};
 use faregate_local::launcher::identity::{AccountRules, Separation, UidRange};
 use faregate_local::launcher::{ProcessLauncher, Settings};
 use faregate_tests::accounts::Account;

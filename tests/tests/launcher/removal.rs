@@ -1,8 +1,8 @@
 //! What users leave in their clusters' directories is removed by somebody else, whatever it is.
 
 use super::PROGRAM;
-use faregate::model::{Launch, TaskState};
-use faregate::ports::Launcher;
+use faregate_core::model::{Launch, TaskState};
+use faregate_core::ports::Launcher;
 use faregate_tests::launcher_suite::local::Local;
 use faregate_tests::launcher_suite::*;
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};

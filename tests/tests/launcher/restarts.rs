@@ -2,8 +2,8 @@
 
 use super::PROGRAM;
 use super::crashes::Victim;
-use faregate::model::{Launch, TaskId, TaskState};
-use faregate::ports::Launcher;
+use faregate_core::model::{Launch, TaskId, TaskState};
+use faregate_core::ports::Launcher;
 use faregate_tests::launcher_suite::local::{Local, NOBODY, kill};
 use faregate_tests::launcher_suite::*;
 use rustix::process::Signal;

@@ -1,8 +1,8 @@
 //! A task is its whole session, whatever happens to its parts.
 
 use super::PROGRAM;
-use faregate::model::{Launch, TaskFacts, TaskId, TaskRole, TaskState};
-use faregate::ports::Launcher;
+use faregate_core::model::{Launch, TaskFacts, TaskId, TaskRole, TaskState};
+use faregate_core::ports::Launcher;
 use faregate_tests::launcher_suite::local::{Local, NOBODY, kill};
 use faregate_tests::launcher_suite::*;
 use rustix::process::Signal;

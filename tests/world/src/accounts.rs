@@ -4,11 +4,11 @@
 use super::fleet::SimTask;
 use super::setup::S;
 use super::state::{State, short};
-use faregate::model::{
+use faregate_core::model::{
     Amount, ClusterName, Counts, Effective, Limits, Month, Ms, ReasonCode, Record, Scope, TaskFacts, TaskId, TaskRole,
     effective,
 };
-use faregate::ports::Write;
+use faregate_core::ports::Write;
 use std::collections::BTreeMap;
 
 /// What the records said last of a task, also when they have forgotten it.
@@ -224,7 +224,7 @@ impl State {
             for (month, amount) in was {
                 *due.entry((month, task.cluster.clone())).or_default() += -amount;
             }
-            if !task.billed.is_empty() && task.facts.state != faregate::model::TaskState::Stopped {
+            if !task.billed.is_empty() && task.facts.state != faregate_core::model::TaskState::Stopped {
                 self.breach("billed while it runs", id.to_string());
             }
         }

@@ -4,7 +4,7 @@ use super::fleet::ports;
 use super::scheduler::Schedule;
 use super::setup::S;
 use super::state::{Event, State, short};
-use faregate::ports::{Answer, Ask, Idleness, Question, SchedulerError};
+use faregate_core::ports::{Answer, Ask, Idleness, Question, SchedulerError};
 
 impl State {
     /// What one question to a scheduler comes to.

@@ -2,7 +2,7 @@
 
 use super::setup::S;
 use super::state::{State, short};
-use faregate::model::{
+use faregate_core::model::{
     Amount, Cluster, ClusterName, Effective, LaunchId, Metered, Month, Ms, TaskFacts, TaskState, effective,
 };
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! What the store keeps beside clusters: limit items as admins write them, the ledger, and who did what.
 
-use faregate::model::{Amount, Audit, ClusterName, LedgerEntry, Limits, Month, Ms, Scope, UserKey};
-use faregate::ports::{LimitItems, Page, StoreError};
+use faregate_core::model::{Amount, Audit, ClusterName, LedgerEntry, Limits, Month, Ms, Scope, UserKey};
+use faregate_core::ports::{LimitItems, Page, StoreError};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ impl LimitTable {
         good.filter(|scope| !self.is_kept(scope)).cloned().collect()
     }
 
-    /// See [`faregate::ports::Store::limits`].
+    /// See [`faregate_core::ports::Store::limits`].
     pub fn read(&self) -> LimitItems {
         self.read.clone()
     }
@@ -50,7 +50,7 @@ impl LimitTable {
         self.read = read;
     }
 
-    /// See [`faregate::ports::Store::keep_limits`].
+    /// See [`faregate_core::ports::Store::keep_limits`].
     pub fn keep(&mut self, items: &LimitItems) -> usize {
         let changes = items.to_keep(&self.kept);
         let count = changes.len();
@@ -76,7 +76,7 @@ impl Ledger {
         self.0.entry((month, cluster)).or_insert((user, Amount::default())).1 += amount;
     }
 
-    /// See [`faregate::ports::Store::ledger`]; up to `most` entries.
+    /// See [`faregate_core::ports::Store::ledger`]; up to `most` entries.
     pub fn page(
         &self,
         month: Month,
@@ -110,7 +110,7 @@ impl Ledger {
 pub struct Audits(BTreeMap<(Ms, String), Audit>);
 
 impl Audits {
-    /// See [`faregate::ports::Store::audit`].
+    /// See [`faregate_core::ports::Store::audit`].
     pub fn write(&mut self, audit: &Audit) -> Result<(), StoreError> {
         let held = self.0.entry((audit.at, audit.id.clone())).or_insert_with(|| audit.clone());
         if held != audit {
@@ -119,7 +119,7 @@ impl Audits {
         Ok(())
     }
 
-    /// See [`faregate::ports::Store::audits`]; up to `most` records.
+    /// See [`faregate_core::ports::Store::audits`]; up to `most` records.
     pub fn page(&self, month: Month, cursor: Option<&str>, most: usize) -> Result<Page<Audit>, StoreError> {
         let from = match cursor {
             None => None,

@@ -5,7 +5,7 @@ use super::World;
 use super::executor::lock;
 use super::setup::S;
 use super::state::{Event, State};
-use faregate::model::Ms;
+use faregate_core::model::Ms;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,6 +1,6 @@
 //! Seeded chance.
 
-use faregate::model::Ms;
+use faregate_core::model::Ms;
 
 /// A small generator (splitmix64): the same seed, the same world.
 #[derive(Clone, Debug)]

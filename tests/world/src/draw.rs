@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::setup::S;
-use faregate::model::{ClusterConfig, Identity, Limits, Prices, Rates, Role, Scope};
+use faregate_core::model::{ClusterConfig, Identity, Limits, Prices, Rates, Role, Scope};
 
 /// All groups there are.
 pub const GROUPS: [&str; 3] = ["g", "h", "k"];
@@ -119,7 +119,7 @@ pub fn base(d: &mut Dice, workers: i64) -> ClusterConfig {
 
 /// Shortly before a month's end now and then, else in the middle of one.
 pub fn epoch(d: &mut Dice) -> i64 {
-    use faregate::model::Month;
+    use faregate_core::model::Month;
     const MIDDLE: i64 = 1_700_000_000 * S;
     match d.percent(25) {
         true => Month::of(MIDDLE).end() - d.between(60 * S, 3_000 * S),

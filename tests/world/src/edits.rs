@@ -4,7 +4,7 @@ use super::draw::{self, GROUPS};
 use super::setup::S;
 use super::state::{Event, State, Whim};
 use super::work::Work;
-use faregate::model::{Limits, Ms, Scope};
+use faregate_core::model::{Limits, Ms, Scope};
 use serde_json::{Map, Value, json};
 
 /// What no limit can be.

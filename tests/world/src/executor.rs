@@ -1,7 +1,7 @@
 //! A single-threaded executor in virtual time. Shells are polled when the clock or one of their wakers says so; a shell whose
 //! caller crashed is dropped where it stands.
 
-use faregate::model::Ms;
+use faregate_core::model::Ms;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

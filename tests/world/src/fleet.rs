@@ -3,10 +3,10 @@
 use super::setup::S;
 use super::state::{Event, State, short};
 use super::work::Work;
-use faregate::model::{
+use faregate_core::model::{
     Cluster, ClusterName, Effective, Launch, LaunchId, LaunchSpec, Ms, TaskFacts, TaskId, TaskRole, TaskState,
 };
-use faregate::ports::{LaunchError, Launched, TaskPage};
+use faregate_core::ports::{LaunchError, Launched, TaskPage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 

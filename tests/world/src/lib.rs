@@ -34,11 +34,12 @@ pub use setup::{END, FAULT_END, Setup};
 pub use state::Stats;
 
 use executor::{Executor, lock};
-use faregate::dask::Listen;
-use faregate::gateway::{Gateway, GatewayConfig};
-use faregate::model::{KeyRing, Rules};
-use faregate::options::Options;
-use faregate::ports::{ENTRIES_A_PAGE, Ports};
+use faregate_core::command::Listen;
+use faregate_core::model::Rules;
+use faregate_core::options::Options;
+use faregate_core::ports::{ENTRIES_A_PAGE, Ports};
+use faregate_gateway::{Gateway, GatewayConfig};
+use faregate_keys::KeyRing;
 use setup::S;
 use state::{Event, State};
 use std::sync::{Arc, Mutex};

@@ -4,8 +4,8 @@ use super::setup::{END, S};
 use super::state::{Event, State};
 use super::verdict::QUIET_MS;
 use super::work::Work;
-use faregate::model::Ms;
-use faregate::ports::Wake;
+use faregate_core::model::Ms;
+use faregate_core::ports::Wake;
 
 /// A message comes again after so long, unless it was finished.
 const REDELIVERY_MS: Ms = 90 * S;

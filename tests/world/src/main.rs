@@ -1,7 +1,7 @@
 //! Lives seeded worlds: `world 4711` replays one with everything that happens; `world 1..2000` lives many and prints those that
 //! broke a promise; `world 1..2000 sole_call` does so with a safety rule taken away.
 
-use faregate::model::Rules;
+use faregate_core::model::Rules;
 use faregate_world::{RULES, run, run_many};
 use std::collections::BTreeMap;
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! Many worlds at once, and the rules that can be taken away.
 
 use super::{Outcome, run};
-use faregate::model::Rules;
+use faregate_core::model::Rules;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

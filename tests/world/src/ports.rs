@@ -6,11 +6,11 @@ use super::executor::lock;
 use super::records::{INDEX_LAG_MS, Records};
 use super::state::State;
 use async_trait::async_trait;
-use faregate::model::{
+use faregate_core::model::{
     Audit, Certificate, Cluster, ClusterName, Heartbeat, Launch, LaunchId, LedgerEntry, Limits, Month, Ms, Scope,
     Stored, Task, TaskFacts, TaskId, Usage, UserKey, Version,
 };
-use faregate::ports::{
+use faregate_core::ports::{
     ActiveRow, Answer, Ask, Children, Credentials, Host, LaunchError, Launched, Launcher, LauncherError, LimitItems,
     Page, PrepareError, Route, Routes, RoutesError, SchedulerError, Schedulers, StopRequest, Store, StoreError,
     TaskPage, Touch, TransactError, Wake, Wakes, WakesError, Write,

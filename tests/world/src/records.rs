@@ -1,11 +1,11 @@
 //! The store's records in memory: what the port's contract says, and no more.
 
 use super::books::{Audits, Ledger, LimitTable};
-use faregate::model::{
+use faregate_core::model::{
     Cluster, ClusterName, Heartbeat, Key, Launch, LaunchId, Limits, Ms, Record, Scope, Sealed, Stored, Task, TaskId,
     Usage, Version,
 };
-use faregate::ports::{
+use faregate_core::ports::{
     ActiveRow, Children, Conflict, Expect, Page, StopRequest, StoreError, Touch, TransactError, Write,
 };
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ impl Records {
         }
     }
 
-    /// See [`faregate::ports::Store::clusters`].
+    /// See [`faregate_core::ports::Store::clusters`].
     pub fn page(
         &self,
         user: &str,
@@ -105,7 +105,7 @@ impl Records {
         Ok(Page { items, cursor })
     }
 
-    /// See [`faregate::ports::Store::children`].
+    /// See [`faregate_core::ports::Store::children`].
     pub fn children(&self, name: &ClusterName) -> Children {
         self.nests.get(name).map_or_else(Children::default, |nest| Children {
             heartbeat: nest.heartbeat.clone(),
@@ -119,13 +119,13 @@ impl Records {
         self.nests.get(name)?.heartbeat.as_ref()
     }
 
-    /// See [`faregate::ports::Store::usage`].
+    /// See [`faregate_core::ports::Store::usage`].
     pub fn counters(&self, scopes: &[Scope]) -> Vec<Stored<Usage>> {
         let of = |scope: &Scope| self.usage.get(scope).cloned().unwrap_or_else(|| unused(scope));
         scopes.iter().map(of).collect()
     }
 
-    /// See [`faregate::ports::Store::put_usage`].
+    /// See [`faregate_core::ports::Store::put_usage`].
     pub fn put_usage(&mut self, usage: &Usage, version: Version, now: Ms) -> Result<(), TransactError> {
         let held = self.usage.get(&usage.scope);
         if held.map_or(0, |h| h.version) != version {
@@ -210,7 +210,7 @@ impl Records {
         content.chain(&h.unknown).map(|name| name.len() + 3).sum::<usize>() > self.item_limit
     }
 
-    /// See [`faregate::ports::Store::transact`].
+    /// See [`faregate_core::ports::Store::transact`].
     pub fn transact(&mut self, writes: Vec<Write>, now: Ms) -> Result<(), TransactError> {
         if writes.is_empty() || writes.len() > 100 {
             return Err(malformed(&format!("{} items; 1 to 100 are allowed", writes.len())));
@@ -284,7 +284,7 @@ impl Records {
         }
     }
 
-    /// See [`faregate::ports::Store::put_limits`].
+    /// See [`faregate_core::ports::Store::put_limits`].
     pub fn put_limits(&mut self, scope: &Scope, limits: Option<&Limits>) {
         let item = limits.map(|limits| serde_json::to_value(limits).unwrap_or_default());
         self.limits.edit(&scope.to_string(), item);
@@ -302,7 +302,7 @@ impl Records {
         rows.push((now, row));
     }
 
-    /// See [`faregate::ports::Store::touch`].
+    /// See [`faregate_core::ports::Store::touch`].
     pub fn touch(&mut self, name: &ClusterName, digest: &str, now: Ms) -> Touch {
         let Some(heartbeat) = self.nests.get_mut(name).and_then(|n| n.heartbeat.as_mut()) else {
             return Touch::Missing;
@@ -315,7 +315,7 @@ impl Records {
         Touch::Same { due_at: heartbeat.value.due_at }
     }
 
-    /// See [`faregate::ports::Store::stop`].
+    /// See [`faregate_core::ports::Store::stop`].
     pub fn stop(&mut self, request: &StopRequest, now: Ms) -> Option<(Stored<Cluster>, bool)> {
         let stored = self.clusters.get_mut(&request.name)?;
         if request.user.as_ref().is_some_and(|user| *user != stored.value.user) {
@@ -359,7 +359,7 @@ impl Records {
         Ok(page)
     }
 
-    /// See [`faregate::ports::Store::forget_expired`].
+    /// See [`faregate_core::ports::Store::forget_expired`].
     pub fn forget_expired(&mut self, now: Ms) -> usize {
         let expired = |at: Option<Ms>| at.is_some_and(|at| at <= now);
         let before = self.count();

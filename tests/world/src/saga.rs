@@ -3,7 +3,7 @@
 use super::fleet::cap;
 use super::setup::S;
 use super::state::{State, short};
-use faregate::model::{Cluster, ClusterName, Effective, Ms, Reason, ReasonCode, Scope, Status, TaskRole};
+use faregate_core::model::{Cluster, ClusterName, Effective, Ms, Reason, ReasonCode, Scope, Status, TaskRole};
 
 /// A cluster's true story.
 #[derive(Clone, Debug, Default)]

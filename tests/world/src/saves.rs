@@ -1,8 +1,8 @@
 //! Transactions, as the world sees them: what each says of clusters, charges and bills.
 
 use super::state::{State, short};
-use faregate::model::{Cluster, Record, Shrink, Status, TaskId};
-use faregate::ports::{TransactError, Write};
+use faregate_core::model::{Cluster, Record, Shrink, Status, TaskId};
+use faregate_core::ports::{TransactError, Write};
 
 impl State {
     /// Another transaction is at the same items.

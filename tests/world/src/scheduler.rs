@@ -5,7 +5,7 @@ use super::fleet::{Change, ports};
 use super::setup::S;
 use super::state::{Event, State, short};
 use super::work::Work;
-use faregate::model::{Content, Ms, TaskRole};
+use faregate_core::model::{Content, Ms, TaskRole};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 

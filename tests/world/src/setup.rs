@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::draw::{self, Measure};
-use faregate::model::{ClusterConfig, Identity, Limits, Ms, Policy, Rules, Scope};
+use faregate_core::model::{ClusterConfig, Identity, Limits, Ms, Policy, Rules, Scope};
 
 /// A second.
 pub const S: Ms = 1_000;

@@ -6,7 +6,7 @@ use super::scheduler::Schedule;
 use super::setup::{END, FAULT_END, S};
 use super::state::{Event, State, Whim};
 use super::work::Work;
-use faregate::model::{Identity, Ms, Scope, TaskRole};
+use faregate_core::model::{Identity, Ms, Scope, TaskRole};
 
 impl State {
     /// Fills the future.

@@ -1,7 +1,7 @@
 //! The seeded world, many times over; and what happens to it without each of its rules.
 
-use faregate::model::Rules;
-use faregate::ports::Store;
+use faregate_core::model::Rules;
+use faregate_core::ports::Store;
 use faregate_tests::store_suite::Running;
 use faregate_world::{Outcome, RULES, World, run_many};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::{BlocksAction, Field, KeysAction, Place, SettingsAction, TokensAction, UsersAction};
 use clap::{Args, Subcommand, ValueEnum};
-use faregate::model::{ClusterName, Month};
+use faregate_core::model::{ClusterName, Month};
 
 /// Shown after the help.
 pub const MANUAL: &str = "\

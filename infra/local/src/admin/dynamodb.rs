@@ -3,10 +3,10 @@
 use super::{AdminError, Hands, Silence};
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
-use faregate::gateway::admin::Admin;
-use faregate::machine::Machine;
-use faregate::model::{Policy, Prices};
+use faregate_core::model::{Policy, Prices};
 use faregate_dynamodb::DynamoStore;
+use faregate_gateway::admin::Admin;
+use faregate_gateway::machine::Machine;
 use std::sync::Arc;
 
 /// How AWS is reached: as the environment says.

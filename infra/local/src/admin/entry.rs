@@ -2,10 +2,10 @@
 
 use super::{AdminError, Hands, Outcome};
 use clap::Subcommand;
-use faregate::access::{BlockRow, By, MadeToken, NewToken, TokenRow, UserRow};
-use faregate::gateway::Refusal;
-use faregate::gateway::admin::Act;
-use faregate::model::{ClusterName, Ms, TokenScope, user_name};
+use faregate_api::access::{BlockRow, By, MadeToken, NewToken, TokenRow, UserRow};
+use faregate_core::model::{ClusterName, Ms, TokenScope, user_name};
+use faregate_gateway::Refusal;
+use faregate_gateway::admin::Act;
 
 const DAY_MS: Ms = 24 * 3_600_000;
 

@@ -4,8 +4,8 @@ use super::values::InvalidField;
 use crate::config::ConfigError;
 use crate::serve::{DataDirError, ServeError};
 use crate::store::OpenError;
-use faregate::gateway::Refusal;
-use faregate::settings::InvalidSettings;
+use faregate_api::settings::InvalidSettings;
+use faregate_gateway::Refusal;
 use std::io;
 use std::path::PathBuf;
 

@@ -2,12 +2,12 @@
 
 use super::values::object;
 use super::{Action, AdminError, Entry, Hands, LimitsAction, Output, entry, keys, show};
-use faregate::gateway::Refusal;
-use faregate::gateway::admin::{
+use faregate_core::model::{Month, Scope, Status};
+use faregate_gateway::Refusal;
+use faregate_gateway::admin::{
     Act, AuditList, ClusterFilter, ClusterList, Explained, LimitsChange, LimitsChanged, LimitsList, Stopped,
     UsageOfAll, parse_scope,
 };
-use faregate::model::{Month, Scope, Status};
 use serde_json::Map;
 
 /// What came of a command.

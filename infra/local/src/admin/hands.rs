@@ -2,10 +2,10 @@
 
 use super::{AdminError, password};
 use crate::store::SqliteStore;
-use faregate::access::Access;
-use faregate::gateway::admin::Admin;
-use faregate::model::KeyRing;
-use faregate::ports::Accounts;
+use faregate_api::access::Access;
+use faregate_core::ports::Accounts;
+use faregate_gateway::admin::Admin;
+use faregate_keys::KeyRing;
 use std::path::PathBuf;
 use std::sync::Arc;
 

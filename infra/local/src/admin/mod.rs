@@ -1,6 +1,6 @@
 //! `faregate admin`: what admins do, against a data directory (also while a gateway runs on it) or a DynamoDB table.
 //!
-//! Like the API it only writes down what is wanted ([`faregate::gateway::admin`]): the gateway notices, and sees to it.
+//! Like the API it only writes down what is wanted ([`faregate_gateway::admin`]): the gateway notices, and sees to it.
 
 mod args;
 #[cfg(feature = "dynamodb")]

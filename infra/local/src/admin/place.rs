@@ -7,10 +7,10 @@ use crate::serve::{data_path, read_key_ring};
 use crate::store::SqliteStore;
 use async_trait::async_trait;
 use clap::Args;
-use faregate::gateway::admin::Admin;
-use faregate::machine::Machine;
-use faregate::model::Ms;
-use faregate::ports::{Wake, Wakes, WakesError};
+use faregate_core::model::Ms;
+use faregate_core::ports::{Wake, Wakes, WakesError};
+use faregate_gateway::admin::Admin;
+use faregate_gateway::machine::Machine;
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use super::AdminError;
 use clap::Subcommand;
-use faregate::settings::{InvalidSettings, Settings, SignIn};
+use faregate_api::settings::{InvalidSettings, Settings, SignIn};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use yaml_rust2::{Yaml, YamlLoader};
@@ -113,7 +113,7 @@ fn check(parameters: &Parameters) -> Result<String, InvalidSettings> {
     Ok(format!(
         "The settings can be used: workers of {} cores with {}, {options} options, {ways}.\n",
         cluster.worker_cores,
-        faregate::model::format_size(cluster.worker_memory)
+        faregate_core::model::format_size(cluster.worker_memory)
     ))
 }
 

@@ -2,11 +2,11 @@
 
 use super::table::{Align, plain, table};
 use Align::{Left, Right};
-use faregate::gateway::Used;
-use faregate::gateway::admin::{
+use faregate_core::model::{Ms, format_size};
+use faregate_gateway::Used;
+use faregate_gateway::admin::{
     AuditList, ClusterList, ClusterRow, Explained, LimitsChanged, LimitsList, Stopped, UsageOfAll, UsageRow,
 };
-use faregate::model::{Ms, format_size};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -123,7 +123,7 @@ pub(super) fn explained(explained: &Explained) -> String {
         Some(value) => number(value),
         None => String::new(),
     };
-    let row = |l: &faregate::gateway::admin::ExplainedLimit| {
+    let row = |l: &faregate_gateway::admin::ExplainedLimit| {
         let from = l.from.clone().unwrap_or_else(|| "-".to_owned());
         [l.field.clone(), limit(&l.field, &l.limit), from, count(&l.field, l.used), count(&l.field, l.left)]
     };

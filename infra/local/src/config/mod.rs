@@ -16,9 +16,9 @@ pub use value::{Slot, parse_address};
 
 use crate::launcher::identity::UidRange;
 use error::{Problem, unknown};
-use faregate::api::auth;
-use faregate::model::{ClusterConfig, Limits, Ms, Policy, Scope};
-use faregate::options::Options;
+use faregate_api::auth;
+use faregate_core::model::{ClusterConfig, Limits, Ms, Policy, Scope};
+use faregate_core::options::Options;
 use faregate_proxy::Network;
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 use super::error::{Problem, unknown};
 use super::value::expected;
 use crate::paths::expand;
-use faregate::api::auth;
-use faregate::model::{Limits, Prices, Scope};
+use faregate_api::auth;
+use faregate_core::model::{Limits, Prices, Scope};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 

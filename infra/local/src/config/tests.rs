@@ -1,7 +1,7 @@
 //! The configuration as an administrator meets it.
 
 use super::*;
-use faregate::model::parse_size;
+use faregate_core::model::parse_size;
 
 fn wrong(text: &str) -> String {
     let problem = Config::parse(text).expect_err("refused");

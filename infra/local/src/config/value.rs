@@ -3,7 +3,7 @@
 use super::ExternalUrl;
 use crate::launcher::identity::{InvalidRange, UidRange};
 use crate::paths::expand;
-use faregate::model::{Ms, format_size, parse_size};
+use faregate_core::model::{Ms, format_size, parse_size};
 use faregate_proxy::Network;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};

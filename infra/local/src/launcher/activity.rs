@@ -2,7 +2,7 @@
 
 use super::processes::{Process, Usage};
 use super::{Inner, lock};
-use faregate::model::{Activity, TaskId};
+use faregate_core::model::{Activity, TaskId};
 use std::io;
 use std::thread::sleep;
 use std::time::Duration;

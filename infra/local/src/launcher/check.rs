@@ -1,6 +1,6 @@
 //! What no process of this machine can be started with.
 
-use faregate::model::LaunchSpec;
+use faregate_core::model::LaunchSpec;
 
 /// The longest word of a command, or variable with its name and `=`, in bytes: 32 pages, and a NUL ends each (execve(2),
 /// `MAX_ARG_STRLEN`).
@@ -38,7 +38,7 @@ pub fn check_launch(spec: &LaunchSpec) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use faregate::model::TaskRole;
+    use faregate_core::model::TaskRole;
 
     fn spec(environment: Vec<(String, String)>) -> LaunchSpec {
         LaunchSpec {

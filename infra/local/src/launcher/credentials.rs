@@ -4,8 +4,8 @@ use super::identity::reach::{Barred, reach};
 use super::identity::{IdentityError, TaskIdentity};
 use super::records::ClusterDir;
 use super::{Inner, durable, lock};
-use faregate::model::{ClusterName, TaskState};
-use faregate::ports::{Credentials, PrepareError};
+use faregate_core::model::{ClusterName, TaskState};
+use faregate_core::ports::{Credentials, PrepareError};
 use std::io;
 
 impl Inner {
@@ -37,7 +37,7 @@ impl Inner {
     pub(super) fn prepare(&self, credentials: &Credentials) -> Result<(), PrepareError> {
         let user = self.identities.of(&credentials.user).map_err(|error| match error {
             IdentityError::Refused(why) => PrepareError::Refused(why),
-            IdentityError::Failed { .. } => PrepareError::Failed(faregate::chain(&error)),
+            IdentityError::Failed { .. } => PrepareError::Failed(faregate_core::chain(&error)),
         })?;
         let failed = |error: io::Error| match is_lasting(&error) {
             true => PrepareError::Refused(format!("the cluster's directory cannot be made: {error}")),
@@ -47,7 +47,7 @@ impl Inner {
         if let Some(user) = &user {
             reach(&user.run_as, &dir.work()).map_err(|barred| match &barred {
                 Barred::At { .. } => PrepareError::Refused(barred.to_string()),
-                Barred::Untried { .. } => PrepareError::Failed(faregate::chain(&barred)),
+                Barred::Untried { .. } => PrepareError::Failed(faregate_core::chain(&barred)),
             })?;
         }
         self.write_credentials(&dir, credentials, user.as_ref()).map_err(failed)

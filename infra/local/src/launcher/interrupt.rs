@@ -2,7 +2,7 @@
 
 use super::processes::boot;
 use super::records::{ClusterDir, LaunchRecord, load};
-use faregate::model::ClusterName;
+use faregate_core::model::ClusterName;
 use rustix::process::Signal;
 use std::path::Path;
 use std::{fs, io};

@@ -39,8 +39,8 @@ pub use trash::{remove, remove_tree};
 
 use async_trait::async_trait;
 use facts::Entry;
-use faregate::model::{Activity, ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId};
-use faregate::ports::{Credentials, LaunchError, Launched, Launcher, LauncherError, PrepareError, TaskPage};
+use faregate_core::model::{Activity, ClusterName, Launch, LaunchId, Ms, TaskFacts, TaskId};
+use faregate_core::ports::{Credentials, LaunchError, Launched, Launcher, LauncherError, PrepareError, TaskPage};
 use identity::Identities;
 use records::ClusterDir;
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -13,7 +13,7 @@
 use super::confine::Confinement;
 use super::durable;
 use super::processes::Process;
-use faregate::model::{ClusterName, LaunchId, Ms, TaskId, TaskRole};
+use faregate_core::model::{ClusterName, LaunchId, Ms, TaskId, TaskRole};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -110,7 +110,7 @@ pub struct Exit {
     pub reason: String,
 }
 
-/// Why a task stopped, as [`faregate::model::TaskFacts::stop_code`] has it.
+/// Why a task stopped, as [`faregate_core::model::TaskFacts::stop_code`] has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopCode {
     /// It ended by itself.

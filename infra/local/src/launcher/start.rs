@@ -8,8 +8,8 @@ use super::records::{ClusterDir, Exit, LaunchRecord, LogRule, Order, StopCode, T
 use super::supervise::READY;
 use super::waiting::{PATIENCE, Waiting};
 use super::{Inner, credentials, durable, lock, wall_clock};
-use faregate::model::{Launch, Ms, TaskId, TaskRole, TaskState};
-use faregate::ports::{LaunchError, Launched};
+use faregate_core::model::{Launch, Ms, TaskId, TaskRole, TaskState};
+use faregate_core::ports::{LaunchError, Launched};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -23,7 +23,7 @@ impl Inner {
         check(launch, now)?;
         let user = self.identities.of(&launch.spec.user).map_err(|error| match error {
             IdentityError::Refused(why) => LaunchError::Rejected(why),
-            IdentityError::Failed { .. } => LaunchError::NoCapacity(faregate::chain(&error)),
+            IdentityError::Failed { .. } => LaunchError::NoCapacity(faregate_core::chain(&error)),
         })?;
         let dir = self.make_cluster(&launch.cluster, user.as_ref()).map_err(not_made)?;
         let _lock = self.lock_cluster(&launch.cluster).map_err(unknown)?;

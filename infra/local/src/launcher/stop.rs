@@ -4,7 +4,7 @@
 use super::facts::Entry;
 use super::watch::facts;
 use super::{Inner, lock};
-use faregate::model::{TaskId, TaskState};
+use faregate_core::model::{TaskId, TaskState};
 use rustix::process::Signal;
 use std::io;
 use std::sync::{Arc, Weak};

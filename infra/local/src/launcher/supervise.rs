@@ -137,7 +137,7 @@ fn start(output: OwnedFd, order: &Order) -> io::Result<i32> {
             become_user(user)?;
         }
         if let Some(confinement) = &order.confinement {
-            confinement.apply().map_err(|error| io::Error::other(faregate::chain(&error)))?;
+            confinement.apply().map_err(|error| io::Error::other(faregate_core::chain(&error)))?;
         }
         command.spawn()
     };

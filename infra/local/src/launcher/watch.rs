@@ -6,7 +6,7 @@ use super::processes::{Process, boot};
 use super::records::{LaunchRecord, load};
 use super::trash::Trash;
 use super::{Inner, Settings, durable, lock};
-use faregate::model::{TaskFacts, TaskId, TaskState};
+use faregate_core::model::{TaskFacts, TaskId, TaskState};
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::process::Child;

@@ -1,6 +1,6 @@
 //! The data directory: one gateway's records, keys, logs and cluster files. Nobody else may read it.
 
-use faregate::model::KeyRingError;
+use faregate_keys::KeyRingError;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};

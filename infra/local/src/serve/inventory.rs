@@ -4,7 +4,8 @@
 //! clusters run, and nobody would know.
 
 use super::data_dir::DataDir;
-use faregate::model::{ClusterName, KeyRing, RingKey, Use};
+use faregate_core::model::ClusterName;
+use faregate_keys::{KeyRing, RingKey, Use};
 use std::io;
 
 /// The records.

@@ -4,8 +4,8 @@
 
 use super::data_dir::DataDir;
 use crate::store::SqliteStore;
-use faregate::model::{Limits, Scope};
-use faregate::ports::{Store, StoreError};
+use faregate_core::model::{Limits, Scope};
+use faregate_core::ports::{Store, StoreError};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;

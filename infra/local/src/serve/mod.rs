@@ -27,11 +27,11 @@ use crate::config::Config;
 use crate::paths::variable;
 use crate::python::{self, PythonEnv, PythonError};
 use crate::{launcher, store};
-use faregate::api::{auth, router};
-use faregate::machine::now;
-use faregate::model::Ms;
-use faregate::options::InvalidDeclaration;
-use faregate::ports::Ports;
+use faregate_api::{auth, router};
+use faregate_core::model::Ms;
+use faregate_core::options::InvalidDeclaration;
+use faregate_core::ports::Ports;
+use faregate_gateway::machine::now;
 use faregate_proxy::raise_descriptor_limit;
 use proxy::Proxy;
 use rustix::fs::Mode;
@@ -79,7 +79,7 @@ pub enum ServeError {
     #[error(transparent)]
     Incomplete(#[from] inventory::Incomplete),
     #[error("the records cannot be read")]
-    Records(#[from] faregate::ports::StoreError),
+    Records(#[from] faregate_core::ports::StoreError),
     #[error("there is no place for the gateway's socket")]
     Socket(#[source] io::Error),
     #[error(transparent)]

@@ -3,9 +3,9 @@
 use super::loops::World;
 use super::sparing::Sparing;
 use crate::launcher::Measured;
-use faregate::model::ClusterName;
-use faregate::ports::{Launcher, Store, Wake, Wakes};
-use faregate::reconcile::enforce::DiskUse;
+use faregate_core::model::ClusterName;
+use faregate_core::ports::{Launcher, Store, Wake, Wakes};
+use faregate_core::reconcile::enforce::DiskUse;
 use rustix::fs::statvfs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -93,7 +93,7 @@ async fn stop_unrecorded(world: &World, name: &ClusterName) {
     let ids: Vec<_> = children.tasks.iter().map(|task| task.value.facts.id.clone()).collect();
     let Ok(found) = world.launcher.describe(&ids).await else { return };
     let mut at_rest = true;
-    for facts in found.into_iter().flatten().filter(|facts| facts.state != faregate::model::TaskState::Stopped) {
+    for facts in found.into_iter().flatten().filter(|facts| facts.state != faregate_core::model::TaskState::Stopped) {
         at_rest = false;
         if let Err(error) = world.launcher.stop(&facts.id).await {
             tracing::warn!(cluster = %name, task = %facts.id, %error, "a task could not be told to stop");

@@ -2,8 +2,8 @@
 
 use super::loops::World;
 use super::sparing::Sparing;
-use faregate::model::{Reason, ReasonCode};
-use faregate::ports::Launcher;
+use faregate_core::model::{Reason, ReasonCode};
+use faregate_core::ports::Launcher;
 use std::io;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};

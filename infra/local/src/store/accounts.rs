@@ -3,8 +3,8 @@
 use super::SqliteStore;
 use super::rows::{Row, parse};
 use async_trait::async_trait;
-use faregate::model::{Account, Failures, Key, MachineToken, Stored};
-use faregate::ports::{Accounts, StoreError};
+use faregate_core::model::{Account, Failures, Key, MachineToken, Stored};
+use faregate_core::ports::{Accounts, StoreError};
 use rusqlite::params;
 use serde::de::DeserializeOwned;
 

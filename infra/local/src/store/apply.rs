@@ -2,8 +2,8 @@
 
 use super::rows::{self, Row, decode, encode};
 use super::{ITEM_LIMIT, failed, ledger};
-use faregate::model::{Cluster, ClusterName, Counts, Key, Ms, PaceStep, Record, Scope, Stored, Usage};
-use faregate::ports::{Conflict, Expect, StopRequest, StoreError, Touch, TransactError, Write};
+use faregate_core::model::{Cluster, ClusterName, Counts, Key, Ms, PaceStep, Record, Scope, Stored, Usage};
+use faregate_core::ports::{Conflict, Expect, StopRequest, StoreError, Touch, TransactError, Write};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Applies the writes. When any fails, the caller rolls all of them back.

@@ -1,8 +1,8 @@
 //! What admins did: rows that are only ever added.
 
 use super::failed;
-use faregate::model::{Audit, Month};
-use faregate::ports::{ENTRIES_A_PAGE, Page, StoreError};
+use faregate_core::model::{Audit, Month};
+use faregate_core::ports::{ENTRIES_A_PAGE, Page, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// The same record twice is once.

@@ -2,8 +2,8 @@
 
 use super::failed;
 use super::rows::{self, Row};
-use faregate::model::{Amount, ClusterName, Key, LedgerEntry, Month, UserKey};
-use faregate::ports::{ENTRIES_A_PAGE, Page, StoreError};
+use faregate_core::model::{Amount, ClusterName, Key, LedgerEntry, Month, UserKey};
+use faregate_core::ports::{ENTRIES_A_PAGE, Page, StoreError};
 use rusqlite::{Connection, params};
 
 pub(super) fn bill(

@@ -2,8 +2,8 @@
 
 use super::failed;
 use super::rows::Row;
-use faregate::model::Limits;
-use faregate::ports::{LimitItems, StoreError};
+use faregate_core::model::Limits;
+use faregate_core::ports::{LimitItems, StoreError};
 use rusqlite::{Connection, params};
 
 /// The partition of the items.

@@ -17,11 +17,11 @@ mod schema;
 mod writer;
 
 use async_trait::async_trait;
-use faregate::model::{
+use faregate_core::model::{
     Audit, Cluster, ClusterName, Heartbeat, Key, LedgerEntry, Limits, Month, Ms, Record, Scope, Sealed, Stored, Task,
     TaskId, Usage, UserKey, Version,
 };
-use faregate::ports::{
+use faregate_core::ports::{
     ActiveRow, Children, LimitItems, Page, StopRequest, Store, StoreError, Touch, TransactError, Write,
 };
 use parsed::Parsed;
@@ -239,7 +239,7 @@ impl Store for SqliteStore {
     }
 
     async fn put_usage(&self, usage: &Usage, version: Version) -> Result<(), TransactError> {
-        use faregate::ports::Expect;
+        use faregate_core::ports::Expect;
         let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
         self.transact(vec![Write::Put { record: Record::Usage(usage.clone()), expect }]).await
     }

@@ -1,7 +1,7 @@
 //! What the host itself keeps beside the records, so that it cannot be lost without them.
 
 use super::{SqliteStore, failed};
-use faregate::ports::StoreError;
+use faregate_core::ports::StoreError;
 use rusqlite::{OptionalExtension, params};
 
 /// The partition.

@@ -3,8 +3,8 @@
 //! Every write raises a record's version, whoever makes it, and a name is never used twice: a name and a version are one content.
 
 use super::rows::{self, Row};
-use faregate::model::{Cluster, Stored, Version};
-use faregate::ports::StoreError;
+use faregate_core::model::{Cluster, Stored, Version};
+use faregate_core::ports::StoreError;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -5,8 +5,8 @@
 //! are stopped by then, and the clusters end for want of a scheduler.
 
 use super::{SqliteStore, apply, audits};
-use faregate::model::{Audit, Cluster, ClusterName, Stored};
-use faregate::ports::{StopRequest, Store, StoreError, TransactError};
+use faregate_core::model::{Audit, Cluster, ClusterName, Stored};
+use faregate_core::ports::{StopRequest, Store, StoreError, TransactError};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

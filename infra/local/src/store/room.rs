@@ -2,7 +2,7 @@
 //!
 //! When others have filled the disk, the file is given up, so that what ends clusters can still be written down.
 
-use faregate::ports::StoreError;
+use faregate_core::ports::StoreError;
 use rustix::fs::{FallocateFlags, Mode, OFlags, fallocate, open, statvfs};
 use std::io;
 use std::path::{Path, PathBuf};

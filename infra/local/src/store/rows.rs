@@ -1,11 +1,11 @@
 //! Rows and records.
 
 use super::failed;
-use faregate::model::{
+use faregate_core::model::{
     Account, Cluster, Failures, Heartbeat, Key, Launch, Limits, MachineToken, Ms, Record, Scope, Stored, Task, Usage,
     Used, Version,
 };
-use faregate::ports::StoreError;
+use faregate_core::ports::StoreError;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 

@@ -2,7 +2,7 @@
 //! own, so that one's conflict is nobody else's.
 
 use super::room;
-use faregate::ports::{StoreError, TransactError};
+use faregate_core::ports::{StoreError, TransactError};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::mpsc;

@@ -2,8 +2,9 @@
 
 use super::headers;
 use super::path::ClusterPath;
-use faregate::api::Cookie;
-use faregate::model::{KeyRing, Ms, Ticket, Use};
+use faregate_api::Cookie;
+use faregate_core::model::Ms;
+use faregate_keys::{KeyRing, Ticket, Use};
 use http::Request;
 
 /// What a request for a dashboard gets.

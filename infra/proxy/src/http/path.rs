@@ -1,6 +1,6 @@
 //! Paths, as they were sent: nothing is decoded but to be refused.
 
-use faregate::model::ClusterName;
+use faregate_core::model::ClusterName;
 
 /// What follows `base`, when that is where `target` (a path, maybe with a query) lies: it starts with `/`.
 pub(super) fn below<'a>(base: &str, target: &'a str) -> Option<&'a str> {

@@ -1,6 +1,6 @@
 use crate::config::{ConfigError, Keys, MemoryKeys};
 use crate::watched::Watched;
-use faregate::model::KeyRing;
+use faregate_keys::KeyRing;
 use std::sync::Arc;
 
 /// The key ring of now, wherever it is.

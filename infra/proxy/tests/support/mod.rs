@@ -4,8 +4,9 @@
 pub mod dashboard;
 pub mod gateway;
 
-use faregate::model::{ClusterName, KeyRing, Use};
-use faregate::ports::{Route, Routes};
+use faregate_core::model::ClusterName;
+use faregate_core::ports::{Route, Routes};
+use faregate_keys::{KeyRing, Use};
 use faregate_proxy::{Api, FileRoutes, Listeners, ProxyConfig, TlsFiles};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use std::net::SocketAddr;

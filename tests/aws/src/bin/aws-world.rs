@@ -3,9 +3,9 @@
 //! `RUST_LOG=faregate=debug,faregate_aws_tests=debug` tells what happens.
 #![allow(clippy::unwrap_used)]
 
-use faregate::model::Rules;
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::world::run_many;
+use faregate_core::model::Rules;
 use faregate_world::RULES;
 use std::process::ExitCode;
 

@@ -3,8 +3,8 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use faregate::gateway::Gateway;
 use faregate_ecs::event::task_facts;
+use faregate_gateway::Gateway;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;

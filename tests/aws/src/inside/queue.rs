@@ -2,9 +2,9 @@
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::Message;
-use faregate::gateway::Gateway;
 use faregate_dynamodb::DynamoStore;
 use faregate_functions::{SqsWakes, WakeMessage};
+use faregate_gateway::Gateway;
 use futures::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,7 +74,7 @@ pub(super) async fn passes(gateway: Arc<Gateway>, store: Arc<DynamoStore>, perio
             gateway.pass(since).await.map_err(|e| e.to_string())?;
             match n % 5 {
                 // what the first step leaves goes on by wakes
-                0 => gateway.turn(&faregate::ports::Wake::Sweep { cursor: None }).await.map_err(|e| e.to_string()),
+                0 => gateway.turn(&faregate_core::ports::Wake::Sweep { cursor: None }).await.map_err(|e| e.to_string()),
                 2 => {
                     let found = gateway.recount_active().await.map_err(|e| e.to_string())?;
                     repaired.fetch_add(found as u64, Ordering::Relaxed);

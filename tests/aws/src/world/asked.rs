@@ -2,7 +2,7 @@
 
 use super::stage::{Stage, State, now};
 use async_trait::async_trait;
-use faregate::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
+use faregate_core::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
 use std::collections::BTreeSet;
 
 /// In place of the relay.

@@ -4,8 +4,8 @@ use super::fleet::Seen;
 use super::records::Records;
 use super::setup::policy;
 use super::stage::State;
-use faregate::model::{Cluster, Launch, Ms, TaskRole, effective};
-use faregate::reconcile::allowed_workers;
+use faregate_core::model::{Cluster, Launch, Ms, TaskRole, effective};
+use faregate_core::reconcile::allowed_workers;
 use std::collections::BTreeMap;
 
 /// Every breach. At each start of a worker those that lived are counted, and held against the limits that were in force when its
@@ -75,7 +75,7 @@ pub fn started_twice(records: &Records, tasks: &[Seen]) -> Vec<String> {
 
 impl State {
     /// The limits that a launch was written down under: the lower ones once nobody can have the others in a cache or a view.
-    fn limits_of(&self, launch: &Launch) -> BTreeMap<faregate::model::Scope, faregate::model::Limits> {
+    fn limits_of(&self, launch: &Launch) -> BTreeMap<faregate_core::model::Scope, faregate_core::model::Limits> {
         let grace = policy().limits_cache_ms + policy().caller_life_ms;
         match self.lowered_at {
             Some(at) if launch.created_at > at + grace => self.limits_at_the_end(),

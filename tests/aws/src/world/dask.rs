@@ -2,7 +2,7 @@
 //! `scheduler_preload.py`.
 
 use super::setup::HEARTBEAT_MS;
-use faregate::model::{ClusterName, Content, Ms, TaskId};
+use faregate_core::model::{ClusterName, Content, Ms, TaskId};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,7 +1,7 @@
 //! What truly runs: the fake's own tasks.
 
 use fake_ecs::FakeEcs;
-use faregate::model::{ClusterName, LaunchId, Ms, TaskId, TaskRole};
+use faregate_core::model::{ClusterName, LaunchId, Ms, TaskId, TaskRole};
 use serde_json::Value;
 use std::net::IpAddr;
 

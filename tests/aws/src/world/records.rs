@@ -2,8 +2,8 @@
 
 use super::stage::Stage;
 use crate::inside::Inside;
-use faregate::model::{Cluster, ClusterName, Scope, Usage};
-use faregate::ports::{Children, Store, StoreError};
+use faregate_core::model::{Cluster, ClusterName, Scope, Usage};
+use faregate_core::ports::{Children, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The records of one world.

@@ -3,9 +3,9 @@
 use super::fleet::{Seen, living};
 use super::records::Records;
 use super::stage::State;
-use faregate::model::{Cluster, Scope, Status, TaskRole, effective};
-use faregate::ports::Children;
-use faregate::reconcile::allowed_workers;
+use faregate_core::model::{Cluster, Scope, Status, TaskRole, effective};
+use faregate_core::ports::Children;
+use faregate_core::reconcile::allowed_workers;
 
 /// Where a name differs from others, and what is not so.
 fn of(cluster: &Cluster, what: impl std::fmt::Display) -> String {
@@ -135,7 +135,7 @@ fn counters(records: &Records, tasks: &[Seen]) -> Vec<String> {
 
 impl State {
     /// The limits once the admin has lowered one.
-    pub fn limits_at_the_end(&self) -> std::collections::BTreeMap<Scope, faregate::model::Limits> {
+    pub fn limits_at_the_end(&self) -> std::collections::BTreeMap<Scope, faregate_core::model::Limits> {
         let (scope, limits) = self.setup.lowered.clone();
         self.setup.limits.iter().cloned().chain([(scope, limits)]).collect()
     }

@@ -1,6 +1,6 @@
 //! What truly happened to each cluster, as only the world can know, to judge the gateway's verdicts by.
 
-use faregate::model::{Cluster, Policy, ReasonCode};
+use faregate_core::model::{Cluster, Policy, ReasonCode};
 
 /// A cluster's true story.
 #[derive(Clone, Debug, Default)]

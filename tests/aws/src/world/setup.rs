@@ -2,7 +2,7 @@
 
 use crate::wire;
 use fake_ecs::EventFaults;
-use faregate::model::{ClusterConfig, Identity, Limits, Ms, Policy, Role, Rules, Scope};
+use faregate_core::model::{ClusterConfig, Identity, Limits, Ms, Policy, Role, Rules, Scope};
 use faregate_world::Dice;
 
 /// Faults and whims last so long.

@@ -3,9 +3,9 @@
 use super::dask::Dask;
 use super::saga::Saga;
 use super::setup::Setup;
-use faregate::machine::Machine;
-use faregate::model::{ClusterName, Ms, TaskId};
-use faregate::ports::Host;
+use faregate_core::model::{ClusterName, Ms, TaskId};
+use faregate_core::ports::Host;
+use faregate_gateway::machine::Machine;
 use faregate_world::Dice;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -7,7 +7,7 @@ use super::rest::unsettled;
 use super::setup::{PATIENCE_MS, QUIET_MS, policy};
 use super::stage::{Stage, now};
 use crate::inside::Inside;
-use faregate::model::ClusterName;
+use faregate_core::model::ClusterName;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

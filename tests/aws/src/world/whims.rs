@@ -6,9 +6,9 @@ use super::setup::FAULTS_MS;
 use super::stage::{Stage, State, now};
 use crate::inside::Inside;
 use fake_ecs::{FakeEcs, Fault, NO_CAPACITY, Then, When};
-use faregate::gateway::{Caller, Refusal};
-use faregate::model::{ClusterName, Identity, Ms, TaskRole};
-use faregate::ports::Store;
+use faregate_core::model::{ClusterName, Identity, Ms, TaskRole};
+use faregate_core::ports::Store;
+use faregate_gateway::{Caller, Refusal};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -182,7 +182,7 @@ async fn grant(inside: Arc<Inside>, stage: Stage, wish: Wish) {
 }
 
 async fn one_of_theirs(inside: &Inside, stage: &Stage, who: &Identity) -> Option<ClusterName> {
-    use faregate::model::Status;
+    use faregate_core::model::Status;
     let found = inside.gateway.list(who, &[Status::Pending, Status::Running]).await.ok()?;
     let n = stage.lock().dice.below(found.len() as Ms) as usize;
     found.get(n).map(|cluster| cluster.name.clone())

@@ -2,8 +2,8 @@
 
 use crate::fargate::Fargate;
 use fake_ecs::{Fault, Then, When};
-use faregate::model::Launch;
-use faregate::ports::{LaunchError, Launched};
+use faregate_core::model::Launch;
+use faregate_core::ports::{LaunchError, Launched};
 use faregate_tests::launcher_suite::{Fixture, Runs, ids, launch, new_cluster, started};
 
 /// The answer to a launch of three workers that meets a fault, after which one call was made.

@@ -1,7 +1,7 @@
 //! Why tasks end, in words; and the events that tell of it.
 
 use crate::fargate::{Fargate, task_logs};
-use faregate::model::{TaskFacts, TaskState};
+use faregate_core::model::{TaskFacts, TaskState};
 use faregate_ecs::event::failed_by_itself;
 use faregate_tests::launcher_suite::{Fixture, Runs, launch, new_cluster, reaches, started, stopped};
 

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials};
 use fake_ecs::FakeEcs;
-use faregate::model::{ClusterName, Launch, LaunchId, LaunchSpec, Ms, TaskFacts, TaskId};
-use faregate::ports::{self, LaunchError, Launched, Launcher, LauncherError, PrepareError, TaskPage};
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::python;
+use faregate_core::model::{ClusterName, Launch, LaunchId, LaunchSpec, Ms, TaskFacts, TaskId};
+use faregate_core::ports::{self, LaunchError, Launched, Launcher, LauncherError, PrepareError, TaskPage};
 use faregate_ecs::{EcsLauncher, Settings};
 use faregate_functions::{LogPlace, TaskLogs};
 use faregate_tests::launcher_suite::{Fixture, Runs, credentials, worker_spec};

@@ -2,8 +2,8 @@
 
 use crate::fargate::{BUCKET, Fargate, ecs_client, launcher, s3_client};
 use fake_ecs::{Fault, Then};
-use faregate::model::{ClusterName, LaunchSpec, TaskRole, TaskState};
-use faregate::ports::{Credentials, LaunchError, Launcher};
+use faregate_core::model::{ClusterName, LaunchSpec, TaskRole, TaskState};
+use faregate_core::ports::{Credentials, LaunchError, Launcher};
 use faregate_tests::launcher_suite::{Fixture, Runs, launch, new_cluster, reaches, started, stopped};
 use serde_json::Value;
 use std::io::Write;
@@ -198,11 +198,11 @@ async fn a_call_describes_a_hundred_tasks_and_nobody_is_asked_for_what_cannot_be
     assert!(described.iter().zip(&tasks).all(|(facts, id)| facts.as_ref().is_some_and(|facts| facts.id == *id)));
     assert_eq!(fargate.ecs.calls("DescribeTasks"), 2);
     fargate.launcher().describe(&[]).await.unwrap();
-    let nonsense = faregate::model::TaskId("w-1".into());
+    let nonsense = faregate_core::model::TaskId("w-1".into());
     assert_eq!(fargate.launcher().describe(std::slice::from_ref(&nonsense)).await.unwrap(), [None]);
     fargate.launcher().stop(&nonsense).await.unwrap();
     assert_eq!((fargate.ecs.calls("DescribeTasks"), fargate.ecs.calls("StopTask")), (2, 0));
-    let gone = faregate::model::TaskId("0123456789abcdef".repeat(2));
+    let gone = faregate_core::model::TaskId("0123456789abcdef".repeat(2));
     assert_eq!(fargate.launcher().describe(std::slice::from_ref(&gone)).await.unwrap(), [None]);
     fargate.launcher().stop(&gone).await.unwrap();
     assert_eq!((fargate.ecs.calls("DescribeTasks"), fargate.ecs.calls("StopTask")), (3, 1));

@@ -1,7 +1,7 @@
 //! The first lines of Python that every task runs.
 
 use crate::fargate::Fargate;
-use faregate::model::{LaunchSpec, TaskFacts, TaskState};
+use faregate_core::model::{LaunchSpec, TaskFacts, TaskState};
 use faregate_tests::launcher_suite::{Fixture, Runs, launch, new_cluster, reaches, started, worker_spec};
 
 /// What a task with this command writes.

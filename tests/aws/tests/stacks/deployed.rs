@@ -1,10 +1,10 @@
 //! The real template, deployed: stories told one after another on one stack, with the official client and real Dask processes.
 
 use fake_ecs::{Fault, Then};
-use faregate::model::TaskState;
 use faregate_aws_tests::settings::more_options;
 use faregate_aws_tests::stack::{Options, Stack};
 use faregate_aws_tests::wire::Faults;
+use faregate_core::model::TaskState;
 use faregate_tests::server::PATIENCE;
 use rustix::process::{Pid, Signal, kill_process};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -1,8 +1,8 @@
 //! One size, measured.
 
 use crate::process::{cpu_seconds, forget_peak, peak, resident};
-use faregate::machine::now;
-use faregate::model::{ClusterName, Ms};
+use faregate_core::model::{ClusterName, Ms};
+use faregate_gateway::machine::now;
 use faregate_local::store::SqliteStore;
 use faregate_tests::crowd::{Counted, Counts, Crowd, IDLE_TIMEOUT_MS, PERIOD_MS, fill};
 use serde::{Deserialize, Serialize};

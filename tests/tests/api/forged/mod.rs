@@ -3,7 +3,8 @@
 
 mod peers;
 
-use faregate::model::{ClusterName, KeyRing, RingKey, Use};
+use faregate_core::model::ClusterName;
+use faregate_keys::{KeyRing, RingKey, Use};
 use faregate_tests::api::{Api, Call};
 use jsonwebtoken::Algorithm;
 use peers::{Gate, KEYS, USER, gate};

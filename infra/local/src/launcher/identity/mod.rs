@@ -13,7 +13,7 @@ pub use uid_range::{Assignments, AssignmentsError, InvalidRange, UidRange, passi
 
 use super::confine::Confinement;
 use super::records::RunAs;
-use faregate::model::user_name;
+use faregate_core::model::user_name;
 use std::path::{Path, PathBuf};
 
 /// How the tasks of different users are kept from each other, and from the gateway.

@@ -66,7 +66,7 @@ impl Trash {
 
     /// Puts a directory aside and has it removed. Never fails: what could not be put aside is said, and stays where it is.
     pub fn take(self: &Arc<Self>, path: &Path, label: &str) {
-        let name = OsString::from(format!("{label}.{:016x}", u64::from_ne_bytes(faregate::machine::random())));
+        let name = OsString::from(format!("{label}.{:016x}", u64::from_ne_bytes(faregate_gateway::machine::random())));
         match put_aside(path, &self.directory.join(&name)) {
             Ok(true) => self.see_to(name),
             Ok(false) => {}

@@ -3,10 +3,10 @@
 use crate::calls::print_aws;
 use crate::gateway;
 use aws_sdk_dynamodb::types::AttributeValue;
-use faregate::model::{ClusterName, TaskId};
 use faregate_aws_tests::inside::Inside;
 use faregate_aws_tests::inside::served::{Served, eventually, heartbeat, scheduler_address};
 use faregate_aws_tests::ministack::Ministack;
+use faregate_core::model::{ClusterName, TaskId};
 use futures::future::join_all;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;

@@ -1,11 +1,11 @@
 //! A pass over many active clusters in which nothing changed, with a scheduler in twenty hanging.
 
 use aws_sdk_dynamodb::Client;
-use faregate::machine::now;
 use faregate_aws_tests::ministack::{self, Ministack};
 use faregate_aws_tests::table::create_table;
 use faregate_aws_tests::wire::{Call, Wire};
 use faregate_dynamodb::DynamoStore;
+use faregate_gateway::machine::now;
 use faregate_tests::crowd::{Counted, Crowd, PERIOD_MS, STAND_INS, StandIns, WORKERS, fill};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Each function's first event, the least that it does not refuse.
 
 use crate::HELLO;
-use faregate::ports::Wake;
+use faregate_core::ports::Wake;
 use faregate_functions::WakeMessage;
 use serde_json::{Value, json};
 

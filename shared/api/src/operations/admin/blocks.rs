@@ -1,0 +1,33 @@
+use super::act;
+use super::params::Parameters;
+use super::stop::why_or_of;
+use crate::App;
+use crate::auth::User;
+use crate::failure::{Failure, json};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use serde_json::json;
+use std::sync::Arc;
+
+/// `GET /api/v1/admin/blocks`: whose sign-ins are not looked at for a while, as too many have failed.
+pub async fn blocks(State(app): State<Arc<App>>) -> Result<Response, Failure> {
+    Ok(json(StatusCode::OK, &json!({"blocks": app.access.blocks().await?})))
+}
+
+/// `DELETE /api/v1/admin/blocks?user=&peer=`, with `&why=` or `{"why": "…"}`: forgives what has failed of a user, of a peer, or of that
+/// user at that peer alone.
+pub async fn lift_block(
+    State(app): State<Arc<App>>,
+    User(who): User,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, Failure> {
+    let query = Parameters::read(&uri, &["user", "peer", "why"])?;
+    let act = act(&who, why_or_of(&query, body).await?.as_deref())?;
+    let (user, peer) = (query.last("user"), query.last("peer"));
+    let lifted = app.access.lift(&act, user, peer).await?;
+    app.auth.guesses.forgive(user, peer, app.gateway.now());
+    Ok(json(StatusCode::OK, &json!({"lifted": lifted})))
+}

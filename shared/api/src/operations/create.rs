@@ -1,0 +1,30 @@
+use crate::App;
+use crate::auth::User;
+use crate::body::{self, SMALL};
+use crate::failure::{Failure, json};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use faregate_core::options;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// `POST /api/v1/clusters` `{"cluster_options": {…}}`: 201 with the new cluster's name.
+pub async fn create(State(app): State<Arc<App>>, User(who): User, body: Body) -> Result<Response, Failure> {
+    let bytes = body::read(body, SMALL).await?;
+    // the client writes a float option that is not a number as `NaN`, which is no JSON
+    let value = options::parse_json(&bytes).map_err(|error| body::not_json(&bytes, &error))?;
+    let mut request = body::object(value)?;
+    let options = match request.remove("cluster_options") {
+        None => Map::new(),
+        Some(Value::Object(options)) => options,
+        Some(other) => {
+            let kind = body::kind(&other);
+            return Err(Failure::invalid(format!("`cluster_options` must be an object, not {kind}")));
+        }
+    };
+    app.access.refuse_removed(&who).await?;
+    let name = app.gateway.create(&who, options).await?;
+    Ok(json(StatusCode::CREATED, &json!({"name": name})))
+}

@@ -1,0 +1,12 @@
+use crate::App;
+use crate::auth::User;
+use crate::failure::{Failure, json};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use std::sync::Arc;
+
+/// `GET /api/v1/limits`: what the caller may have, whose rule each limit is, what is in use and what is left.
+pub async fn limits(State(app): State<Arc<App>>, User(who): User) -> Result<Response, Failure> {
+    Ok(json(StatusCode::OK, &app.gateway.my_limits(&who).await?))
+}

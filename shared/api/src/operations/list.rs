@@ -1,0 +1,74 @@
+use crate::App;
+use crate::auth::User;
+use crate::failure::{Failure, json};
+use crate::report::{Report, Reports};
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use faregate_core::model::Status;
+use std::sync::Arc;
+
+/// `GET /api/v1/clusters[?status=a,b]`: the user's own clusters, oldest first; by default the active ones.
+pub async fn list(State(app): State<Arc<App>>, User(who): User, uri: Uri) -> Result<Response, Failure> {
+    let clusters = app.gateway.list(&who, &statuses(&uri)?).await?;
+    let reports = clusters.iter().map(|cluster| Report::short(&app, &who, cluster)).collect::<Result<_, _>>()?;
+    Ok(json(StatusCode::OK, &Reports(reports)))
+}
+
+/// The statuses of `?status=`, in any case of letters; 422 for an unknown one.
+fn statuses(uri: &Uri) -> Result<Vec<Status>, Failure> {
+    if uri.query().is_none() {
+        return Ok(ACTIVE.to_vec());
+    }
+    let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|_| Failure::invalid("the query after `?` does not parse"))?;
+    let mut statuses = Vec::new();
+    for name in query.iter().filter(|(key, _)| key == "status").flat_map(|(_, names)| names.split(',')) {
+        let status = status(name)?;
+        if !statuses.contains(&status) {
+            statuses.push(status);
+        }
+    }
+    Ok(if statuses.is_empty() { ACTIVE.to_vec() } else { statuses })
+}
+
+/// A status by its name, in any case of letters.
+pub fn status(name: &str) -> Result<Status, Failure> {
+    let found = Status::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(name));
+    found.ok_or_else(|| {
+        let known = Status::ALL.map(Status::as_str).join(", ");
+        Failure::invalid(format!("`{}` is no status: the statuses are {known}", shorten(name)))
+    })
+}
+
+const ACTIVE: [Status; 2] = [Status::Pending, Status::Running];
+
+fn shorten(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Status::{Failed, Pending, Running, Stopped};
+
+    fn of(uri: &'static str) -> Result<Vec<Status>, String> {
+        statuses(&Uri::from_static(uri)).map_err(|failure| failure.message)
+    }
+
+    #[test]
+    fn statuses_are_read_in_any_case_and_encoding() {
+        assert_eq!(of("/"), Ok(vec![Pending, Running]));
+        assert_eq!(of("/?x=1"), Ok(vec![Pending, Running]));
+        assert_eq!(of("/?status=running,STOPPED"), Ok(vec![Running, Stopped]));
+        assert_eq!(of("/?status=Failed%2Cfailed&status=pending"), Ok(vec![Failed, Pending]));
+    }
+
+    #[test]
+    fn an_unknown_status_is_named() {
+        for uri in ["/?status=", "/?status", "/?status=running,", "/?status=nope", "/?status=%ff"] {
+            let error = of(uri).unwrap_err();
+            assert!(error.contains("is no status: the statuses are PENDING, "), "{uri}: {error}");
+        }
+    }
+}

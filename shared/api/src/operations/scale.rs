@@ -1,0 +1,56 @@
+use crate::App;
+use crate::auth::User;
+use crate::body;
+use crate::content::MOST_WORKERS;
+use crate::failure::{Failure, json};
+use crate::path::Named;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use faregate_gateway::Scaled;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// `POST /api/v1/clusters/{name}/scale` `{"count": n}`: over the limit it scales as far as it may, and says so.
+pub async fn scale(
+    State(app): State<Arc<App>>,
+    User(who): User,
+    Named(name): Named,
+    body: Body,
+) -> Result<Response, Failure> {
+    let request = body::read_object(body).await?;
+    let count = workers("count", request.get("count").unwrap_or(&Value::Null))?;
+    Ok(answer(app.gateway.scale(&who, &name, count).await?))
+}
+
+/// A number of workers; beyond what a cluster can want it counts as the most it can.
+pub fn workers(field: &str, value: &Value) -> Result<u32, Failure> {
+    let number = value.as_u64().ok_or_else(|| {
+        let shown: String = value.to_string().chars().take(64).collect();
+        Failure::invalid(format!("`{field}` must be an integer of at least 0, not `{shown}`"))
+    })?;
+    Ok(number.min(u64::from(MOST_WORKERS)) as u32)
+}
+
+/// `{"ok", "msg"}`.
+pub fn answer(scaled: Scaled) -> Response {
+    json(StatusCode::OK, &json!({"ok": scaled.warning.is_none(), "msg": scaled.warning}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_integers_of_at_least_zero_are_numbers_of_workers() {
+        for (text, count) in [("0", 0), ("7", 7), ("1000000", 1_000_000), ("18446744073709551615", 1_000_000)] {
+            assert_eq!(workers("count", &serde_json::from_str(text).unwrap()).unwrap(), count);
+        }
+        for text in ["true", "1e23", "-1", "2.5", "2.0", "null", "\"2\"", "[2]", "{}", "99999999999999999999"] {
+            let refused = workers("count", &serde_json::from_str(text).unwrap()).unwrap_err();
+            assert_eq!(refused.status, 422, "{text}");
+            assert!(refused.message.starts_with("`count` must be an integer of at least 0, not `"), "{text}");
+        }
+    }
+}

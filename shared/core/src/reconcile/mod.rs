@@ -1,0 +1,175 @@
+//! The decision: from a cluster's records, and what our last calls told us, to what is written and done next.
+//!
+//! Pure: no I/O, no clock, no randomness. The shell loads a [`View`], calls [`reconcile`], performs [`Plan::before`], saves
+//! [`Plan::writes`] as one transaction, performs [`Plan::after`], and comes back with what it learned as [`Fact`]s.
+
+mod bill;
+mod calls;
+mod charge;
+mod draft;
+pub mod enforce;
+mod facts;
+mod launches;
+mod meter;
+mod observe;
+mod pace;
+mod rest;
+mod room;
+mod scheduler;
+mod shrink;
+mod spec;
+mod start_failures;
+#[cfg(test)]
+mod stories;
+mod unconnected;
+mod workers;
+
+pub use bill::{bill, metered};
+pub use charge::charge;
+pub use observe::observe;
+pub use room::allowed_workers;
+pub use spec::{scheduler_spec, worker_spec};
+
+use crate::command::Listen;
+use crate::model::{
+    Activity, Cluster, Effective, Heartbeat, Launch, LaunchId, Ms, Policy, Reason, Stored, Task, TaskFacts, TaskId,
+    Usage,
+};
+use crate::ports::{LaunchError, Launched, Route, Write};
+use draft::Draft;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+/// Everything a decision reads.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The cluster.
+    pub cluster: Stored<Cluster>,
+    /// Its heartbeat.
+    pub heartbeat: Stored<Heartbeat>,
+    /// Its launches.
+    pub launches: Vec<Stored<Launch>>,
+    /// Its tasks.
+    pub tasks: Vec<Stored<Task>>,
+    /// The counters it is charged to, in the order of `cluster.charged.keys`.
+    pub usage: Vec<Stored<Usage>>,
+    /// What applies to its user.
+    pub limits: Effective,
+    /// Why nothing new may start for them: their budget is spent.
+    pub spent: Option<Reason>,
+    /// Where its tasks reach the gateway: ends in `/api`.
+    pub api_url: String,
+    /// Where tasks listen.
+    pub listen: Listen,
+    /// Since when nobody has set the clock, and our own service is there: time before that proves nothing against others.
+    pub steady_since: Ms,
+    /// May a launch be called now? Once a turn: clusters take turns at the launcher.
+    pub may_launch: bool,
+}
+
+/// What a call of ours told us. `at` is the time just before the call was made.
+#[derive(Clone, Debug)]
+pub enum Fact {
+    /// A launch call returned.
+    Launched {
+        /// Which.
+        launch: LaunchId,
+        /// How.
+        result: Result<Launched, LaunchError>,
+    },
+    /// A task was described, or is not known.
+    Described {
+        /// Which.
+        task: TaskId,
+        /// When we asked.
+        at: Ms,
+        /// What it is.
+        facts: Option<TaskFacts>,
+    },
+    /// The launcher was asked what a running task does.
+    Observed {
+        /// What it does, where the launcher can tell.
+        activity: Option<Activity>,
+    },
+    /// A launch's tasks were listed.
+    Listed {
+        /// Which.
+        launch: LaunchId,
+        /// When we asked.
+        at: Ms,
+        /// Its tasks.
+        tasks: Vec<TaskFacts>,
+    },
+    /// The scheduler said which of these tasks' workers it has ever seen.
+    Seen {
+        /// Those it was asked about, at rest by then.
+        asked: Vec<TaskId>,
+        /// Names of workers.
+        seen: BTreeSet<String>,
+    },
+}
+
+/// What to do. Every action may be repeated.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Put the credentials where tasks find them; this launch, which follows, needs them.
+    Prepare(LaunchId),
+    /// Call this launch.
+    Launch(Box<Launch>),
+    /// Ask a task to stop.
+    Stop(TaskId),
+    /// Describe tasks.
+    Describe(Vec<TaskId>),
+    /// Ask what a running task's process does.
+    Observe(TaskId),
+    /// List a launch's tasks.
+    List(LaunchId),
+    /// Ask the scheduler, at its dashboard's address, which of these tasks' workers it has ever seen.
+    AskSeen(SocketAddr, Vec<TaskId>),
+    /// Tell the proxy where the cluster is.
+    Publish(Route),
+    /// Tell the proxy that it is gone.
+    Unpublish,
+    /// Remove the credentials.
+    Discard,
+}
+
+/// What follows from a view.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Done before the save; if one fails, nothing is saved.
+    pub before: Vec<Action>,
+    /// One transaction; empty when nothing changes.
+    pub writes: Vec<Write>,
+    /// Done after the save.
+    pub after: Vec<Action>,
+    /// When somebody must look again.
+    pub due_at: Option<Ms>,
+}
+
+/// Decides.
+pub fn reconcile(view: &View, facts: &[Fact], now: Ms, policy: &Policy) -> Plan {
+    let mut draft = Draft::new(view, now, policy);
+    draft.learn(facts);
+    draft.settle_launches();
+    draft.settle_tasks();
+    draft.hear();
+    draft.reroute();
+    if draft.has_room() {
+        draft.judge_scheduler();
+        if draft.cluster.wants_to_run() {
+            draft.judge_workers();
+            draft.tell_start_failures();
+            draft.shrink();
+        }
+        if draft.cluster.wants_to_run() {
+            draft.launch_what_is_missing();
+        } else {
+            draft.come_to_rest();
+        }
+        draft.plan_calls();
+    } else {
+        draft.due(now);
+    }
+    draft.finish()
+}

@@ -1,0 +1,56 @@
+//! How its owner makes a cluster live longer.
+
+use super::{Gateway, Refusal};
+use faregate_core::model::{Cluster, ClusterName, Identity, Ms, ReasonCode, Record};
+use faregate_core::ports::{Expect, TransactError, Write};
+use faregate_core::reconcile::enforce::{Longest, deadline, utc};
+
+/// Tries when others write the record at the same time.
+const TRIES: u32 = 8;
+
+impl Gateway {
+    /// Lets a cluster live for at least `ms` from now. When it ends then; none = it has no end.
+    ///
+    /// It ends no sooner by this than without it. [`Refusal::Invalid`] when a limit lets it live less long.
+    pub async fn extend(&self, who: &Identity, name: &ClusterName, ms: Ms) -> Result<Option<Ms>, Refusal> {
+        for attempt in 0..TRIES {
+            let (mut cluster, version) = self.own(who, name).await?;
+            if !cluster.status.is_active() || !cluster.wants_to_run() {
+                return Err(Refusal::Conflict(format!("Cluster '{name}' is not active any more")));
+            }
+            let limits = self.limits_of(&cluster.user, &cluster.groups).await?;
+            let now = self.now();
+            if let Some(longest) = Longest::of(&limits, self.policy())
+                && now.saturating_add(ms) > cluster.created_at.saturating_add(longest.ms)
+            {
+                return Err(Refusal::Invalid(too_long(&cluster, &longest, ms, now)));
+            }
+            let ends_at = deadline(&cluster, &limits, self.policy()).map(|deadline| deadline.at);
+            let ends_at = match ends_at {
+                Some(at) if at < now.saturating_add(ms) => now.saturating_add(ms),
+                soon_enough => return Ok(soon_enough),
+            };
+            cluster.extended_until = Some(ends_at);
+            // should it still end soon, it is warned of anew
+            cluster.warnings.retain(|warning| warning.code != ReasonCode::MaxLifetime);
+            let write = Write::Put { record: Record::Cluster(Box::new(cluster)), expect: Expect::Version(version) };
+            match self.ports().store.transact(vec![write]).await {
+                Ok(()) => return Ok(Some(ends_at)),
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => self.jitter(20 << attempt).await,
+                Err(TransactError::Failed(error)) => return Err(error.into()),
+            }
+        }
+        Err(Refusal::Conflict(format!("Cluster '{name}' is being worked on; try again")))
+    }
+}
+
+fn too_long(cluster: &Cluster, longest: &Longest, ms: Ms, now: Ms) -> String {
+    let latest = cluster.created_at.saturating_add(longest.ms);
+    let (asked, fits) = (ms as f64 / 1000.0, (latest - now).max(0) / 1000);
+    format!(
+        "`seconds` = {asked} exceeds this cluster's longest lifetime of {longest}: it began at {}, so it lives until {} at most, and {fits} \
+         s from now would fit",
+        utc(cluster.created_at),
+        utc(latest)
+    )
+}

@@ -1,0 +1,185 @@
+//! The questions of a pass: a hundred schedulers a call, several calls at once, the most overdue first, until the pass's time is over.
+
+use super::{Judged, PassReport, all, memory::Turn, warnings};
+use crate::{Gateway, Refusal};
+use faregate_core::model::{Cluster, Ms, Reason, Status};
+use faregate_core::ports::{Answer, Ask, Question, SchedulerError};
+use faregate_core::reconcile::enforce::{Silence, Silent, judge_silence};
+use faregate_keys::Use;
+use futures::future::join;
+use std::sync::PoisonError;
+
+/// Schedulers asked in one call.
+const IN_A_CALL: usize = 100;
+/// Calls under way at once: to those who answered last time …
+const CALLS: usize = 6;
+/// … and to those who did not.
+const HANGING_CALLS: usize = 2;
+
+/// Why a scheduler is asked.
+enum Purpose {
+    Health { silent_ms: Ms },
+    Idle { delay_from: Ms },
+    Retire,
+    Warn(Reason),
+}
+
+/// One question that is due.
+struct Due<'a> {
+    judged: &'a Judged,
+    purpose: Purpose,
+    /// Since when it waits; among those that wait alike, since when its answer can matter.
+    at: (Ms, Ms),
+    /// Whoever did not answer last time is asked in calls of their own: nobody else then waits for them.
+    hangs: bool,
+    ask: Ask,
+}
+
+impl Gateway {
+    pub(super) async fn ask_schedulers(
+        &self,
+        judged: &[Judged],
+        silence: Silence,
+        started: Ms,
+    ) -> Result<PassReport, Refusal> {
+        let began = self.ports().host.uptime();
+        let mut due = Vec::new();
+        for judged in judged.iter().filter(|j| j.stays() && j.cluster.status == Status::Running) {
+            self.questions(judged, started, &mut due);
+        }
+        self.memory().keep(judged);
+        let mut report = PassReport { mass_silence: self.is_our_silence(&due, silence), ..PassReport::default() };
+        due.sort_by_key(|d| d.at);
+        let (hanging, answering): (Vec<_>, Vec<_>) = due.into_iter().partition(|d| d.hangs);
+        let calls = |due| chunks(due).into_iter().map(|call| self.call(call, silence, began)).collect();
+        // side by side: however many hang, the others are asked
+        let (hanging, answering) = join(all(calls(hanging), HANGING_CALLS), all(calls(answering), CALLS)).await;
+        report.add(hanging?);
+        report.add(answering?);
+        Ok(report)
+    }
+
+    /// What to ask one scheduler now.
+    fn questions<'a>(&self, judged: &'a Judged, now: Ms, due: &mut Vec<Due<'a>>) {
+        let Judged { cluster, verdict, shrink, .. } = judged;
+        let mut add = |purpose: Purpose, question: Question, at: (Ms, Ms), hangs: bool| {
+            if let Some(ask) = self.question(cluster, question) {
+                due.push(Due { judged, purpose, at, hangs, ask });
+            }
+        };
+        let silent = verdict.silent_ms.is_some();
+        let pause = self.policy().heartbeat_period_ms;
+        if let Some(silent_ms) = verdict.silent_ms.filter(|_| !self.memory().was_asked(&cluster.name, now, pause)) {
+            let at = now - silent_ms + self.policy().heartbeat_timeout_ms;
+            add(Purpose::Health { silent_ms }, Question::Health, (at, at), true);
+        }
+        if let Some(shrink) = shrink.as_ref().filter(|s| !s.end) {
+            add(Purpose::Retire, Question::Retire { keep: shrink.keep }, (shrink.since, shrink.since), silent);
+        }
+        for warning in warnings::untold(judged, self.policy()) {
+            let message = warning.message.clone();
+            add(Purpose::Warn(warning), Question::Warn { message }, (now, now), silent);
+        }
+        if let Some(Turn { due, delay_from, hangs }) =
+            self.memory().turn(judged, now, pause).filter(|turn| turn.due <= now)
+        {
+            add(Purpose::Idle { delay_from }, Question::Idle, (delay_from, due), hangs || silent);
+        }
+    }
+
+    fn is_our_silence(&self, due: &[Due<'_>], silence: Silence) -> bool {
+        let is_ours = |d: &Due<'_>| match d.purpose {
+            Purpose::Health { silent_ms } => silence.is_ours(silent_ms, self.policy()),
+            _ => false,
+        };
+        let ours = silence.silent > 0 && due.iter().any(is_ours);
+        if ours {
+            let Silence { active, silent } = silence;
+            tracing::error!(active, silent, "many clusters are silent at once: none is failed for it");
+        }
+        ours
+    }
+
+    /// One call, and what follows from its answers; nothing once the pass's time is over.
+    async fn call(&self, call: Vec<Due<'_>>, silence: Silence, began: Ms) -> Result<PassReport, Refusal> {
+        let asked_at = self.now();
+        let mut report = PassReport::default();
+        for due in &call {
+            if let Purpose::Idle { delay_from } = due.purpose {
+                report.idle_delay_ms = report.idle_delay_ms.max(asked_at - delay_from);
+            }
+        }
+        if self.ports().host.uptime() - began > self.policy().pass_ms {
+            report.unasked += call.len();
+            return Ok(report);
+        }
+        report.asked += call.len();
+        let answers = self.ports().schedulers.ask(call.iter().map(|d| d.ask.clone()).collect()).await;
+        for (due, answer) in call.into_iter().zip(answers) {
+            report.add(self.take_answer(due, answer, asked_at, silence).await?);
+        }
+        Ok(report)
+    }
+
+    async fn take_answer(
+        &self,
+        due: Due<'_>,
+        answer: Result<Answer, SchedulerError>,
+        asked_at: Ms,
+        silence: Silence,
+    ) -> Result<PassReport, Refusal> {
+        let cluster = &due.judged.cluster;
+        let mut report = PassReport::default();
+        if matches!(due.purpose, Purpose::Health { .. }) {
+            self.memory().note_asked(&cluster.name, asked_at);
+        }
+        let end = match due.purpose {
+            Purpose::Health { silent_ms } => match judge_silence(cluster, silent_ms, &answer, silence, self.policy()) {
+                Silent::Nothing => None,
+                Silent::Count(unanswered) => {
+                    self.doubt(&cluster.name, unanswered).await?;
+                    None
+                }
+                Silent::End(reason) => Some((Status::Failed, reason)),
+            },
+            Purpose::Idle { .. } => {
+                self.memory().note(&cluster.name, asked_at, &answer);
+                due.judged.verdict.timeouts.judge(cluster, &answer, self.policy())
+            }
+            // asked again by the next pass, while it is over the limit
+            Purpose::Retire => None,
+            Purpose::Warn(warning) => {
+                // one that knows no warnings (its dashboard is off, or it is older than they are): then the record has to do
+                if matches!(answer, Ok(_) | Err(SchedulerError::Nonsense(_))) {
+                    let told =
+                        self.change_record(&cluster.name, false, |cluster| warnings::told(cluster, &warning)).await?;
+                    report.warned += usize::from(told);
+                }
+                None
+            }
+        };
+        if let Some((target, reason)) = end {
+            self.end(&cluster.name, None, target, reason).await?;
+            report.ended += 1;
+        }
+        Ok(report)
+    }
+
+    fn question(&self, cluster: &Cluster, question: Question) -> Option<Ask> {
+        let addresses = cluster.addresses?;
+        let address = if question.is_for_dashboard() { addresses.dashboard? } else { addresses.api };
+        // a key that left the ring cannot be used: the question then goes unauthenticated, and its answer is nonsense
+        let token = self.ring().token(&cluster.key_id, Use::Cluster, &cluster.name).unwrap_or_default();
+        Some(Ask { cluster: cluster.name.clone(), address, token, question })
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, super::Memory> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn chunks(due: Vec<Due<'_>>) -> Vec<Vec<Due<'_>>> {
+    let mut due = due.into_iter();
+    let next = || Some(due.by_ref().take(IN_A_CALL).collect()).filter(|chunk: &Vec<_>| !chunk.is_empty());
+    std::iter::from_fn(next).collect()
+}

@@ -1,0 +1,129 @@
+//! What the judgements change in the records. Nothing is written where nothing changes.
+
+use super::{AT_ONCE, Judged, PassReport, all, warnings};
+use crate::{Gateway, Refusal};
+use faregate_core::model::{Cluster, ClusterName, Policy, ReasonCode, Record, Shrink};
+use faregate_core::ports::{Expect, StoreError, TransactError, Write};
+use faregate_core::reconcile::enforce::{deadline, heard};
+
+impl Gateway {
+    pub(super) async fn carry_out(&self, judged: &[Judged]) -> Result<PassReport, Refusal> {
+        let concerned = judged.iter().filter(|j| is_concerned(j, self.policy()));
+        all(concerned.map(|j| self.carry_out_one(j)).collect(), AT_ONCE).await
+    }
+
+    async fn carry_out_one(&self, judged: &Judged) -> Result<PassReport, Refusal> {
+        let Judged { cluster, verdict, shrink, .. } = judged;
+        let mut report = PassReport::default();
+        if let Some((target, reason)) = &verdict.end {
+            if reason.code == ReasonCode::MaxLifetime && self.was_extended(judged).await? {
+                return Ok(report);
+            }
+            self.end(&cluster.name, None, *target, reason.clone()).await?;
+            report.ended += 1;
+            return Ok(report);
+        }
+        if verdict.wake {
+            self.wake(&cluster.name, 0).await;
+            report.woken += 1;
+        }
+        if heard(cluster, verdict) {
+            self.doubt(&cluster.name, 0).await?;
+        }
+        if *shrink != cluster.shrink {
+            let now = self.now();
+            let changed = self.change_record(&cluster.name, true, |cluster| {
+                // an index may lag: what is within the limit by now is left alone
+                let shrink = shrink.clone().filter(|shrink| !is_within(cluster, shrink));
+                if cluster.shrink != shrink {
+                    cluster.shrink = shrink;
+                    cluster.due_at = Some(now);
+                }
+            });
+            if changed.await?
+                && let Some(shrink) = shrink
+            {
+                tracing::info!(cluster = %cluster.name, keep = shrink.keep, reason = shrink.reason.message, "a limit was lowered");
+            }
+        }
+        let told = if has_no_dashboard(cluster) { warnings::untold(judged, self.policy()) } else { Vec::new() };
+        if !told.is_empty() || warnings::any_stale(judged, self.policy()) {
+            let standing = warnings::standing(judged, self.policy());
+            let changed = self.change_record(&cluster.name, false, |cluster| {
+                warnings::retain(cluster, &standing);
+                told.iter().for_each(|warning| warnings::told(cluster, warning));
+            });
+            changed.await?;
+        }
+        report.over_limits += usize::from(shrink.is_some());
+        Ok(report)
+    }
+
+    /// The index may lag behind an extension that its owner was granted.
+    async fn was_extended(&self, judged: &Judged) -> Result<bool, StoreError> {
+        let Some(stored) = self.ports().store.cluster(&judged.cluster.name).await? else { return Ok(false) };
+        let deadline = deadline(&stored.value, &judged.limits, self.policy());
+        Ok(deadline.is_none_or(|deadline| deadline.at > self.now()))
+    }
+
+    /// Notes how many health questions are unanswered; above none, has the reconciler ask the launcher too.
+    pub(super) async fn doubt(&self, name: &ClusterName, unanswered: u32) -> Result<(), StoreError> {
+        let now = self.now();
+        let changed = self.change_record(name, true, |cluster| {
+            if cluster.unanswered != unanswered {
+                cluster.unanswered = unanswered;
+                cluster.answered_at = (unanswered == 0).then_some(now).or(cluster.answered_at);
+                cluster.suspect = unanswered > 0;
+                cluster.due_at = Some(now);
+            }
+        });
+        changed.await.map(drop)
+    }
+
+    /// Changes the record of a cluster that is to run, and wakes it if so wished. False when nothing was changed: there was nothing to
+    /// change, or others wrote at the same time, and the next pass looks again.
+    pub(super) async fn change_record(
+        &self,
+        name: &ClusterName,
+        wake: bool,
+        change: impl FnOnce(&mut Cluster) + Send,
+    ) -> Result<bool, StoreError> {
+        let Some(stored) = self.ports().store.cluster(name).await? else { return Ok(false) };
+        let mut cluster = stored.value.clone();
+        change(&mut cluster);
+        if !cluster.wants_to_run() || cluster == stored.value {
+            return Ok(false);
+        }
+        let write = Write::Put { record: Record::Cluster(Box::new(cluster)), expect: Expect::Version(stored.version) };
+        match self.ports().store.transact(vec![write]).await {
+            Ok(()) => {
+                if wake {
+                    self.wake(name, 0).await;
+                }
+                Ok(true)
+            }
+            Err(TransactError::Conflicts(_) | TransactError::Contention) => Ok(false),
+            Err(TransactError::Failed(error)) => Err(error),
+        }
+    }
+}
+
+/// Has it no more than it may keep, whatever the index said?
+fn is_within(cluster: &Cluster, shrink: &Shrink) -> bool {
+    !shrink.end && cluster.charged.counts.workers <= i64::from(shrink.keep)
+}
+
+/// Its clients cannot be told anything: what is in the record has to do.
+fn has_no_dashboard(cluster: &Cluster) -> bool {
+    cluster.addresses.is_some_and(|a| a.dashboard.is_none())
+}
+
+fn is_concerned(judged: &Judged, policy: &Policy) -> bool {
+    let Judged { cluster, verdict, shrink, .. } = judged;
+    verdict.end.is_some()
+        || verdict.wake
+        || heard(cluster, verdict)
+        || shrink.is_some()
+        || cluster.wants_to_run() && (cluster.shrink.is_some() || warnings::any_stale(judged, policy))
+        || has_no_dashboard(cluster) && !warnings::untold(judged, policy).is_empty()
+}

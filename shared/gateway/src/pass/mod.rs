@@ -1,0 +1,130 @@
+//! The pass: time itself as an event, over what is active. May run twice at once, be cut off, or be missed.
+//!
+//! It reads each active cluster's index row and heartbeat, and of users with a budget the ledger; it judges; it writes what the
+//! judgements change; then it asks the schedulers of whom an answer can matter, until its time is over.
+
+mod ask;
+mod budgets;
+mod carry_out;
+mod limits_edited;
+mod memory;
+mod report;
+#[cfg(test)]
+mod tests;
+mod warnings;
+
+pub(crate) use memory::Memory;
+pub use report::PassReport;
+
+use super::{Gateway, Refusal};
+use faregate_core::model::{Cluster, ClusterName, Effective, Ms, Reason, Shrink, Status, effective};
+use faregate_core::ports::{LimitItems, StoreError};
+use faregate_core::reconcile::enforce::{Silence, Verdict, judge};
+use futures::stream::{self, StreamExt};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Clusters read at once.
+const PAGE: usize = 100;
+/// Writes (and reads of ledgers) under way at once.
+const AT_ONCE: usize = 16;
+
+/// One active cluster, and what is made of it.
+struct Judged {
+    /// Its index row.
+    cluster: Cluster,
+    limits: Arc<Effective>,
+    verdict: Verdict,
+    /// It is to have so much less.
+    shrink: Option<Shrink>,
+    /// Spot has no capacity for it at the moment: its workers start on demand.
+    on_demand: bool,
+    /// What it is warned of about its budget.
+    budget: budgets::Warned,
+    /// What it is warned of about its files.
+    disk: Option<Reason>,
+}
+
+impl Judged {
+    /// Neither ending nor about to.
+    fn stays(&self) -> bool {
+        self.cluster.wants_to_run() && self.verdict.end.is_none()
+    }
+}
+
+impl Gateway {
+    /// One pass. `since` is when our own service was back, so that our own absence is nobody's silence.
+    pub async fn pass(&self, since: Ms) -> Result<PassReport, Refusal> {
+        let now = self.now();
+        let since_set = self.ports().host.steady_since();
+        let since = since.max(since_set);
+        let items = self.limit_items(0).await?;
+        self.ports().store.keep_limits(&items).await?;
+        let mut judged = self.judge_active(&items, since, now).await?;
+        self.judge_budgets(&mut judged, now).await?;
+        self.judge_edited_limits(&mut judged, now).await?;
+        let silence = Silence {
+            active: judged.iter().filter(|j| j.cluster.status == Status::Running).count(),
+            silent: judged.iter().filter(|j| j.verdict.silent_ms.is_some()).count(),
+        };
+        let mut report = PassReport {
+            active: judged.len(),
+            silent: silence.silent,
+            broken_limits: items.broken.len(),
+            ..PassReport::default()
+        };
+        report.add(self.carry_out(&judged).await?);
+        report.add(self.ask_schedulers(&judged, silence, now).await?);
+        if now >= since_set + self.policy().forget_after_ms() {
+            report.forgotten = self.ports().store.forget_expired(now).await?;
+        }
+        if report.unasked > 0 {
+            let (unasked, delay_ms) = (report.unasked, report.idle_delay_ms);
+            tracing::warn!(unasked, delay_ms, "the pass had no time for some questions: the next begins with them");
+        }
+        Ok(report)
+    }
+
+    /// Reads index and heartbeats, and judges each cluster by itself.
+    async fn judge_active(&self, items: &LimitItems, since: Ms, now: Ms) -> Result<Vec<Judged>, StoreError> {
+        let store = &self.ports().store;
+        let mut resolved: HashMap<(String, Vec<String>), Arc<Effective>> = HashMap::new();
+        let mut judged = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = store.active(cursor.as_deref(), PAGE).await?;
+            let names: Vec<ClusterName> = page.items.iter().map(|row| row.cluster.name.clone()).collect();
+            let heartbeats = store.heartbeats(&names).await?;
+            for (row, heartbeat) in page.items.into_iter().zip(heartbeats) {
+                let cluster = row.cluster;
+                let limits = resolved
+                    .entry((cluster.user.clone(), cluster.groups.clone()))
+                    .or_insert_with_key(|(user, groups)| Arc::new(effective(user, groups, &items.in_force)))
+                    .clone();
+                let heartbeat = heartbeat.map(|h| h.value);
+                let verdict = judge(&cluster, heartbeat.as_ref(), &limits, since, now, self.policy());
+                let on_demand = cluster.config.fargate_spot && cluster.spot_after.is_some_and(|at| now < at);
+                let disk = self.disk_warning(&cluster.name);
+                let budget = budgets::Warned::Nothing;
+                judged.push(Judged { cluster, limits, verdict, shrink: None, on_demand, budget, disk });
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return Ok(judged);
+            }
+        }
+    }
+}
+
+/// Does many things, some at once, and adds up what they report.
+async fn all<F>(things: Vec<F>, at_once: usize) -> Result<PassReport, Refusal>
+where
+    F: Future<Output = Result<PassReport, Refusal>>,
+{
+    let mut report = PassReport::default();
+    let mut done = stream::iter(things).buffer_unordered(at_once);
+    while let Some(one) = done.next().await {
+        report.add(one?);
+    }
+    Ok(report)
+}

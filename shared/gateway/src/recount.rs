@@ -1,0 +1,189 @@
+//! Counters recomputed from the records: drift is repaired, and said so. A step at a time, as the records are many.
+
+use super::trim::Ended;
+use super::{Gateway, Refusal};
+use faregate_core::model::clock::is_ahead;
+use faregate_core::model::{Cluster, ClusterName, Counts, Scope, Stored, Usage};
+use faregate_core::ports::{StoreError, TransactError};
+use faregate_core::reconcile::charge;
+use futures::stream::{self, StreamExt};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Clusters read at once.
+const PAGE: usize = 100;
+/// Users recounted in one step; of groups, which are larger, only one.
+const USERS: usize = 20;
+/// Reads under way at once.
+const AT_ONCE: usize = 16;
+
+/// What of a round of recounts is left. A caller keeps it in memory: should it be lost, another round begins.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecountCursor {
+    users: Vec<String>,
+    groups: Vec<String>,
+}
+
+impl Gateway {
+    /// One step of a round over all users and groups that have an active cluster; none begins one. How many counters were repaired, and
+    /// what is left; none = the round is over.
+    pub async fn recount_step(&self, cursor: Option<RecountCursor>) -> Result<(usize, Option<RecountCursor>), Refusal> {
+        let mut left = match cursor {
+            Some(left) => left,
+            None => self.whose_clusters_are_active().await?,
+        };
+        let mut repaired = 0;
+        if left.users.is_empty()
+            && let Some(group) = left.groups.pop()
+        {
+            repaired += usize::from(self.recount_group(&group).await?);
+        }
+        for _ in 0..USERS {
+            let Some(user) = left.users.pop() else { break };
+            repaired += usize::from(self.recount(&user).await?);
+        }
+        Ok((repaired, Some(left).filter(|left| *left != RecountCursor::default())))
+    }
+
+    /// A whole round.
+    pub async fn recount_active(&self) -> Result<usize, Refusal> {
+        let (mut repaired, mut cursor) = self.recount_step(None).await?;
+        while cursor.is_some() {
+            let (more, rest) = self.recount_step(cursor).await?;
+            repaired += more;
+            cursor = rest;
+        }
+        Ok(repaired)
+    }
+
+    async fn whose_clusters_are_active(&self) -> Result<RecountCursor, StoreError> {
+        let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
+        self.each_active(|cluster| {
+            for key in cluster.charged.keys {
+                match key {
+                    Scope::User(user) => drop(users.insert(user)),
+                    Scope::Group(group) => drop(groups.insert(group)),
+                    Scope::Default => {}
+                }
+            }
+        })
+        .await?;
+        Ok(RecountCursor { users: users.into_iter().rev().collect(), groups: groups.into_iter().rev().collect() })
+    }
+
+    async fn each_active(&self, mut each: impl FnMut(Cluster) + Send) -> Result<(), StoreError> {
+        let mut cursor = None;
+        loop {
+            let page = self.ports().store.active(cursor.as_deref(), PAGE).await?;
+            page.items.into_iter().for_each(|row| each(row.cluster));
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Recounts what a user has in use: the counter is read first, then the items, consistently, and written on the counter's
+    /// version, so that whatever was charged or given back in between makes the write fail. True when it was repaired. As all of the
+    /// user's clusters are read for that, it also sees to the bound on the ended ones.
+    pub async fn recount(&self, user: &str) -> Result<bool, Refusal> {
+        let scope = Scope::User(user.to_owned());
+        let before = self.counter(&scope).await?;
+        let mut sum = Counts::default();
+        let key = self.ring().user_key(user);
+        let (mut ended, now) = (Ended::default(), self.now());
+        let mut cursor = None;
+        loop {
+            let page = self.ports().store.clusters(&key, cursor.as_deref(), PAGE).await?;
+            page.items.iter().for_each(|cluster| ended.see(&cluster.value, now, self.policy().young_ms));
+            let counted = |c: &&Stored<Arc<Cluster>>| c.value.charged.keys.contains(&scope);
+            for cluster in page.items.iter().filter(counted) {
+                sum = sum + cluster.value.charged.counts;
+                if cluster.value.active {
+                    self.check_charge(&cluster.value).await?;
+                }
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let repaired = self.repair(before, sum).await?;
+        self.trim(user, &ended).await?;
+        Ok(repaired)
+    }
+
+    /// Recounts what a group has in use. Nothing but the index knows its clusters, and that may lag behind: a counter that was changed
+    /// lately is left for another time.
+    pub async fn recount_group(&self, group: &str) -> Result<bool, Refusal> {
+        let scope = Scope::Group(group.to_owned());
+        let before = self.counter(&scope).await?;
+        // a write may land as late as its caller lives and another call of his besides, and says when he made it
+        let last_seen = before.value.changed_at + 2 * self.policy().caller_life_ms + self.policy().visibility_ms;
+        // one that was changed by a clock that was ahead is written on its version, too
+        if self.now() < last_seen && !is_ahead(before.value.changed_at, self.now()) {
+            return Ok(false);
+        }
+        let mut names: Vec<ClusterName> = Vec::new();
+        self.each_active(|cluster| {
+            if cluster.charged.keys.contains(&scope) {
+                names.push(cluster.name);
+            }
+        })
+        .await?;
+        let reads: Vec<_> = names.iter().map(|name| self.ports().store.cluster(name)).collect();
+        let mut clusters = stream::iter(reads).buffer_unordered(AT_ONCE);
+        let mut sum = Counts::default();
+        while let Some(cluster) = clusters.next().await {
+            sum = sum + cluster?.map_or(Counts::default(), |c| c.value.charged.counts);
+        }
+        drop(clusters);
+        self.repair(before, sum).await
+    }
+
+    async fn counter(&self, scope: &Scope) -> Result<Stored<Usage>, StoreError> {
+        let read = self.ports().store.usage(std::slice::from_ref(scope)).await?.pop();
+        read.ok_or_else(|| StoreError::Failed(format!("nothing was read of the counter of {scope}")))
+    }
+
+    /// Is what a cluster is counted for what its launches and tasks come to? If not, its next turn makes it so.
+    async fn check_charge(&self, cluster: &Cluster) -> Result<(), StoreError> {
+        let store = &self.ports().store;
+        let children = store.children(&cluster.name).await?;
+        let workers = charge(children.launches.iter().map(|l| &l.value), children.tasks.iter().map(|t| &t.value));
+        let counted = Counts { clusters: 0, ..cluster.charged.counts };
+        if workers == counted {
+            return Ok(());
+        }
+        // both were read one after the other: only if nothing was written in between it is so
+        let again = store.cluster(&cluster.name).await?;
+        if again.is_some_and(|again| again.value.charged == cluster.charged && again.value.launches == cluster.launches)
+        {
+            tracing::error!(cluster = %cluster.name, ?counted, ?workers, "a cluster is not counted for what it has: its turn repairs it");
+            self.wake(&cluster.name, 0).await;
+        }
+        Ok(())
+    }
+
+    async fn repair(&self, before: Stored<Usage>, sum: Counts) -> Result<bool, Refusal> {
+        let store = &self.ports().store;
+        if before.value.counts == sum {
+            return Ok(false);
+        }
+        let version = match self.policy().rules.recount_on_version {
+            true => before.version,
+            false => self.counter(&before.value.scope).await?.version,
+        };
+        let usage = Usage { counts: sum, ..before.value.clone() };
+        match store.put_usage(&usage, version).await {
+            Ok(()) => {
+                let (scope, was) = (&usage.scope, before.value.counts);
+                tracing::error!(%scope, ?was, is = ?sum, "a counter had drifted and was repaired");
+                Ok(true)
+            }
+            // somebody was charged meanwhile: another time
+            Err(TransactError::Conflicts(_) | TransactError::Contention) => Ok(false),
+            Err(TransactError::Failed(error)) => Err(error.into()),
+        }
+    }
+}

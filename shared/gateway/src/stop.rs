@@ -1,0 +1,91 @@
+//! Stopping: one conditional write, one wake.
+
+use super::read::not_yours;
+use super::{Gateway, Refusal, wake};
+use faregate_core::model::{ClusterName, Identity, Reason, ReasonCode, Status};
+use faregate_core::ports::{Host, StopRequest, Store, TransactError, Wakes};
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A user: their own clusters only.
+    User(Identity),
+    /// The cluster of this name itself, by its token.
+    Cluster(ClusterName),
+}
+
+impl Gateway {
+    /// Turns a cluster towards STOPPED. Also fine for one that does not exist, or has ended: a cluster that ends itself asks once
+    /// and never again.
+    pub async fn stop(&self, caller: &Caller, name: &ClusterName) -> Result<(), Refusal> {
+        let (user, reason) = match caller {
+            Caller::User(who) => (Some(who.name.clone()), Reason::new(ReasonCode::UserStopped, "stopped by its user")),
+            Caller::Cluster(own) if own == name => {
+                (None, Reason::new(ReasonCode::SchedulerExited, "the scheduler asked to be stopped"))
+            }
+            Caller::Cluster(_) => return Err(not_yours(name)),
+        };
+        if self.end(name, user.clone(), Status::Stopped, reason).await? {
+            return Ok(());
+        }
+        match user {
+            // none of that name is theirs: is it another's?
+            Some(_) if self.ports().store.cluster(name).await?.is_some() => Err(not_yours(name)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Stops every active cluster of every user (the gateway itself is stopping). How many.
+    pub async fn stop_all(&self, reason: &Reason) -> Result<usize, Refusal> {
+        let mut cursor = None;
+        let mut stopped = 0;
+        loop {
+            let page = self.ports().store.active(cursor.as_deref(), 100).await?;
+            // one that has ended is only listed until the last late call has landed
+            for row in page.items.into_iter().filter(|row| !row.cluster.status.is_ended()) {
+                self.end(&row.cluster.name, None, Status::Stopped, reason.clone()).await?;
+                stopped += 1;
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return Ok(stopped);
+            }
+        }
+    }
+
+    /// One conditional write, and a wake when it changed something. False when there is no such cluster (of that user).
+    pub(super) async fn end(
+        &self,
+        name: &ClusterName,
+        user: Option<String>,
+        target: Status,
+        reason: Reason,
+    ) -> Result<bool, Refusal> {
+        let request = StopRequest { name: name.clone(), user, target, reason, now: self.now() };
+        let ports = self.ports();
+        Ok(end(&*ports.store, &*ports.wakes, &*ports.host, &request).await?.is_some())
+    }
+}
+
+/// The one way to turn a cluster towards its end, also for whoever has no gateway: none when there is no such cluster (of that user),
+/// true when this call changed it.
+pub(super) async fn end(
+    store: &dyn Store,
+    wakes: &dyn Wakes,
+    host: &dyn Host,
+    request: &StopRequest,
+) -> Result<Option<bool>, Refusal> {
+    let name = &request.name;
+    match store.stop(request).await {
+        Ok(found) => {
+            let changed = found.map(|(_, changed)| changed);
+            if changed == Some(true) {
+                tracing::info!(cluster = %name, reason = request.reason.message, "stopping");
+                wake(wakes, host, name, 0).await;
+            }
+            Ok(changed)
+        }
+        Err(TransactError::Failed(error)) => Err(error.into()),
+        Err(_) => Err(Refusal::Conflict(format!("Cluster '{name}' is being worked on; try again"))),
+    }
+}

@@ -1,0 +1,158 @@
+//! The reconciler's turn: load, decide, save, act, learn; until nothing more is to be done now.
+
+use super::{Gateway, Refusal};
+use faregate_core::model::{ClusterName, Heartbeat, LaunchId, Ms, Stored, effective};
+use faregate_core::ports::{StoreError, TransactError, Wake};
+use faregate_core::reconcile::{Action, Fact, View, reconcile};
+
+/// Rounds of one turn; what is left is done by the next.
+const ROUNDS: u32 = 12;
+/// Tries lost to others before a turn that has learned nothing gives way. One that has goes on trying: nobody else knows it.
+const LOST_TRIES: u32 = 6;
+/// A wake later than this is left to the pass (SQS delays at most 900 s).
+const LONGEST_DELAY_MS: Ms = 900_000;
+
+/// A turn that could not be finished. Whoever sent the wake sends it again; the records are as whole as before.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something that must precede a save, or a launch, failed.
+    #[error("{0}")]
+    Action(String),
+    /// Others changed the records each time.
+    #[error("the records of cluster `{0}` changed under every try to save")]
+    Contended(ClusterName),
+}
+
+impl From<Refusal> for TurnError {
+    fn from(refusal: Refusal) -> Self {
+        TurnError::Action(refusal.to_string())
+    }
+}
+
+impl Gateway {
+    /// Does what a wake asks for. May run for the same cluster several times at once, and be cut off anywhere.
+    pub async fn turn(&self, wake: &Wake) -> Result<(), TurnError> {
+        match wake {
+            Wake::Cluster(name) => self.turn_cluster(name).await,
+            Wake::Sweep { cursor } => self.sweep(cursor.as_deref()).await,
+        }
+    }
+
+    async fn turn_cluster(&self, name: &ClusterName) -> Result<(), TurnError> {
+        let (started, began) = (self.now(), self.ports().host.uptime());
+        let mut facts: Vec<Fact> = Vec::new();
+        let (mut rounds, mut lost, mut launched, mut saved) = (0, 0, false, false);
+        let mut due_at = None;
+        // our calls are only trusted to land within this time
+        while rounds < ROUNDS && self.ports().host.uptime() - began <= self.policy().caller_life_ms {
+            if lost > 0 {
+                if lost > LOST_TRIES && facts.is_empty() {
+                    break;
+                }
+                self.jitter(25 << lost.min(3)).await;
+            }
+            let Some(view) = self.view(name, !launched).await? else { return Ok(()) };
+            if is_torn(&view) {
+                lost += 1;
+                continue;
+            }
+            let now = self.now();
+            let plan = reconcile(&view, &facts, now, self.policy());
+            tracing::debug!(
+                cluster = %name, facts = facts.len(), writes = plan.writes.len(), before = plan.before.len(),
+                after = plan.after.len(), due_in = plan.due_at.map(|at| at - now), "decided"
+            );
+            for action in &plan.before {
+                self.act(&view, action).await?;
+            }
+            if !plan.writes.is_empty() {
+                match self.ports().store.transact(plan.writes).await {
+                    Ok(()) => {
+                        saved = true;
+                        self.ports().host.announce(name);
+                    }
+                    Err(error @ (TransactError::Conflicts(_) | TransactError::Contention)) => {
+                        tracing::debug!(cluster = %name, %error, "not saved");
+                        lost += 1;
+                        continue;
+                    }
+                    Err(TransactError::Failed(error)) => return Err(error.into()),
+                }
+            }
+            (rounds, lost) = (rounds + 1, 0);
+            facts.clear();
+            due_at = plan.due_at;
+            for action in &plan.after {
+                if is_refused(action, &facts) {
+                    continue;
+                }
+                launched |= matches!(action, Action::Launch(_));
+                facts.extend(self.act(&view, action).await?);
+            }
+            if facts.is_empty() {
+                break;
+            }
+        }
+        if lost > 0 && facts.is_empty() {
+            return Err(TurnError::Contended(name.clone()));
+        }
+        // cut short with something learned: the next turn learns it again
+        if !facts.is_empty() {
+            due_at = Some(started);
+            saved = true;
+        }
+        // who writes a due time sends the wake for it: were every turn to do so, each wake that comes twice would go on for ever
+        if let Some(at) = due_at.filter(|_| saved) {
+            let delay = (at - self.now()).max(0);
+            if delay <= LONGEST_DELAY_MS {
+                self.wake(name, delay).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything a decision reads. None when there is no such cluster.
+    async fn view(&self, name: &ClusterName, may_launch: bool) -> Result<Option<View>, StoreError> {
+        let store = &self.ports().store;
+        let Some(cluster) = store.cluster(name).await? else { return Ok(None) };
+        let children = store.children(name).await?;
+        let usage = store.usage(&cluster.value.charged.keys).await?;
+        let items = self.limit_items(self.policy().limits_cache_ms).await?;
+        let limits = effective(&cluster.value.user, &cluster.value.groups, &items.in_force);
+        let spent = match cluster.value.wants_to_run() {
+            true => self.spent_out(&cluster.value.user, &limits).await?,
+            false => None,
+        };
+        let heartbeat =
+            children.heartbeat.unwrap_or_else(|| Stored { value: Heartbeat::new(name.clone()), version: 0 });
+        Ok(Some(View {
+            cluster,
+            heartbeat,
+            launches: children.launches,
+            tasks: children.tasks,
+            usage,
+            limits,
+            spent,
+            api_url: self.config.api_url.clone(),
+            listen: self.config.listen.clone(),
+            steady_since: self.ports().host.steady_since(),
+            may_launch,
+        }))
+    }
+}
+
+/// The launch's credentials were refused: it is not called.
+fn is_refused(action: &Action, facts: &[Fact]) -> bool {
+    let Action::Launch(next) = action else { return false };
+    facts.iter().any(|fact| matches!(fact, Fact::Launched { launch, .. } if *launch == next.id))
+}
+
+/// The cluster was read before another turn wrote a launch, the launches after it: a decision would write that launch again.
+fn is_torn(view: &View) -> bool {
+    let cluster = &view.cluster.value;
+    let last = LaunchId::new(&cluster.name, cluster.launches);
+    view.launches.iter().any(|launch| launch.value.id > last)
+}
