@@ -1,11 +1,12 @@
-"""What a user reads while something goes wrong: a busy scheduler, one that is stopped, workers that fail to start."""
+"""What a user reads while something goes wrong: a busy scheduler, one that is stopped, workers that fail to start, files that grow."""
 
+import os
 import time
 
 from limits_story import api, plain, reason
 from story import done, eventually, gateway, say, status, wait_for_go
 
-alice, bob, carol = gateway("alice"), gateway("bob"), gateway("carol")
+alice, bob, carol, dave = (gateway(name) for name in ("alice", "bob", "carol", "dave"))
 
 
 def waiting(who, name):
@@ -62,4 +63,24 @@ late = carol.new_cluster(profile="broken late", idle_timeout=3)
 late.scale(1)
 eventually("it ends", lambda: status(carol, late.name) in ("FAILED", "STOPPED"))
 say("not idle:", reason(carol, late.name))
+
+
+def write(mib):
+    with open("results", "ab") as file:
+        file.write(os.urandom(mib << 20))
+
+
+def warnings(who, name):
+    return [warning["message"] for warning in api(who, "GET", f"clusters/{name}/explain")["warnings"]]
+
+
+growing = dave.new_cluster()
+growing.scale(1)
+client = growing.get_client(set_as_default=False)
+client.wait_for_workers(1, timeout=100)
+client.submit(write, 44, pure=False).result()
+say("files:", *eventually("a warning", lambda: warnings(dave, growing.name)))
+client.submit(write, 20, pure=False).result()
+eventually("it ends", lambda: status(dave, growing.name) == "FAILED")
+say("too many files:", plain(reason(dave, growing.name)))
 done()

@@ -1,5 +1,5 @@
 //! What a user of the official client reads, and keeps, while something goes wrong: real schedulers that are busy or stopped, real workers
-//! that fail to start.
+//! that fail to start, files that grow over their limit.
 #![allow(clippy::unwrap_used)]
 
 use faregate_tests::python::{DASK_VERSIONS, dask};
@@ -13,6 +13,7 @@ sigint_timeout = 1
 sigterm_timeout = 1
 cluster_heartbeat_period = 1
 cluster_heartbeat_timeout = 3
+cluster_max_disk = "52 MiB"
 
 [[options]]
 field = "profile"
@@ -45,7 +46,7 @@ fn a_busy_scheduler_is_no_dead_one_and_what_goes_wrong_is_told_at_once() {
     script.hears("continue");
     signal_scheduler(&cluster, Signal::CONT);
     script.go_on();
-    for what in ["a worker that fails", "three tries", "not idle"] {
+    for what in ["a worker that fails", "three tries", "not idle", "files", "too many files"] {
         said.push((what, script.hears(&format!("{what}:"))));
     }
     script.ends_well();
@@ -55,6 +56,8 @@ fn a_busy_scheduler_is_no_dead_one_and_what_goes_wrong_is_told_at_once() {
         "1 of 3 tries to start a worker failed; the last: a worker ended before it connected",
         "FAILED, worker-start-failed: 3 workers in a row failed to start",
         "FAILED, worker-start-failed: ",
+        "take more than four fifths of the 52 MiB that `cluster_max_disk` allows",
+        "FAILED, disk-limit: the cluster's files in the gateway's data directory take ",
     ];
     for ((what, text), part) in said.iter().zip(parts) {
         assert!(text.contains(part), "{what}: {text}");
