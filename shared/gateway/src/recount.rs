@@ -118,10 +118,12 @@ impl Gateway {
     pub async fn recount_group(&self, group: &str) -> Result<bool, Refusal> {
         let scope = Scope::Group(group.to_owned());
         let before = self.counter(&scope).await?;
-        // a write may land as late as its caller lives and another call of his besides, and says when he made it
-        let last_seen = before.value.changed_at + 2 * self.policy().caller_life_ms + self.policy().visibility_ms;
-        // one that was changed by a clock that was ahead is written on its version, too
-        if self.now() < last_seen && !is_ahead(before.value.changed_at, self.now()) {
+        // a write may land as late as its caller lives and another call of his besides, and says when he made it; if the clock was set
+        // since, that may have been just before
+        let changed_at = Some(before.value.changed_at).filter(|at| !is_ahead(*at, self.now())).unwrap_or(0);
+        let changed_at = changed_at.max(self.ports().host.steady_since());
+        let last_seen = changed_at + 2 * self.policy().caller_life_ms + self.policy().visibility_ms;
+        if self.now() < last_seen {
             return Ok(false);
         }
         let mut names: Vec<ClusterName> = Vec::new();

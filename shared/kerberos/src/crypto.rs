@@ -8,18 +8,18 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::iv::FixedLength;
 
 /// AES has one block size, and messages start with as much that is random.
-pub(super) const BLOCK: usize = 16;
+pub(crate) const BLOCK: usize = 16;
 
 /// What a key is used for (RFC 4120, 7.5.1): the encrypted part of a ticket.
-pub(super) const TICKET: u32 = 2;
+pub(crate) const TICKET: u32 = 2;
 /// … of an authenticator.
-pub(super) const AUTHENTICATOR: u32 = 11;
+pub(crate) const AUTHENTICATOR: u32 = 11;
 /// … of the answer to it.
-pub(super) const ANSWER: u32 = 12;
+pub(crate) const ANSWER: u32 = 12;
 
 /// An encryption type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Etype {
+pub(crate) enum Etype {
     /// 17, aes128-cts-hmac-sha1-96.
     Aes128Sha1,
     /// 18, aes256-cts-hmac-sha1-96.
@@ -34,12 +34,12 @@ use Etype::{Aes128Sha1, Aes128Sha256, Aes256Sha1, Aes256Sha384};
 
 impl Etype {
     /// By its assigned number.
-    pub(super) fn of(number: i64) -> Option<Self> {
+    pub(crate) fn of(number: i64) -> Option<Self> {
         [Aes128Sha1, Aes256Sha1, Aes128Sha256, Aes256Sha384].into_iter().find(|etype| etype.number() == number)
     }
 
     /// Its assigned number.
-    pub(super) fn number(self) -> i64 {
+    pub(crate) fn number(self) -> i64 {
         match self {
             Aes128Sha1 => 17,
             Aes256Sha1 => 18,
@@ -49,7 +49,7 @@ impl Etype {
     }
 
     /// Bytes of a key.
-    pub(super) fn key_length(self) -> usize {
+    pub(crate) fn key_length(self) -> usize {
         match self {
             Aes128Sha1 | Aes128Sha256 => 16,
             Aes256Sha1 | Aes256Sha384 => 32,
@@ -83,24 +83,24 @@ impl Etype {
 
 /// A key, of its type's length.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Key {
+pub(crate) struct Key {
     etype: Etype,
     bytes: Vec<u8>,
 }
 
 impl Key {
     /// None when it has not the length that its type asks for.
-    pub(super) fn new(etype: Etype, bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn new(etype: Etype, bytes: &[u8]) -> Option<Self> {
         (bytes.len() == etype.key_length()).then(|| Key { etype, bytes: bytes.to_vec() })
     }
 
     /// Its type.
-    pub(super) fn etype(&self) -> Etype {
+    pub(crate) fn etype(&self) -> Etype {
         self.etype
     }
 
     /// The plain text of a message that was encrypted with this key, for this use. None = it was not.
-    pub(super) fn open(&self, usage: u32, message: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn open(&self, usage: u32, message: &[u8]) -> Option<Vec<u8>> {
         let length = message.len().checked_sub(self.etype.mac_length()).filter(|length| *length >= BLOCK)?;
         let (encrypted, mac) = message.split_at(length);
         let opened = match self.etype {
@@ -118,7 +118,7 @@ impl Key {
     }
 
     /// A message that [`Key::open`] opens. The confounder is random, and for this message alone.
-    pub(super) fn seal(&self, usage: u32, confounder: [u8; BLOCK], plain: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn seal(&self, usage: u32, confounder: [u8; BLOCK], plain: &[u8]) -> Option<Vec<u8>> {
         let plain = [confounder.as_slice(), plain].concat();
         let encrypted = self.encrypt(&self.derived(usage, ENCRYPTION)?, &plain)?;
         let mac = match self.etype {

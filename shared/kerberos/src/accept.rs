@@ -1,53 +1,65 @@
 //! Who a token proves somebody to be: a pure function of the token, the keys and the clock (RFC 4120, 3.2.3; RFC 4121, 4.1).
 
-use super::crypto::{ANSWER, AUTHENTICATOR, BLOCK, Etype, Key, TICKET};
-use super::keytab::{Entry, Keytab};
-use super::messages::{ApReq, Authenticator, Content, INVALID, Principal, TRANSITED_CHECKED, Ticket, ap_rep};
-use super::token::unwrap;
+use crate::Ms;
+use crate::crypto::{ANSWER, AUTHENTICATOR, BLOCK, Etype, Key, TICKET};
+use crate::keytab::{Entry, Keytab};
+use crate::messages::{ApReq, Authenticator, Content, INVALID, Principal, TRANSITED_CHECKED, Ticket, ap_rep};
+use crate::token::unwrap;
 use aws_lc_rs::digest::{SHA256, digest};
-use faregate_core::model::{Ms, user_name};
+use aws_lc_rs::rand;
 use std::borrow::Cow;
 
 /// A longer token is not read: Windows makes none longer than 64 KiB (`MaxTokenSize`).
-pub(super) const LONGEST_TOKEN: usize = 64 * 1024;
+pub(crate) const LONGEST_TOKEN: usize = 64 * 1024;
 
 /// Whose tickets are good.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Policy {
+pub struct Policy {
     /// The first part of the service's name.
-    pub(super) service: String,
+    pub service: String,
     /// Realms, beside the keytab's own, whose users may come in.
-    pub(super) realms: Vec<String>,
-    /// So far may clocks be apart.
-    pub(super) skew: Ms,
+    pub realms: Vec<String>,
+    /// So far may clocks be apart, in milliseconds.
+    pub skew: Ms,
 }
 
 /// What makes an answer one of a kind.
-pub(super) struct Random {
+pub struct Random {
     /// Begins what is encrypted.
-    pub(super) confounder: [u8; BLOCK],
+    pub(crate) confounder: [u8; BLOCK],
     /// The number of the first message that we would send.
-    pub(super) sequence: u32,
+    pub(crate) sequence: u32,
+}
+
+impl Random {
+    /// Drawn from the operating system; none when it has none to give.
+    pub fn draw() -> Option<Random> {
+        let (mut confounder, mut sequence) = ([0; BLOCK], [0; 4]);
+        rand::fill(&mut confounder).and_then(|()| rand::fill(&mut sequence)).ok()?;
+        Some(Random { confounder, sequence: u32::from_be_bytes(sequence) })
+    }
 }
 
 /// Somebody who may come in, if the token was not used before.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Accepted {
-    /// The user's name here.
-    pub(super) user: String,
+pub struct Accepted {
+    /// Who it is: `alice`, or `nfs/host`; of another realm than the service's `alice@OTHER`, so that nobody there can be anybody here.
+    pub user: String,
+    /// The same with the realm, as it is shown.
+    pub client: Principal,
     /// What may be used once: a digest of the authenticator.
-    pub(super) once: String,
+    pub once: String,
     /// It is too old after that.
-    pub(super) until: Ms,
+    pub until: Ms,
     /// The token that answers it.
-    pub(super) answer: Option<Vec<u8>>,
+    pub answer: Option<Vec<u8>>,
 }
 
-/// For the log.
-pub(super) type Why = Cow<'static, str>;
+/// Why nobody is let in: for the log, not for the caller.
+pub type Why = Cow<'static, str>;
 
 /// Reads and checks all that there is to check but whether it was used before.
-pub(super) fn accept(token: &[u8], keys: &Keytab, policy: &Policy, now: Ms, random: &Random) -> Result<Accepted, Why> {
+pub fn accept(token: &[u8], keys: &Keytab, policy: &Policy, now: Ms, random: &Random) -> Result<Accepted, Why> {
     if token.len() > LONGEST_TOKEN {
         return Err(format!("the token has {} bytes, and at most {LONGEST_TOKEN} are read", token.len()).into());
     }
@@ -75,6 +87,7 @@ pub(super) fn accept(token: &[u8], keys: &Keytab, policy: &Policy, now: Ms, rand
     };
     Ok(Accepted {
         user: user(&content.client, &service.principal.realm)?,
+        client: content.client,
         once: digest(&SHA256, sealed.cipher).as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
         // the clocks of replicas are not quite one
         until: authenticator.at.saturating_add(2 * policy.skew),
@@ -182,7 +195,6 @@ fn answer(authenticator: &Authenticator<'_>, key: &Key, random: &Random) -> Opti
     Some(ap_rep(key.etype(), &key.seal(ANSWER, random.confounder, &plain)?))
 }
 
-/// `alice`, or `nfs/host`; of another realm `alice@OTHER`, so that nobody there can be anybody here.
 fn user(client: &Principal, own_realm: &str) -> Result<String, Why> {
     let parts = &client.parts;
     if parts.first().is_none_or(|first| first == "WELLKNOWN") {
@@ -195,7 +207,7 @@ fn user(client: &Principal, own_realm: &str) -> Result<String, Why> {
     if client.realm != own_realm {
         name = format!("{name}@{}", client.realm);
     }
-    user_name(&name).map_err(|_| format!("no user can be called `{client}`").into())
+    Ok(name)
 }
 
 fn unknown(what: &str, etype: i64) -> Why {

@@ -2,47 +2,47 @@
 
 /// Reads elements one after another. Nothing here panics, recurses or allocates: what is malformed is None.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 /// `SEQUENCE`.
-pub(super) const SEQUENCE: u8 = 0x30;
+pub(crate) const SEQUENCE: u8 = 0x30;
 /// `INTEGER`.
-pub(super) const INTEGER: u8 = 0x02;
+pub(crate) const INTEGER: u8 = 0x02;
 /// `BIT STRING`.
-pub(super) const BIT_STRING: u8 = 0x03;
+pub(crate) const BIT_STRING: u8 = 0x03;
 /// `OCTET STRING`.
-pub(super) const OCTET_STRING: u8 = 0x04;
+pub(crate) const OCTET_STRING: u8 = 0x04;
 /// `OBJECT IDENTIFIER`.
-pub(super) const OID: u8 = 0x06;
+pub(crate) const OID: u8 = 0x06;
 /// `ENUMERATED`.
-pub(super) const ENUMERATED: u8 = 0x0a;
+pub(crate) const ENUMERATED: u8 = 0x0a;
 /// `GeneralizedTime`.
-pub(super) const TIME: u8 = 0x18;
+pub(crate) const TIME: u8 = 0x18;
 /// `GeneralString`, which Kerberos calls KerberosString and Realm.
-pub(super) const STRING: u8 = 0x1b;
+pub(crate) const STRING: u8 = 0x1b;
 
 /// `[APPLICATION n]`, n < 31.
-pub(super) const fn application(n: u8) -> u8 {
+pub(crate) const fn application(n: u8) -> u8 {
     0x60 | n
 }
 
 /// `[n]`, explicit, n < 31.
-pub(super) const fn context(n: u8) -> u8 {
+pub(crate) const fn context(n: u8) -> u8 {
     0xa0 | n
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Reader(bytes)
     }
 
     /// What is left.
-    pub(super) fn rest(self) -> &'a [u8] {
+    pub(crate) fn rest(self) -> &'a [u8] {
         self.0
     }
 
     /// The next element, which must have this tag: its content.
-    pub(super) fn take(&mut self, tag: u8) -> Option<Reader<'a>> {
+    pub(crate) fn take(&mut self, tag: u8) -> Option<Reader<'a>> {
         let (&found, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
         let (length, rest) = match first {
@@ -63,18 +63,18 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element if it has this tag.
-    pub(super) fn maybe(&mut self, tag: u8) -> Option<Reader<'a>> {
+    pub(crate) fn maybe(&mut self, tag: u8) -> Option<Reader<'a>> {
         self.0.first().filter(|found| **found == tag)?;
         self.take(tag)
     }
 
     /// Field `n` of a `SEQUENCE`, an element with this tag in an explicit one.
-    pub(super) fn field(&mut self, n: u8, tag: u8) -> Option<Reader<'a>> {
+    pub(crate) fn field(&mut self, n: u8, tag: u8) -> Option<Reader<'a>> {
         self.take(context(n))?.take(tag)
     }
 
     /// Field `n`, if it is there.
-    pub(super) fn optional(&mut self, n: u8, tag: u8) -> Option<Option<Reader<'a>>> {
+    pub(crate) fn optional(&mut self, n: u8, tag: u8) -> Option<Option<Reader<'a>>> {
         match self.maybe(context(n)) {
             Some(mut inner) => Some(Some(inner.take(tag)?)),
             // there, and malformed
@@ -84,24 +84,24 @@ impl<'a> Reader<'a> {
     }
 
     /// Field `n`, an integer.
-    pub(super) fn number(&mut self, n: u8) -> Option<i64> {
+    pub(crate) fn number(&mut self, n: u8) -> Option<i64> {
         self.field(n, INTEGER)?.integer()
     }
 
     /// The content of an `INTEGER`.
-    pub(super) fn integer(self) -> Option<i64> {
+    pub(crate) fn integer(self) -> Option<i64> {
         let negative = self.0.first()? & 0x80 != 0;
         let start = if negative { -1 } else { 0 };
         (self.0.len() <= 8).then(|| self.0.iter().fold(start, |sum, byte| sum << 8 | i64::from(*byte)))
     }
 
     /// The content of a string.
-    pub(super) fn text(self) -> Option<&'a str> {
+    pub(crate) fn text(self) -> Option<&'a str> {
         std::str::from_utf8(self.0).ok()
     }
 
     /// The first 32 bits of a `BIT STRING`, the first of them highest (RFC 4120, 5.2.8).
-    pub(super) fn flags(self) -> Option<u32> {
+    pub(crate) fn flags(self) -> Option<u32> {
         let (_unused, bits) = self.0.split_first()?;
         let mut flags = [0; 4];
         flags.iter_mut().zip(bits).for_each(|(flag, byte)| *flag = *byte);
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
 }
 
 /// An element with this tag and content.
-pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
     let bytes = length.to_be_bytes();
     let significant = &bytes[bytes.iter().take_while(|byte| **byte == 0).count()..];
@@ -128,12 +128,12 @@ pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// Field `n` of a `SEQUENCE`: an element with this tag and content in an explicit one.
-pub(super) fn field(n: u8, tag: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn field(n: u8, tag: u8, content: &[u8]) -> Vec<u8> {
     element(context(n), &element(tag, content))
 }
 
 /// The content of an `INTEGER` that is not negative.
-pub(super) fn integer(number: u32) -> Vec<u8> {
+pub(crate) fn integer(number: u32) -> Vec<u8> {
     let bytes = [[0].as_slice(), &number.to_be_bytes()].concat();
     // as short as it can be, and never so that it looks negative
     let superfluous = bytes.windows(2).take_while(|pair| pair[0] == 0 && pair[1] < 0x80).count();

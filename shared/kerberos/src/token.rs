@@ -1,7 +1,7 @@
 //! What tokens are wrapped in: the official client sends Kerberos' own (RFC 4121, 4.1), browsers and curl send SPNEGO's (RFC 4178).
 //! Each is answered in kind.
 
-use super::der::{ENUMERATED, OCTET_STRING, OID, Reader, SEQUENCE, application, context, element, field};
+use crate::der::{ENUMERATED, OCTET_STRING, OID, Reader, SEQUENCE, application, context, element, field};
 
 /// 1.2.840.113554.1.2.2, Kerberos.
 const KERBEROS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02];
@@ -18,7 +18,7 @@ const AP_REP: [u8; 2] = [2, 0];
 
 /// What an answer is to be wrapped in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wrapping<'a> {
+pub(crate) enum Wrapping<'a> {
     /// Kerberos' own.
     Raw,
     /// SPNEGO's, with the name that the client has for Kerberos.
@@ -29,7 +29,7 @@ pub(super) enum Wrapping<'a> {
 }
 
 /// The `AP-REQ` in a client's first token, or what else the token is.
-pub(super) fn unwrap(token: &[u8]) -> Result<(Wrapping<'_>, &[u8]), &'static str> {
+pub(crate) fn unwrap(token: &[u8]) -> Result<(Wrapping<'_>, &[u8]), &'static str> {
     let (mechanism, inner) = opened(token)?;
     if mechanism != SPNEGO {
         return Ok((Wrapping::Raw, request(mechanism, inner)?));
@@ -72,7 +72,7 @@ impl Wrapping<'_> {
     /// The token that answers: with an `AP-REP` where the client wanted one.
     ///
     /// SPNEGO's needs no `mechListMIC`: what was chosen is what the client likes best, and we like nothing better (RFC 4178, 5).
-    pub(super) fn answer(self, ap_rep: Option<&[u8]>) -> Option<Vec<u8>> {
+    pub(crate) fn answer(self, ap_rep: Option<&[u8]>) -> Option<Vec<u8>> {
         let raw = ap_rep.map(|ap_rep| {
             let inner = [&element(OID, KERBEROS), &AP_REP[..], ap_rep].concat();
             element(application(0), &inner)
@@ -93,8 +93,8 @@ impl Wrapping<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::builder::{raw, spnego};
     use super::*;
+    use crate::builder::{raw, spnego};
 
     #[test]
     fn both_wrappings_are_read_and_answered_in_kind() {

@@ -1,19 +1,19 @@
 //! The messages of Kerberos that a service reads, and the one that it writes (RFC 4120, 5.2 to 5.5). What is malformed is None.
 
-use super::crypto::{Etype, Key};
-use super::der::{
+use crate::Ms;
+use crate::crypto::{Etype, Key};
+use crate::der::{
     BIT_STRING, INTEGER, OCTET_STRING, Reader, SEQUENCE, STRING, TIME, application, context, element, field, integer,
 };
-use faregate_core::model::Ms;
 use std::fmt;
 
 /// A user's or a service's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Principal {
+pub struct Principal {
     /// Where it is known.
-    pub(super) realm: String,
+    pub(crate) realm: String,
     /// `alice`, or `HTTP` and `host`.
-    pub(super) parts: Vec<String>,
+    pub(crate) parts: Vec<String>,
 }
 
 impl fmt::Display for Principal {
@@ -25,69 +25,69 @@ impl fmt::Display for Principal {
 }
 
 /// Something encrypted.
-pub(super) struct Sealed<'a> {
+pub(crate) struct Sealed<'a> {
     /// How.
-    pub(super) etype: i64,
+    pub(crate) etype: i64,
     /// With which version of a long-term key.
-    pub(super) kvno: Option<u32>,
+    pub(crate) kvno: Option<u32>,
     /// The bytes.
-    pub(super) cipher: &'a [u8],
+    pub(crate) cipher: &'a [u8],
 }
 
 /// What a client shows.
-pub(super) struct ApReq<'a> {
+pub(crate) struct ApReq<'a> {
     /// The ticket is encrypted with the key of another session, not with the service's.
-    pub(super) user_to_user: bool,
+    pub(crate) user_to_user: bool,
     /// The ticket.
-    pub(super) ticket: Ticket<'a>,
+    pub(crate) ticket: Ticket<'a>,
     /// Proves that the client knows the ticket's key, and when.
-    pub(super) authenticator: Sealed<'a>,
+    pub(crate) authenticator: Sealed<'a>,
 }
 
 /// A ticket: for whom it is, and what only they can read.
-pub(super) struct Ticket<'a> {
+pub(crate) struct Ticket<'a> {
     /// The service.
-    pub(super) service: Principal,
+    pub(crate) service: Principal,
     /// What the KDC says.
-    pub(super) content: Sealed<'a>,
+    pub(crate) content: Sealed<'a>,
 }
 
 /// What the KDC says of a client.
-pub(super) struct Content {
+pub(crate) struct Content {
     /// See [`INVALID`] and [`TRANSITED_CHECKED`].
-    pub(super) flags: u32,
+    pub(crate) flags: u32,
     /// The session's key, or the type that is not known here.
-    pub(super) key: Result<Key, i64>,
+    pub(crate) key: Result<Key, i64>,
     /// Who the client is.
-    pub(super) client: Principal,
+    pub(crate) client: Principal,
     /// The client's realm was reached by way of others.
-    pub(super) by_way_of_others: bool,
+    pub(crate) by_way_of_others: bool,
     /// From when on.
-    pub(super) starts: Ms,
+    pub(crate) starts: Ms,
     /// Until when.
-    pub(super) ends: Ms,
+    pub(crate) ends: Ms,
 }
 
 /// Flag 7: a postdated ticket that the KDC has not yet made good.
-pub(super) const INVALID: u32 = 1 << (31 - 7);
+pub(crate) const INVALID: u32 = 1 << (31 - 7);
 /// Flag 12: the KDC vouches for the realms between.
-pub(super) const TRANSITED_CHECKED: u32 = 1 << (31 - 12);
+pub(crate) const TRANSITED_CHECKED: u32 = 1 << (31 - 12);
 
 /// What the client says of itself.
-pub(super) struct Authenticator<'a> {
+pub(crate) struct Authenticator<'a> {
     /// Who it is.
-    pub(super) client: Principal,
+    pub(crate) client: Principal,
     /// The checksum's type and bytes.
-    pub(super) checksum: Option<(i64, &'a [u8])>,
+    pub(crate) checksum: Option<(i64, &'a [u8])>,
     /// When it was made, by the client's clock.
-    pub(super) at: Ms,
+    pub(crate) at: Ms,
     /// The same as it was written: its seconds, and microseconds.
-    pub(super) written: (&'a [u8], &'a [u8]),
+    pub(crate) written: (&'a [u8], &'a [u8]),
 }
 
 impl<'a> ApReq<'a> {
     /// Reads one.
-    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut fields = Reader::new(bytes).take(application(14))?.take(SEQUENCE)?;
         (fields.number(0)? == 5 && fields.number(1)? == 14).then_some(())?;
         let options = fields.field(2, BIT_STRING)?.flags()?;
@@ -120,7 +120,7 @@ impl<'a> Sealed<'a> {
 
 impl Content {
     /// Reads what was decrypted.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut fields = Reader::new(bytes).take(application(3))?.take(SEQUENCE)?;
         let flags = fields.field(0, BIT_STRING)?.flags()?;
         let key = key(fields.field(1, SEQUENCE)?)?;
@@ -141,7 +141,7 @@ impl Content {
 
 impl<'a> Authenticator<'a> {
     /// Reads what was decrypted.
-    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut fields = Reader::new(bytes).take(application(2))?.take(SEQUENCE)?;
         (fields.number(0)? == 5).then_some(())?;
         let client = principal(&mut fields, 1)?;
@@ -157,7 +157,7 @@ impl<'a> Authenticator<'a> {
     }
 
     /// The answer that only a holder of the session's key can make (`EncAPRepPart`), not yet encrypted.
-    pub(super) fn answer(&self, sequence: u32) -> Vec<u8> {
+    pub(crate) fn answer(&self, sequence: u32) -> Vec<u8> {
         let (seconds, microseconds) = self.written;
         let fields =
             [field(0, TIME, seconds), field(1, INTEGER, microseconds), field(3, INTEGER, &integer(sequence))].concat();
@@ -166,7 +166,7 @@ impl<'a> Authenticator<'a> {
 }
 
 /// `AP-REP`, with its encrypted part.
-pub(super) fn ap_rep(etype: Etype, cipher: &[u8]) -> Vec<u8> {
+pub(crate) fn ap_rep(etype: Etype, cipher: &[u8]) -> Vec<u8> {
     let number = u32::try_from(etype.number()).unwrap_or_default();
     let sealed = [field(0, INTEGER, &integer(number)), field(2, OCTET_STRING, cipher)].concat();
     let fields = [field(0, INTEGER, &[5]), field(1, INTEGER, &[15]), field(2, SEQUENCE, &sealed)].concat();

@@ -1,14 +1,10 @@
-use super::accept::{Accepted, Policy, Random, accept};
-use super::builder::{NOW, REALM, Token, gss_flags, keytab, keytab_entry, raw, spnego};
-use super::crypto::{ANSWER, BLOCK};
-use super::der::{INTEGER, OCTET_STRING, Reader, SEQUENCE, TIME, application};
-use super::keytab::Keytab;
-use super::*;
+use crate::accept::{Accepted, Policy, Random, accept};
+use crate::builder::{KERBEROS, NOW, REALM, Token, gss_flags, keytab, keytab_entry, raw, spnego};
+use crate::crypto::{ANSWER, BLOCK};
+use crate::der::{INTEGER, OCTET_STRING, Reader, SEQUENCE, TIME, application};
+use crate::keytab::{Keytab, KeytabError};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
-use std::sync::Mutex;
 
-const KERBEROS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02];
 const TYPES: [u16; 4] = [17, 18, 19, 20];
 
 fn try_with(token: &[u8], policy: &Policy) -> Result<Accepted, String> {
@@ -86,14 +82,15 @@ fn channel_bindings_and_what_is_delegated_are_let_pass() {
 #[test]
 fn names_are_told_apart() {
     assert_eq!(user(|t| [t.client, t.claimed] = [("nfs/host", REALM); 2]).unwrap(), "nfs/host");
-    assert_eq!(user(|t| [t.client, t.claimed] = [("andre\u{301}", REALM); 2]).unwrap(), "andré");
+    assert_eq!(
+        user(|t| [t.client, t.claimed] = [("andre\u{301}", REALM); 2]).unwrap(),
+        "andre\u{301}",
+        "as it stands there"
+    );
     let nobody = why(|t| [t.client, t.claimed] = [("WELLKNOWN/ANONYMOUS", REALM); 2]);
     assert_eq!(nobody, "`WELLKNOWN/ANONYMOUS@EXAMPLE.TEST` is nobody");
     let other = why(|t| [t.client, t.claimed] = [("alice@OTHER.TEST", REALM); 2]);
     assert!(other.ends_with("could be taken for another's"), "{other}");
-    let control = why(|t| [t.client, t.claimed] = [("a\nb", REALM); 2]);
-    assert_eq!(control, "no user can be called `a\\nb@EXAMPLE.TEST`");
-    assert!(why(|t| [t.client, t.claimed] = [("", REALM); 2]).starts_with("no user can be called"));
 }
 
 #[test]
@@ -178,80 +175,6 @@ fn a_stolen_ticket_is_worth_nothing_without_its_key() {
     );
 }
 
-#[derive(Default)]
-struct Seen(Mutex<BTreeMap<String, Ms>>);
-
-#[async_trait]
-impl Once for Seen {
-    async fn first_time(&self, what: &str, until: Ms) -> Result<bool, StoreError> {
-        Ok(self.0.lock().unwrap().insert(what.to_owned(), until).is_none())
-    }
-}
-
-struct Down;
-
-#[async_trait]
-impl Once for Down {
-    async fn first_time(&self, _: &str, _: Ms) -> Result<bool, StoreError> {
-        Err(StoreError::Failed("down".into()))
-    }
-}
-
-async fn enter(kerberos: &Kerberos, token: Vec<u8>) -> Result<Entered, Refused> {
-    kerberos.enter(&Presented::Negotiate(token), &Peer::default(), NOW).await
-}
-
-#[tokio::test]
-async fn a_token_is_good_once() {
-    let kerberos = Config::default().with_keytab(&keytab(), Arc::new(Seen::default())).unwrap();
-    assert!(
-        kerberos.takes(&Presented::Negotiate(vec![1]), &Peer::default())
-            && !kerberos.takes(&Presented::Bearer("x".into()), &Peer::default())
-    );
-    let token = Token::good(18);
-    let first = enter(&kerberos, token.raw()).await.unwrap();
-    assert_eq!((first.who.name.as_str(), first.who.method.as_str()), ("alice", "kerberos"));
-    assert!(first.reply.unwrap().to_str().unwrap().starts_with("Negotiate Y"));
-    let used = Refused::denied("the token of `alice` was used before");
-    assert_eq!(enter(&kerberos, token.raw()).await, Err(used.clone()));
-    assert_eq!(enter(&kerberos, spnego(&[KERBEROS], &token.raw())).await, Err(used));
-    let another = Token { confounder: [8; BLOCK], ..token };
-    assert!(enter(&kerberos, another.raw()).await.is_ok(), "of the same ticket");
-}
-
-#[tokio::test]
-async fn nobody_comes_in_where_replays_cannot_be_told() {
-    let kerberos = Config::default().with_keytab(&keytab(), Arc::new(Down)).unwrap();
-    assert!(matches!(enter(&kerberos, Token::good(18).raw()).await, Err(Refused::Unavailable(_))));
-    assert!(matches!(enter(&kerberos, vec![1]).await, Err(Refused::Denied(_))), "the store is not even asked");
-}
-
-#[test]
-fn a_configuration_that_cannot_work_says_why() {
-    let read = |text: &str| serde_json::from_str::<Config>(text);
-    assert_eq!(read(r#"{}"#).unwrap(), Config::default());
-    assert!(read(r#"{"keytabs": "x"}"#).is_err());
-    let wrong = |text: &str| match read(text).unwrap().open(Arc::new(Down)) {
-        Ok(_) => panic!("{text} is good"),
-        Err(error) => error.to_string(),
-    };
-    assert_eq!(wrong("{}"), "`auth.kerberos.keytab` is not set: it is the file with the service's keys");
-    assert!(wrong(r#"{"keytab": "/nowhere"}"#).contains("`/nowhere` cannot be read"));
-    let with = |config: &str, keytab: &[u8]| match read(config).unwrap().with_keytab(keytab, Arc::new(Down)) {
-        Ok(_) => String::new(),
-        Err(error) => error.to_string(),
-    };
-    assert!(with(r#"{"service_name": "HTTP/host"}"#, &keytab()).contains("`auth.kerberos.service_name`"));
-    assert!(with(r#"{"clock_skew": 0}"#, &keytab()).contains("from 1 to 86400"));
-    assert!(with(r#"{"realms": [""]}"#, &keytab()).contains("`auth.kerberos.realms`"));
-    assert!(with("{}", b"x").contains("does not begin with 05 02"));
-    assert!(
-        with(r#"{"service_name": "host"}"#, &keytab()).contains("it has 4 of other principals and 0 of other types")
-    );
-    let old = [vec![5, 2], keytab_entry("HTTP/a", REALM, 23, &[1; 16], 1, None)].concat();
-    assert!(with("{}", &old).contains("it has 0 of other principals and 1 of other types"));
-}
-
 proptest! {
     /// One byte of a good token is another: nobody comes in as somebody else, and nothing panics.
     #[test]
@@ -270,7 +193,7 @@ proptest! {
     /// What a KDC encrypts is read with the same care as what anybody sends.
     #[test]
     fn garbage_inside_what_is_encrypted_does_not_panic(garbage: Vec<u8>, at in 0..300_usize, byte: u8) {
-        use super::messages::{ApReq, Authenticator, Content};
+        use crate::messages::{ApReq, Authenticator, Content};
         let mut request = Token::good(18).request();
         let length = request.len();
         request[at % length] = byte;
@@ -287,4 +210,14 @@ proptest! {
         let _ = try_with(&raw(&garbage), &policy());
         let _ = try_with(&garbage, &policy());
     }
+}
+
+#[test]
+fn of_a_keytab_the_keys_of_the_service_are_kept() {
+    let kept = |bytes: &[u8], service| Keytab::of_service(bytes, service).map(|keytab| keytab.entries.len());
+    assert_eq!(kept(&keytab(), "http"), Ok(4));
+    assert_eq!(kept(b"x", "HTTP"), Err(KeytabError::Version));
+    assert_eq!(kept(&keytab(), "host"), Err(KeytabError::NoKey { others: 4, unusable: 0 }));
+    let old = [vec![5, 2], keytab_entry("HTTP/a", REALM, 23, &[1; 16], 1, None)].concat();
+    assert_eq!(kept(&old, "HTTP"), Err(KeytabError::NoKey { others: 0, unusable: 1 }));
 }

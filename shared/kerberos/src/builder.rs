@@ -1,19 +1,22 @@
 //! Tickets and tokens as a KDC and a client make them, good or broken: for tests.
 
-use super::crypto::{AUTHENTICATOR, BLOCK, Etype, Key, TICKET};
-use super::der::{
+use crate::Ms;
+use crate::crypto::{AUTHENTICATOR, BLOCK, Etype, Key, TICKET};
+use crate::der::{
     BIT_STRING, INTEGER, OCTET_STRING, OID, SEQUENCE, STRING, TIME, application, context, element, field, integer,
 };
-use faregate_core::model::Ms;
 
-pub(super) const REALM: &str = "EXAMPLE.TEST";
-pub(super) const NOW: Ms = 1_800_000_000_000;
+/// The realm of everybody here.
+pub const REALM: &str = "EXAMPLE.TEST";
+/// When tokens are good, in milliseconds since the epoch.
+pub const NOW: Ms = 1_800_000_000_000;
 
-const KERBEROS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02];
+/// The mechanism Kerberos, as SPNEGO names it (the OID 1.2.840.113554.1.2.2).
+pub const KERBEROS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02];
 const SPNEGO: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x02];
 
 /// An entry of a keytab, with its length.
-pub(super) fn keytab_entry(name: &str, realm: &str, etype: u16, key: &[u8], last8: u8, whole: Option<u32>) -> Vec<u8> {
+pub fn keytab_entry(name: &str, realm: &str, etype: u16, key: &[u8], last8: u8, whole: Option<u32>) -> Vec<u8> {
     let counted = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes(), bytes].concat();
     let parts: Vec<&str> = name.split('/').collect();
     let mut entry = (parts.len() as u16).to_be_bytes().to_vec();
@@ -27,7 +30,7 @@ pub(super) fn keytab_entry(name: &str, realm: &str, etype: u16, key: &[u8], last
 }
 
 /// A keytab with the keys of `HTTP/gateway.test`, of every type, and version 4.
-pub(super) fn keytab() -> Vec<u8> {
+pub fn keytab() -> Vec<u8> {
     let entries =
         [17, 18, 19, 20].map(|etype| keytab_entry("HTTP/gateway.test", REALM, etype, &service_key(etype), 4, Some(4)));
     [vec![5, 2], entries.concat()].concat()
@@ -39,26 +42,27 @@ fn service_key(etype: u16) -> Vec<u8> {
 
 /// All that a client's token is made of.
 #[derive(Clone)]
-pub(super) struct Token {
-    pub(super) service: (&'static str, &'static str),
-    pub(super) service_key: (u16, Vec<u8>),
-    pub(super) kvno: Option<u32>,
-    pub(super) options: u32,
-    pub(super) flags: u32,
-    pub(super) session_key: (u16, Vec<u8>),
-    pub(super) client: (&'static str, &'static str),
-    pub(super) transited: &'static [u8],
-    pub(super) starts: Option<Ms>,
-    pub(super) ends: Ms,
-    pub(super) claimed: (&'static str, &'static str),
-    pub(super) at: Ms,
-    pub(super) checksum: Option<(u32, Vec<u8>)>,
-    pub(super) confounder: [u8; BLOCK],
+#[allow(missing_docs)]
+pub struct Token {
+    pub service: (&'static str, &'static str),
+    pub service_key: (u16, Vec<u8>),
+    pub kvno: Option<u32>,
+    pub options: u32,
+    pub flags: u32,
+    pub session_key: (u16, Vec<u8>),
+    pub client: (&'static str, &'static str),
+    pub transited: &'static [u8],
+    pub starts: Option<Ms>,
+    pub ends: Ms,
+    pub claimed: (&'static str, &'static str),
+    pub at: Ms,
+    pub checksum: Option<(u32, Vec<u8>)>,
+    pub confounder: [u8; BLOCK],
 }
 
 impl Token {
     /// A good one, of `alice@EXAMPLE.TEST`, with the service's key of this type.
-    pub(super) fn good(etype: u16) -> Token {
+    pub fn good(etype: u16) -> Token {
         let alice = ("alice", REALM);
         Token {
             service: ("HTTP/gateway.test", REALM),
@@ -126,7 +130,7 @@ impl Token {
     }
 
     /// The `AP-REQ`.
-    pub(super) fn request(&self) -> Vec<u8> {
+    pub fn request(&self) -> Vec<u8> {
         let (etype, key) = &self.service_key;
         let content = Token::sealed(*etype, key, self.kvno, TICKET, [8; BLOCK], &self.content());
         let (realm, name) = (self.service.1, self.service.0);
@@ -145,28 +149,28 @@ impl Token {
     }
 
     /// As the official client sends it.
-    pub(super) fn raw(&self) -> Vec<u8> {
+    pub fn raw(&self) -> Vec<u8> {
         raw(&self.request())
     }
 
     /// The session's key.
-    pub(super) fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> Key {
         Key::new(Etype::of(self.session_key.0.into()).unwrap(), &self.session_key.1).unwrap()
     }
 }
 
 /// The checksum with these flags, and no channel bindings.
-pub(super) fn gss_flags(flags: u32) -> Vec<u8> {
+pub fn gss_flags(flags: u32) -> Vec<u8> {
     [&16_u32.to_le_bytes()[..], &[0; 16], &flags.to_le_bytes()].concat()
 }
 
 /// A request in Kerberos' own wrapping.
-pub(super) fn raw(request: &[u8]) -> Vec<u8> {
+pub fn raw(request: &[u8]) -> Vec<u8> {
     element(application(0), &[&element(OID, KERBEROS), &[1, 0][..], request].concat())
 }
 
 /// A token in SPNEGO's, with the mechanisms that the client offers.
-pub(super) fn spnego(mechanisms: &[&[u8]], token: &[u8]) -> Vec<u8> {
+pub fn spnego(mechanisms: &[&[u8]], token: &[u8]) -> Vec<u8> {
     let mechanisms: Vec<Vec<u8>> = mechanisms.iter().map(|oid| element(OID, oid)).collect();
     let fields = [field(0, SEQUENCE, &mechanisms.concat()), field(2, OCTET_STRING, token)].concat();
     element(application(0), &[element(OID, SPNEGO), field(0, SEQUENCE, &fields)].concat())

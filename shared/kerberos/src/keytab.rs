@@ -1,30 +1,30 @@
 //! Keytabs as MIT's and Heimdal's tools write them, version 0x0502
 //! (<https://web.mit.edu/kerberos/krb5-latest/doc/formats/keytab_file_format.html>).
 
-use super::crypto::{Etype, Key};
-use super::messages::Principal;
+use crate::crypto::{Etype, Key};
+use crate::messages::Principal;
 
 /// The long-term keys of services.
-pub(super) struct Keytab {
+pub struct Keytab {
     /// In the file's order; only those whose encryption type is known.
-    pub(super) entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
     /// How many others there were.
-    pub(super) unusable: usize,
+    pub(crate) unusable: usize,
 }
 
 /// One key.
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// Whose it is.
-    pub(super) principal: Principal,
+    pub(crate) principal: Principal,
     /// Its version.
-    pub(super) kvno: Kvno,
+    pub(crate) kvno: Kvno,
     /// The key itself.
-    pub(super) key: Key,
+    pub(crate) key: Key,
 }
 
 /// The version of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kvno {
+pub(crate) enum Kvno {
     /// All of it.
     Whole(u32),
     /// Its last 8 bits: older tools keep no more.
@@ -34,7 +34,7 @@ pub(super) enum Kvno {
 impl Kvno {
     /// May a ticket that names this version be encrypted with the key? A keytab's version 0 is a wildcard (`ktpass /kvno 0`), and a
     /// ticket may name none.
-    pub(super) fn fits(self, named: Option<u32>) -> bool {
+    pub(crate) fn fits(self, named: Option<u32>) -> bool {
         match (self, named) {
             (_, None) | (Kvno::Whole(0) | Kvno::Last8(0), _) => true,
             (Kvno::Whole(own), Some(named)) => own == named,
@@ -51,11 +51,31 @@ pub enum KeytabError {
     Version,
     #[error("it is damaged: the entry at byte {at} ends before it should")]
     Entry { at: usize },
+    #[error("it has {others} of other principals and {unusable} of other types")]
+    NoKey { others: usize, unusable: usize },
 }
 
 impl Keytab {
+    /// The keys of `service/<any host>` in a keytab's bytes; upper and lower case are the same, as Windows has it.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no keytab, or hold no such key of a known encryption type.
+    pub fn of_service(bytes: &[u8], service: &str) -> Result<Keytab, KeytabError> {
+        let mut keytab = Keytab::parse(bytes)?;
+        let others = keytab.entries.len();
+        keytab.entries.retain(|entry| match &entry.principal.parts[..] {
+            [named, _host] => named.eq_ignore_ascii_case(service),
+            _ => false,
+        });
+        match keytab.entries.is_empty() {
+            true => Err(KeytabError::NoKey { others, unusable: keytab.unusable }),
+            false => Ok(keytab),
+        }
+    }
+
     /// Reads a keytab's bytes.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Keytab, KeytabError> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Keytab, KeytabError> {
         let mut rest = Bytes(bytes.strip_prefix(&[5, 2]).ok_or(KeytabError::Version)?);
         let mut keytab = Keytab { entries: Vec::new(), unusable: 0 };
         while !rest.0.is_empty() {
@@ -118,8 +138,8 @@ impl<'a> Bytes<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::builder;
     use super::*;
+    use crate::builder;
     use proptest::prelude::*;
 
     #[test]
