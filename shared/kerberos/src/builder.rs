@@ -154,6 +154,7 @@ impl Token {
     }
 
     /// The session's key.
+    #[cfg(test)]
     pub(crate) fn key(&self) -> Key {
         Key::new(Etype::of(self.session_key.0.into()).unwrap(), &self.session_key.1).unwrap()
     }
