@@ -1,4 +1,5 @@
 //! Tickets and tokens as a KDC and a client make them, good or broken: for tests.
+#![allow(clippy::unwrap_used)]
 
 use crate::Ms;
 use crate::crypto::{AUTHENTICATOR, BLOCK, Etype, Key, TICKET};
