@@ -6,7 +6,6 @@ use super::{Cluster, Heartbeat, Launch, Ms, Policy, Task, TaskFacts};
 /// Hosts of one gateway differ by less than this; what is ahead by no more is left as it is.
 pub const CLOCK_SKEW_MS: Ms = 5_000;
 
-/// An hour.
 const HOUR_MS: Ms = 3_600_000;
 
 /// Is a moment that has passed ahead of now?
