@@ -5,14 +5,14 @@ use std::path::Path;
 
 const FUNCTION: &str = "    Type: AWS::Serverless::Function\n";
 
-/// Writes `template.yaml` and its `infra/*.yaml` into a directory, each function's code in `<code>/<function>`.
+/// Writes `template.yaml` and its `infra/cloudformation/*.yaml` into a directory, each function's code in `<code>/<function>`.
 pub fn write(dir: &Path, code: &Path) {
     let original = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
     std::fs::write(dir.join("template.yaml"), pointed(&original, code)).unwrap();
-    std::fs::create_dir_all(dir.join("infra")).unwrap();
-    for entry in workspace().join("infra").read_dir().unwrap().map(Result::unwrap) {
+    std::fs::create_dir_all(dir.join("infra/cloudformation")).unwrap();
+    for entry in workspace().join("infra/cloudformation").read_dir().unwrap().map(Result::unwrap) {
         if entry.path().extension().is_some_and(|extension| extension == "yaml") {
-            std::fs::copy(entry.path(), dir.join("infra").join(entry.file_name())).unwrap();
+            std::fs::copy(entry.path(), dir.join("infra/cloudformation").join(entry.file_name())).unwrap();
         }
     }
 }

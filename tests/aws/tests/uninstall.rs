@@ -1,4 +1,4 @@
-//! `infra/uninstall.sh`, with the AWS CLI and the SAM CLI, against the emulator: what is gone, what stays, and what is not known.
+//! `uninstall.sh`, with the AWS CLI and the SAM CLI, against the emulator: what is gone, what stays, and what is not known.
 #![allow(clippy::unwrap_used)]
 
 use faregate_aws_tests::functions::workspace;
@@ -33,7 +33,7 @@ fn create(aws: &str, home: &Path, stack: &str, resources: Value) {
 }
 
 fn uninstall(aws: &str, home: &Path, failing: Option<&str>) -> (Option<i32>, String, String) {
-    let script = workspace().join("infra/uninstall.sh");
+    let script = workspace().join("infra/cloudformation/uninstall.sh");
     let mut command = with_tools("bash", aws, home);
     if let Some(service) = failing {
         command.env(format!("AWS_ENDPOINT_URL_{service}"), NOWHERE);

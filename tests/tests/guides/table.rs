@@ -124,7 +124,7 @@ pub const TABLE: &[(&str, By)] = &[
     ),
     ("sam deploy", DEPLOYED),
     ("aws ecs update-service --cluster faregate-proxy --service faregate-proxy --desired-count 1", SMALL),
-    ("infra/uninstall.sh faregate", UNINSTALLED),
+    ("infra/cloudformation/uninstall.sh faregate", UNINSTALLED),
     // docs/key-rotation.md
     ("openssl rand -base64 32", SMALL),
     // docs/measure.md

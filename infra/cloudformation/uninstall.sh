@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Takes a stack away, and everything that it made: running clusters, environment files, records, secrets, task definitions.
 #
-#   infra/uninstall.sh STACK [--yes]
+#   infra/cloudformation/uninstall.sh STACK [--yes]
 #
 # Needs the AWS CLI and the SAM CLI, with the credentials and the region that deployed it. May be run again after a failure.
 # It says that the stack is gone only after it has looked: exit code 0 = gone, 1 = a call failed or something is left, 2 = misused.
