@@ -8,6 +8,7 @@ use faregate_core::model::{
 use faregate_core::options::Options;
 use faregate_core::ports::{Conflict, Expect, TransactError, Write};
 use faregate_core::reconcile::{scheduler_spec, worker_spec};
+use faregate_core::safety_rule;
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
 
@@ -61,8 +62,11 @@ impl Gateway {
             Write::Put { record: Record::Heartbeat(Heartbeat::new(name.clone())), expect: Expect::Absent },
         ];
         for scope in keys {
-            let ceiling =
-                if self.policy().rules.charge_conditionally { limits.ceiling(&scope) } else { Counts::UNBOUNDED };
+            let ceiling = if safety_rule!(self.policy(), charge_conditionally) {
+                limits.ceiling(&scope)
+            } else {
+                Counts::UNBOUNDED
+            };
             let pace = match scope {
                 Scope::User(_) => self.next_step(&who.name, now)?,
                 Scope::Group(_) | Scope::Default => None,

@@ -3,6 +3,7 @@
 use super::{Gateway, Refusal, jitter};
 use faregate_core::model::{Cluster, ClusterName, Policy, Record, Task, TaskFacts, TaskState};
 use faregate_core::ports::{Expect, Ports, TransactError, Wake, Write};
+use faregate_core::safety_rule;
 
 /// Tries when others write the same task.
 const TRIES: u32 = 6;
@@ -36,7 +37,7 @@ pub async fn task_event(ports: &Ports, policy: &Policy, facts: &TaskFacts) -> Re
             }
         };
         if !changed {
-            if policy.rules.event_always_wakes {
+            if safety_rule!(policy, event_always_wakes) {
                 wake_for_event(ports, &name).await?;
             }
             return Ok(());
@@ -45,7 +46,7 @@ pub async fn task_event(ports: &Ports, policy: &Policy, facts: &TaskFacts) -> Re
             tracing::info!(cluster = %name, task = %facts.id, exit_code = facts.exit_code, "a task ended");
         }
         let mut writes = Vec::new();
-        if task.settled && policy.rules.corrections_are_due {
+        if task.settled && safety_rule!(policy, corrections_are_due) {
             writes.extend(make_due(ports, &name).await?);
         }
         writes.push(Write::Put { record: Record::Task(task), expect });

@@ -4,6 +4,7 @@ use super::{Gateway, Refusal};
 use faregate_core::model::{ClusterName, Content, Heartbeat, Record, Stored, Task, Version};
 use faregate_core::ports::{Expect, StoreError, Touch, TransactError, Write};
 use faregate_core::reconcile::observe;
+use faregate_core::safety_rule;
 use std::collections::BTreeSet;
 
 /// Tries when the reconciler writes the item at the same time.
@@ -18,7 +19,7 @@ impl Gateway {
             let item = match self.ports().store.touch(name, &digest, self.now()).await {
                 Ok(Touch::Same { due_at }) => {
                     // the wake of the change may have been lost
-                    if due_at.is_some() && self.policy().rules.heartbeat_wakes_again {
+                    if due_at.is_some() && safety_rule!(self.policy(), heartbeat_wakes_again) {
                         self.wake(name, 0).await;
                     }
                     return Ok(());
@@ -53,7 +54,7 @@ impl Gateway {
             ..item.value
         };
         heartbeat.unknown.clear();
-        if !self.policy().rules.content_with_digest {
+        if !safety_rule!(self.policy(), content_with_digest) {
             // the other reading: the digest first, the content in a write of its own
             let bare = Heartbeat { content: None, ..heartbeat.clone() };
             if !self.put(Record::Heartbeat(bare), item.version).await? {

@@ -6,6 +6,7 @@ use faregate_core::model::clock::is_ahead;
 use faregate_core::model::{Cluster, ClusterName, Counts, Scope, Stored, Usage};
 use faregate_core::ports::{StoreError, TransactError};
 use faregate_core::reconcile::charge;
+use faregate_core::safety_rule;
 use futures::stream::{self, StreamExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -172,7 +173,7 @@ impl Gateway {
         if before.value.counts == sum {
             return Ok(false);
         }
-        let version = match self.policy().rules.recount_on_version {
+        let version = match safety_rule!(self.policy(), recount_on_version) {
             true => before.version,
             false => self.counter(&before.value.scope).await?.version,
         };

@@ -23,7 +23,7 @@ use crate::inside::{Inside, Options};
 use crate::ministack::Ministack;
 use crate::wire;
 use asked::Asked;
-use faregate_core::model::{Policy, Rules};
+use faregate_core::model::{Policy, SafetySwitches};
 use faregate_core::ports::Store;
 use futures::stream::{self, StreamExt};
 use setup::Setup;
@@ -44,8 +44,8 @@ pub struct Outcome {
 }
 
 /// Lives one world, with all safety rules or without some.
-pub async fn run(ministack: &Ministack, seed: u64, rules: Rules) -> Outcome {
-    let setup = Setup::new(seed, rules);
+pub async fn run(ministack: &Ministack, seed: u64, switches: SafetySwitches) -> Outcome {
+    let setup = Setup::new(seed, switches);
     let stage = Stage::new(setup.clone());
     let inside = Arc::new(begin(ministack, &setup, &stage).await);
     let living = tokio::spawn(life::live(inside.clone(), stage.clone()));
@@ -63,13 +63,18 @@ pub async fn run(ministack: &Ministack, seed: u64, rules: Rules) -> Outcome {
 }
 
 /// Lives many, so many at once on one emulator.
-pub async fn run_many(ministack: &Ministack, seeds: Range<u64>, rules: Rules, at_once: usize) -> Vec<Outcome> {
-    stream::iter(seeds).map(|seed| run(ministack, seed, rules)).buffered(at_once).collect().await
+pub async fn run_many(
+    ministack: &Ministack,
+    seeds: Range<u64>,
+    switches: SafetySwitches,
+    at_once: usize,
+) -> Vec<Outcome> {
+    stream::iter(seeds).map(|seed| run(ministack, seed, switches)).buffered(at_once).collect().await
 }
 
 async fn begin(ministack: &Ministack, setup: &Setup, stage: &Stage) -> Inside {
     let options = Options {
-        policy: Policy { rules: setup.rules, ..setup::policy() },
+        policy: Policy { switches: setup.switches, ..setup::policy() },
         base: setup.base.clone(),
         schedulers: Arc::new(Asked(stage.clone())),
         reconcilers: 3,

@@ -6,7 +6,7 @@ use faregate_aws_tests::inside::{Inside, Options};
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::wire::{Faults, counted};
 use faregate_aws_tests::world::run_many;
-use faregate_core::model::Rules;
+use faregate_core::model::SafetySwitches;
 
 /// `FAREGATE_AWS_WORLDS` sets another number.
 fn worlds() -> u64 {
@@ -15,7 +15,7 @@ fn worlds() -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn worlds_on_aws_keep_every_promise() {
-    let outcomes = run_many(&Ministack::start(), 1..worlds() + 1, Rules::SAFE, 2).await;
+    let outcomes = run_many(&Ministack::start(), 1..worlds() + 1, SafetySwitches::default(), 2).await;
     let mut told = String::new();
     for outcome in &outcomes {
         println!("seed {}: {:?}", outcome.seed, outcome.stats);

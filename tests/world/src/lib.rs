@@ -29,13 +29,13 @@ mod whims;
 mod work;
 
 pub use dice::Dice;
-pub use many::{RULES, Rule, run_many};
+pub use many::run_many;
 pub use setup::{END, FAULT_END, Setup};
 pub use state::Stats;
 
 use executor::{Executor, lock};
 use faregate_core::command::Listen;
-use faregate_core::model::Rules;
+use faregate_core::model::SafetySwitches;
 use faregate_core::options::Options;
 use faregate_core::ports::{ENTRIES_A_PAGE, Ports};
 use faregate_gateway::{Gateway, GatewayConfig};
@@ -66,9 +66,9 @@ pub struct Outcome {
     pub stats: Stats,
 }
 
-/// Lives the life of one world, with `rules` in force. With `trace` everything that happens is printed.
-pub fn run(seed: u64, rules: Rules, trace: bool) -> Outcome {
-    live(Setup::new(seed, rules), trace)
+/// Lives the life of one world, with the safety rules that `switches` leaves in force. With `trace` everything that happens is printed.
+pub fn run(seed: u64, switches: SafetySwitches, trace: bool) -> Outcome {
+    live(Setup::new(seed, switches), trace)
 }
 
 /// The same, of a world that is made to measure.
@@ -105,7 +105,7 @@ pub fn live(setup: Setup, trace: bool) -> Outcome {
 impl World {
     /// A world in which nothing goes wrong and no call takes time, on any executor: for the ports' own suites.
     pub fn still(item_limit: usize) -> Self {
-        let setup = Setup { item_limit, ..Setup::new(0, Rules::SAFE) };
+        let setup = Setup { item_limit, ..Setup::new(0, SafetySwitches::default()) };
         let mut state = State::new(setup, false);
         state.still = true;
         state.records.entries_a_page = ENTRIES_A_PAGE;

@@ -1,8 +1,8 @@
 //! Lives seeded worlds: `world 4711` replays one with everything that happens; `world 1..2000` lives many and prints those that
 //! broke a promise; `world 1..2000 sole_call` does so with a safety rule taken away.
 
-use faregate_core::model::Rules;
-use faregate_world::{RULES, run, run_many};
+use faregate_core::model::SafetySwitches;
+use faregate_world::{run, run_many};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -12,29 +12,27 @@ fn main() -> ExitCode {
         eprintln!("usage: world SEED | FROM..TO [RULE TO TAKE AWAY]…");
         return ExitCode::from(2);
     };
-    let mut rules = Rules::SAFE;
+    let mut switches = SafetySwitches::default();
     for name in &arguments[1..] {
-        let Some((_, take)) = RULES.iter().find(|(rule, _)| rule == name) else {
-            let known: Vec<&str> = RULES.iter().map(|(rule, _)| *rule).collect();
-            eprintln!("no rule `{name}`; there are {}", known.join(", "));
+        if !switches.take_away(name) {
+            eprintln!("no rule `{name}`; there are {}", SafetySwitches::NAMES.join(", "));
             return ExitCode::from(2);
-        };
-        take(&mut rules);
+        }
     }
     match what.split_once("..") {
         None => match what.parse() {
-            Ok(seed) => replay(seed, rules),
+            Ok(seed) => replay(seed, switches),
             Err(_) => ExitCode::from(2),
         },
         Some((from, to)) => match (from.parse(), to.parse()) {
-            (Ok(from), Ok(to)) => many(from..to, rules),
+            (Ok(from), Ok(to)) => many(from..to, switches),
             _ => ExitCode::from(2),
         },
     }
 }
 
-fn replay(seed: u64, rules: Rules) -> ExitCode {
-    let outcome = run(seed, rules, true);
+fn replay(seed: u64, switches: SafetySwitches) -> ExitCode {
+    let outcome = run(seed, switches, true);
     println!("{:?}", outcome.stats);
     for broken in &outcome.broken {
         println!("BROKEN {broken}");
@@ -42,10 +40,10 @@ fn replay(seed: u64, rules: Rules) -> ExitCode {
     if outcome.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn many(seeds: std::ops::Range<u64>, rules: Rules) -> ExitCode {
+fn many(seeds: std::ops::Range<u64>, switches: SafetySwitches) -> ExitCode {
     let started = std::time::Instant::now();
     let total = seeds.end.saturating_sub(seeds.start);
-    let failed = run_many(seeds, rules, usize::MAX);
+    let failed = run_many(seeds, switches, usize::MAX);
     let mut kinds: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for outcome in &failed {
         for broken in &outcome.broken {

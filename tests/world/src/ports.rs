@@ -15,6 +15,7 @@ use faregate_core::ports::{
     Page, PrepareError, Route, Routes, RoutesError, SchedulerError, Schedulers, StopRequest, Store, StoreError,
     TaskPage, Touch, TransactError, Wake, Wakes, WakesError, Write,
 };
+use faregate_core::safety_rule;
 use std::sync::Arc;
 
 impl From<Unknown> for StoreError {
@@ -207,7 +208,7 @@ impl Launcher for World {
         let lost = {
             let mut state = lock(&self.state);
             // the launcher's own part of the rule, taken away with it
-            if now > launch.not_after && state.setup.policy.rules.wait_for_late_calls {
+            if now > launch.not_after && safety_rule!(state.setup.policy, wait_for_late_calls) {
                 return Err(LaunchError::Unknown("its time is over".into()));
             }
             let lost = state.setup.faults.reply_lost;

@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::draw::{self, Measure};
-use faregate_core::model::{ClusterConfig, Identity, Limits, Ms, Policy, Rules, Scope};
+use faregate_core::model::{ClusterConfig, Identity, Limits, Ms, Policy, SafetySwitches, Scope};
 
 /// A second.
 pub const S: Ms = 1_000;
@@ -127,7 +127,7 @@ pub struct Setup {
 
 impl Setup {
     /// What `seed` decides.
-    pub fn new(seed: u64, rules: Rules) -> Self {
+    pub fn new(seed: u64, switches: SafetySwitches) -> Self {
         let mut d = Dice::new(seed);
         let fleet = d.percent(8);
         let crowd = !fleet && d.percent(4);
@@ -179,7 +179,7 @@ impl Setup {
             users,
             limits,
             base,
-            policy: policy(rules, priced, &mut d),
+            policy: policy(switches, priced, &mut d),
             faults,
             heartbeat_ms: d.between(10 * S, 15 * S),
             clusters,
@@ -209,13 +209,13 @@ impl Setup {
 }
 
 /// That of one machine, now and then; else as on AWS, where calls land late and nothing is seen at once.
-fn policy(rules: Rules, priced: bool, d: &mut Dice) -> Policy {
+fn policy(switches: SafetySwitches, priced: bool, d: &mut Dice) -> Policy {
     // longer than any event can be late
     let keep_records_ms = d.pick(&[2_000 * S, 86_400 * S]);
     let one_machine = Policy {
         keep_records_ms,
         wait_ms: 0,
-        rules,
+        switches,
         prices: if priced { draw::prices() } else { Default::default() },
         max_lifetime_ms: d.percent(8).then(|| d.between(900 * S, 3_000 * S)),
         lifetime_warning_ms: 120 * S,

@@ -1,9 +1,9 @@
 //! The seeded world, many times over; and what happens to it without each of its rules.
 
-use faregate_core::model::Rules;
+use faregate_core::model::SafetySwitches;
 use faregate_core::ports::Store;
 use faregate_tests::store_suite::Running;
-use faregate_world::{Outcome, RULES, World, run_many};
+use faregate_world::{Outcome, World, run_many};
 use std::sync::Arc;
 
 fn on_a_still_world(property: impl FnOnce(Arc<dyn Store>) -> Running) {
@@ -33,17 +33,17 @@ fn tell(failed: &[Outcome], rule: &str) -> String {
 
 #[test]
 fn worlds_keep_every_promise() {
-    let failed = run_many(1..worlds() + 1, Rules::SAFE, 20);
+    let failed = run_many(1..worlds() + 1, SafetySwitches::default(), 20);
     assert!(failed.is_empty(), "{} or more worlds broke a promise:\n{}", failed.len(), tell(&failed, ""));
 }
 
 #[test]
 fn every_safety_rule_is_needed() {
     let mut needless = Vec::new();
-    for (name, take) in RULES {
-        let mut rules = Rules::SAFE;
-        take(&mut rules);
-        match run_many(1..MISSED_BY, rules, 1).first() {
+    for name in SafetySwitches::NAMES {
+        let mut switches = SafetySwitches::default();
+        assert!(switches.take_away(name), "{name}");
+        match run_many(1..MISSED_BY, switches, 1).first() {
             Some(outcome) => print!("without `{name}`: {}", tell(std::slice::from_ref(outcome), name)),
             None => needless.push(name),
         }
@@ -53,8 +53,8 @@ fn every_safety_rule_is_needed() {
 
 #[test]
 fn the_same_seed_is_the_same_world() {
-    let once = faregate_world::run(4711, Rules::SAFE, false);
-    let again = faregate_world::run(4711, Rules::SAFE, false);
+    let once = faregate_world::run(4711, SafetySwitches::default(), false);
+    let again = faregate_world::run(4711, SafetySwitches::default(), false);
     assert_eq!(format!("{once:?}"), format!("{again:?}"));
     assert!(once.stats.turns > 10 && once.stats.tasks > 1, "nothing happened: {:?}", once.stats);
 }

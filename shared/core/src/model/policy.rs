@@ -92,9 +92,10 @@ pub struct Policy {
     pub prices: Prices,
     /// The longest that a pass asks schedulers, before it leaves the rest to the next one.
     pub pass_ms: Ms,
-    /// The safety rules; all on, save in tests that show what each is for.
+    /// All on, save in tests that show what each is for.
+    #[cfg(feature = "safety-switches")]
     #[serde(skip)]
-    pub rules: Rules,
+    pub switches: super::SafetySwitches,
 }
 
 impl Default for Policy {
@@ -143,7 +144,8 @@ impl Default for Policy {
             billing_minimum_ms: 0,
             prices: Prices::default(),
             pass_ms: 30_000,
-            rules: Rules::SAFE,
+            #[cfg(feature = "safety-switches")]
+            switches: super::SafetySwitches::default(),
         }
     }
 }
@@ -178,78 +180,4 @@ impl Policy {
             ..Policy::default()
         }
     }
-}
-
-/// Each safety rule can be taken away, so that the seeded world can show that it is needed and that the world would notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// A definite failure ends a launch only if it was the sole call.
-    pub sole_call: bool,
-    /// Nobody calls a launch after its window, and nobody counts it as not accepted before late calls have landed.
-    pub wait_for_late_calls: bool,
-    /// A cluster stays charged and active until every launch is resolved and every task at rest.
-    pub active_until_rest: bool,
-    /// Every wait keeps a `due_at`.
-    pub waits_are_due: bool,
-    /// Not being described is believed only beyond visibility, and twice.
-    pub missing_twice: bool,
-    /// A stop is asked for again until the task is seen at rest.
-    pub stop_again: bool,
-    /// A worker called closed whose task lives is restarting, not gone.
-    pub closed_is_restarting: bool,
-    /// A heartbeat's content is stored in the same write as its digest.
-    pub content_with_digest: bool,
-    /// Until the reconciler has cleared it, an unchanged heartbeat wakes again.
-    pub heartbeat_wakes_again: bool,
-    /// An event wakes even when its write changed nothing.
-    pub event_always_wakes: bool,
-    /// Tasks of an expired launch are adopted.
-    pub adopt_expired: bool,
-    /// Silence is believed only after unanswered health questions.
-    pub ask_before_failing: bool,
-    /// Credentials are removed only at rest.
-    pub credentials_until_rest: bool,
-    /// Counters are charged conditionally, in the transaction of what they count.
-    pub charge_conditionally: bool,
-    /// A recount writes on the version it read before the items.
-    pub recount_on_version: bool,
-    /// Idle is what the scheduler says; no answer is never idle.
-    pub no_answer_is_not_idle: bool,
-    /// What is learned of a task that was billed already is billed as a difference.
-    pub bill_differences: bool,
-    /// An event of a task that was billed already makes its cluster due.
-    pub corrections_are_due: bool,
-    /// What is beyond a lowered limit is stopped, should the scheduler not let it go.
-    pub shrink_newest: bool,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Rules::SAFE
-    }
-}
-
-impl Rules {
-    /// All of them.
-    pub const SAFE: Rules = Rules {
-        sole_call: true,
-        wait_for_late_calls: true,
-        active_until_rest: true,
-        waits_are_due: true,
-        missing_twice: true,
-        stop_again: true,
-        closed_is_restarting: true,
-        content_with_digest: true,
-        heartbeat_wakes_again: true,
-        event_always_wakes: true,
-        adopt_expired: true,
-        ask_before_failing: true,
-        credentials_until_rest: true,
-        charge_conditionally: true,
-        recount_on_version: true,
-        no_answer_is_not_idle: true,
-        bill_differences: true,
-        corrections_are_due: true,
-        shrink_newest: true,
-    };
 }

@@ -4,6 +4,7 @@ use super::draft::Draft;
 use crate::model::{
     Amount, ClusterConfig, Launch, Metered, Month, Ms, Policy, Prices, Task, TaskFacts, TaskRole, billed_time,
 };
+use crate::safety_rule;
 use std::collections::BTreeMap;
 
 /// Entries of the ledger that one decision may write: each is an item of its transaction. What is in further months waits for the next.
@@ -83,7 +84,7 @@ impl Draft<'_> {
                 continue;
             }
             let billed = self.tasks[i].now.billed.entry(month).or_default();
-            let before = if self.policy.rules.bill_differences { *billed } else { Amount::default() };
+            let before = if safety_rule!(self.policy, bill_differences) { *billed } else { Amount::default() };
             *self.bills.entry(month).or_default() += used - before;
             *billed = used;
             if used.is_zero() {

@@ -3,6 +3,7 @@
 use super::Action;
 use super::draft::Draft;
 use crate::model::{LaunchId, LaunchState, Ms, Task, TaskId, TaskRole};
+use crate::safety_rule;
 
 /// Tasks stopped, and described, in one turn's round.
 const STOPS: usize = 30;
@@ -15,7 +16,7 @@ impl Draft<'_> {
         self.stop_the_oldest();
         self.describe_what_is_due();
         self.ask_scheduler();
-        if !self.policy.rules.credentials_until_rest
+        if !safety_rule!(self.policy, credentials_until_rest)
             && self.cluster.wants_to_run()
             && self.cluster.status == crate::model::Status::Running
             && !self.launches.iter().any(|l| l.now.state.is_open())
@@ -26,7 +27,7 @@ impl Draft<'_> {
 
     /// The pending launch that has waited longest; counted before it is called.
     fn call_a_launch(&mut self) {
-        let (now, strict) = (self.now, self.policy.rules.wait_for_late_calls);
+        let (now, strict) = (self.now, safety_rule!(self.policy, wait_for_late_calls));
         let in_flight = now + self.policy.launch_call_ms;
         let callable = |state: LaunchState| state == LaunchState::Pending;
         let next: Option<LaunchId> = self
@@ -87,7 +88,7 @@ impl Draft<'_> {
     fn stop_the_oldest(&mut self) {
         let now = self.now;
         let (again, check) = (now + self.policy.stop_retry_ms, now + self.policy.check_ms);
-        let repeat = self.policy.rules.stop_again;
+        let repeat = safety_rule!(self.policy, stop_again);
         let mut pending: Vec<(Ms, TaskId)> = self
             .tasks
             .iter()

@@ -7,6 +7,7 @@ use crate::model::{
     TaskFacts, TaskId, TaskRole, Version,
 };
 use crate::ports::{Expect, Write};
+use crate::safety_rule;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tasks and launches that one transaction may change, so that with cluster, heartbeat, 21 counters, the ledger's entries and a few
@@ -116,7 +117,7 @@ impl<'a> Draft<'a> {
 
     /// Something is awaited; the switch shows what happens to waits that are not due.
     pub fn wait_until(&mut self, at: Ms) {
-        if self.policy.rules.waits_are_due {
+        if safety_rule!(self.policy, waits_are_due) {
             self.due(at);
         }
     }
@@ -195,7 +196,7 @@ impl<'a> Draft<'a> {
         self.cluster.charged.counts = self.charged();
         self.cluster.meter = self.meter();
         let delta = self.delta();
-        let bounded = self.policy.rules.charge_conditionally && self.reserves();
+        let bounded = safety_rule!(self.policy, charge_conditionally) && self.reserves();
         let mut writes = Vec::new();
         for task in self.tasks.iter().filter(|t| t.changed()) {
             writes.push(Write::Put { record: Record::Task(task.now.clone()), expect: task.expect() });

@@ -4,6 +4,7 @@ use super::Fact;
 use super::draft::Draft;
 use crate::model::{LaunchId, LaunchState, Ms, Reason, ReasonCode, Status, TaskFacts, TaskId, TaskRole, TaskState};
 use crate::ports::{LaunchError, Launched};
+use crate::safety_rule;
 
 impl Draft<'_> {
     pub fn learn(&mut self, facts: &[Fact]) {
@@ -62,7 +63,7 @@ impl Draft<'_> {
                     return;
                 }
                 // another call of the same launch may still land: only then is it certain that nothing was started
-                if launch.calls <= launch.throttled + 1 || !policy.rules.sole_call {
+                if launch.calls <= launch.throttled + 1 || !safety_rule!(policy, sole_call) {
                     self.release(id, LaunchState::Failed);
                 } else {
                     launch.state = LaunchState::Cancelled;
@@ -96,7 +97,7 @@ impl Draft<'_> {
                 if should_be_seen {
                     task.missing += 1;
                 }
-                if task.missing >= 2 || !policy.rules.missing_twice {
+                if task.missing >= 2 || !safety_rule!(policy, missing_twice) {
                     task.facts.state = TaskState::Stopped;
                     task.facts.stopped_at.get_or_insert(now);
                     task.facts.stop_code.get_or_insert_with(|| "Missing".into());
@@ -120,7 +121,7 @@ impl Draft<'_> {
         }
         // a call made within the window may land as late as its caller lives, and be seen later still
         let last = launch.not_after
-            + if policy.rules.wait_for_late_calls { policy.caller_life_ms + policy.visibility_ms } else { 0 };
+            + if safety_rule!(policy, wait_for_late_calls) { policy.caller_life_ms + policy.visibility_ms } else { 0 };
         // by a clock that was set forward its time seems to be over
         let steady = self.view.steady_since + policy.caller_life_ms + policy.visibility_ms;
         if at > last.max(steady) {

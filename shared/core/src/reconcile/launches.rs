@@ -2,6 +2,7 @@
 
 use super::draft::Draft;
 use crate::model::{LaunchId, LaunchState, ReasonCode, Task, TaskRole, TaskState};
+use crate::safety_rule;
 
 impl Draft<'_> {
     /// Launches whose tasks are all known are accepted; those whose window has passed expire; tasks that no launch vouches for
@@ -15,8 +16,11 @@ impl Draft<'_> {
                 // tasks of a cancelled launch are stopped, below, before the launch counts as accepted
                 self.stop_unwanted();
                 self.accept(&id);
-            } else if state == LaunchState::Pending && self.policy.rules.wait_for_late_calls && self.now > not_after {
-                let adopt = self.policy.rules.adopt_expired;
+            } else if state == LaunchState::Pending
+                && safety_rule!(self.policy, wait_for_late_calls)
+                && self.now > not_after
+            {
+                let adopt = safety_rule!(self.policy, adopt_expired);
                 let now = self.now;
                 if let Some(launch) = self.launch_mut(&id) {
                     launch.state = if adopt { LaunchState::Expired } else { LaunchState::Cancelled };

@@ -2,6 +2,7 @@
 
 use super::draft::Draft;
 use crate::model::{Content, Ms, Policy, Reason, ReasonCode, Task, TaskRole};
+use crate::safety_rule;
 
 /// Takes a heartbeat's content into one task.
 ///
@@ -31,7 +32,7 @@ pub fn observe(task: &mut Task, content: &Content, now: Ms, policy: &Policy) {
         (task.closed_since, task.late_at) = (None, None);
     } else if task.may_run() {
         task.closed_since.get_or_insert(now);
-        if !policy.rules.closed_is_restarting && task.stopping.is_none() {
+        if !safety_rule!(policy, closed_is_restarting) && task.stopping.is_none() {
             task.stopping = Some(Reason::new(ReasonCode::WorkerLost, "the scheduler lost its worker"));
             task.next_stop = Some(now);
         }

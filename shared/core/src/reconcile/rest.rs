@@ -3,6 +3,7 @@
 use super::Action;
 use super::draft::Draft;
 use crate::model::{LaunchId, LaunchState, ReasonCode, Status, TaskId};
+use crate::safety_rule;
 
 impl Draft<'_> {
     /// For a cluster that is to end, or has ended and is found to have tasks.
@@ -55,7 +56,7 @@ impl Draft<'_> {
 
     fn is_at_rest(&self) -> bool {
         let running = self.tasks.iter().any(|t| t.now.may_run());
-        if !self.policy.rules.active_until_rest {
+        if !safety_rule!(self.policy, active_until_rest) {
             return !running;
         }
         let open = self.launches.iter().any(|l| l.now.state.is_open());

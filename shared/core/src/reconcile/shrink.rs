@@ -2,6 +2,7 @@
 
 use super::draft::Draft;
 use crate::model::{Reason, ReasonCode, Shrink, Status, TaskId, TaskRole};
+use crate::safety_rule;
 
 impl Shrink {
     fn why(&self) -> Reason {
@@ -19,7 +20,7 @@ impl Draft<'_> {
             self.wait_until(stop_at);
         } else if shrink.end {
             self.cluster.end(Status::Stopped, shrink.why(), self.now);
-        } else if self.policy.rules.shrink_newest {
+        } else if safety_rule!(self.policy, shrink_newest) {
             self.stop_the_newest(i64::from(shrink.keep), &shrink.reason.message);
         }
         if !shrink.end && self.charged().workers <= i64::from(shrink.keep) {

@@ -5,8 +5,7 @@
 
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::world::run_many;
-use faregate_core::model::Rules;
-use faregate_world::RULES;
+use faregate_core::model::SafetySwitches;
 use std::process::ExitCode;
 
 #[tokio::main]
@@ -20,15 +19,14 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let to = to.parse().unwrap_or(from + 1);
-    let mut rules = Rules::SAFE;
+    let mut switches = SafetySwitches::default();
     for name in std::env::args().skip(2) {
-        let Some((_, take)) = RULES.iter().find(|(rule, _)| *rule == name) else {
-            eprintln!("no rule `{name}`");
+        if !switches.take_away(&name) {
+            eprintln!("no rule `{name}`; there are {}", SafetySwitches::NAMES.join(", "));
             return ExitCode::from(2);
-        };
-        take(&mut rules);
+        }
     }
-    let outcomes = run_many(&Ministack::start(), from..to, rules, 2).await;
+    let outcomes = run_many(&Ministack::start(), from..to, switches, 2).await;
     for outcome in &outcomes {
         println!("seed {}: {:?}", outcome.seed, outcome.stats);
         outcome.broken.iter().for_each(|broken| println!("  BROKEN {broken}"));

@@ -2,7 +2,7 @@
 
 use crate::wire;
 use fake_ecs::EventFaults;
-use faregate_core::model::{ClusterConfig, Identity, Limits, Ms, Policy, Role, Rules, Scope};
+use faregate_core::model::{ClusterConfig, Identity, Limits, Ms, Policy, Role, SafetySwitches, Scope};
 use faregate_world::Dice;
 
 /// Faults and whims last so long.
@@ -24,7 +24,7 @@ pub struct Setup {
     /// The seed.
     pub seed: u64,
     /// The safety rules that hold.
-    pub rules: Rules,
+    pub switches: SafetySwitches,
     /// The users.
     pub users: Vec<Identity>,
     /// The limits.
@@ -51,7 +51,7 @@ pub struct Setup {
 
 impl Setup {
     /// What `seed` decides.
-    pub fn new(seed: u64, rules: Rules) -> Setup {
+    pub fn new(seed: u64, switches: SafetySwitches) -> Setup {
         let mut dice = Dice::new(seed);
         let grouped = dice.percent(60);
         let user = |name: &str, groups: &[&str]| Identity {
@@ -104,7 +104,7 @@ impl Setup {
         let (broken_workers, most) = (dice.below(12) as u32, dice.between(3, 7));
         Setup {
             seed,
-            rules,
+            switches,
             users,
             limits,
             lowered: (Scope::Default, lowered),

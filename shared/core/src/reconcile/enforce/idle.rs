@@ -3,6 +3,7 @@
 use super::seconds;
 use crate::model::{Cluster, Effective, Ms, Policy, Reason, ReasonCode, Scope, Status};
 use crate::ports::{Answer, Idleness, SchedulerError};
+use crate::safety_rule;
 
 /// A timeout of a cluster, and whose it is; none = its own configuration's.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +81,7 @@ impl Timeouts {
     fn over(&self, answer: &Result<Answer, SchedulerError>, policy: &Policy) -> Option<(Reason, u32)> {
         let said = match answer {
             Ok(Answer::Idle(said)) => *said,
-            Ok(Answer::Ok) | Err(_) if policy.rules.no_answer_is_not_idle => return None,
+            Ok(Answer::Ok) | Err(_) if safety_rule!(policy, no_answer_is_not_idle) => return None,
             Ok(Answer::Ok | Answer::Workers(_)) | Err(_) => {
                 Idleness { idle_ms: self.idle.as_ref().map(|t| t.ms), ..Idleness::default() }
             }

@@ -4,6 +4,7 @@ use super::Verdict;
 use super::seconds;
 use crate::model::{Activity, Cluster, Ms, Policy, Reason, ReasonCode, Status};
 use crate::ports::{Answer, SchedulerError};
+use crate::safety_rule;
 
 /// How many are active, and how many of them are silent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub fn judge_silence(
     policy: &Policy,
 ) -> Silent {
     let unanswered = match answer {
-        _ if !policy.rules.ask_before_failing => policy.health_questions,
+        _ if !safety_rule!(policy, ask_before_failing) => policy.health_questions,
         Ok(_) if cluster.unanswered > 0 => return Silent::Count(0),
         Err(SchedulerError::Unanswered(_)) => cluster.unanswered + 1,
         Ok(_) | Err(SchedulerError::Nonsense(_) | SchedulerError::Relay(_)) => return Silent::Nothing,
@@ -58,7 +59,7 @@ pub fn judge_silence(
         // the launcher is asked about the task, once; but questions that nobody could answer are no evidence afterwards
         return if cluster.unanswered == 1 { Silent::Nothing } else { Silent::Count(1) };
     }
-    let is_busy = policy.rules.ask_before_failing && silent_ms < policy.scheduler_busy_timeout_ms;
+    let is_busy = safety_rule!(policy, ask_before_failing) && silent_ms < policy.scheduler_busy_timeout_ms;
     if is_busy || unanswered < policy.health_questions {
         // beyond what counts as an answer nothing more is learned, nor written
         return Silent::Count(unanswered.min(policy.health_questions));
