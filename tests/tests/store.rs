@@ -3,7 +3,7 @@
 
 use faregate_core::model::{Record, Stored};
 use faregate_core::ports::{Accounts, Expect, Store, Write};
-use faregate_local::store::{OpenError, SqliteStore};
+use faregate_sqlite::{OpenError, SqliteStore};
 use faregate_tests::samples;
 use faregate_tests::store_suite::Running;
 use std::io::{BufRead, BufReader};

@@ -12,5 +12,4 @@ pub mod logs;
 mod paths;
 pub mod python;
 pub mod serve;
-pub mod store;
 pub mod wakes;

@@ -19,7 +19,7 @@ use faregate_core::options::Options;
 use faregate_core::ports::{Ports, Store, Wake};
 use faregate_gateway::{Gateway, GatewayConfig};
 use faregate_keys::{KeyRing, Use};
-use faregate_local::store::SqliteStore;
+use faregate_sqlite::SqliteStore;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 
 use faregate_core::model::Record;
 use faregate_core::ports::{Expect, Store, Write};
-use faregate_local::store::SqliteStore;
+use faregate_sqlite::SqliteStore;
 use faregate_tests::samples;
 
 #[tokio::main(flavor = "current_thread")]

@@ -5,7 +5,7 @@ use super::Point;
 use super::gateway::Gateway;
 use faregate_core::model::{ClusterName, Status};
 use faregate_core::ports::Store;
-use faregate_local::store::SqliteStore;
+use faregate_sqlite::SqliteStore;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::BTreeSet;

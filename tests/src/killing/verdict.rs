@@ -3,7 +3,7 @@
 use super::gateway::Gateway;
 use faregate_core::model::{Amount, ClusterName, Counts, Month, Scope, TaskRole, TaskState};
 use faregate_core::ports::Store;
-use faregate_local::store::SqliteStore;
+use faregate_sqlite::SqliteStore;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tokio::runtime::Runtime;

@@ -1,7 +1,7 @@
 //! What a pass over many clusters reads and writes.
 
 use faregate_gateway::machine::now;
-use faregate_local::store::SqliteStore;
+use faregate_sqlite::SqliteStore;
 use faregate_tests::crowd::{Counted, Crowd, PERIOD_MS, StandIns, fill};
 use std::sync::Arc;
 

@@ -3,9 +3,9 @@
 use super::values::InvalidField;
 use crate::config::ConfigError;
 use crate::serve::{DataDirError, ServeError};
-use crate::store::OpenError;
 use faregate_api::settings::InvalidSettings;
 use faregate_gateway::Refusal;
+use faregate_sqlite::OpenError;
 use std::io;
 use std::path::PathBuf;
 

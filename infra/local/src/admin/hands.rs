@@ -1,11 +1,11 @@
 //! What commands are carried out with.
 
 use super::{AdminError, password};
-use crate::store::SqliteStore;
 use faregate_api::access::Access;
 use faregate_core::ports::Accounts;
 use faregate_gateway::admin::Admin;
 use faregate_keys::KeyRing;
+use faregate_sqlite::SqliteStore;
 use std::path::PathBuf;
 use std::sync::Arc;
 

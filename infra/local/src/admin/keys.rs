@@ -2,12 +2,12 @@
 
 use super::{AdminError, Hands, Outcome};
 use crate::serve::{fingerprints, read_key_ring, write_key_ring};
-use crate::store::SqliteStore;
 use clap::Subcommand;
 use faregate_gateway::Refusal;
 use faregate_gateway::admin::Act;
 use faregate_gateway::machine::random;
 use faregate_keys::KeyRing;
+use faregate_sqlite::SqliteStore;
 
 /// What to do about the keys.
 #[derive(Debug, Subcommand)]

@@ -4,13 +4,13 @@ use super::{AdminError, Hands};
 use crate::config::Config;
 use crate::paths::{self, given};
 use crate::serve::{data_path, read_key_ring};
-use crate::store::SqliteStore;
 use async_trait::async_trait;
 use clap::Args;
 use faregate_core::model::Ms;
 use faregate_core::ports::{Wake, Wakes, WakesError};
 use faregate_gateway::admin::Admin;
 use faregate_gateway::machine::Machine;
+use faregate_sqlite::SqliteStore;
 use std::path::PathBuf;
 use std::sync::Arc;
 

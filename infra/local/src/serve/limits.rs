@@ -3,9 +3,9 @@
 //! The file has the last word about what it changed since the last start; what it did not change keeps the edits made meanwhile.
 
 use super::data_dir::DataDir;
-use crate::store::SqliteStore;
 use faregate_core::model::{Limits, Scope};
 use faregate_core::ports::{Store, StoreError};
+use faregate_sqlite::SqliteStore;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;

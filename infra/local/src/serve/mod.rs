@@ -24,9 +24,9 @@ pub use key_file::{read_key_ring, write_key_ring};
 pub use shutdown::Signals;
 
 use crate::config::Config;
+use crate::launcher;
 use crate::paths::variable;
 use crate::python::{self, PythonEnv, PythonError};
-use crate::{launcher, store};
 use faregate_api::{auth, router};
 use faregate_core::model::Ms;
 use faregate_core::options::InvalidDeclaration;
@@ -67,7 +67,7 @@ pub enum ServeError {
     #[error(transparent)]
     Options(#[from] InvalidDeclaration),
     #[error(transparent)]
-    Store(#[from] store::OpenError),
+    Store(#[from] faregate_sqlite::OpenError),
     #[error(transparent)]
     Launcher(#[from] launcher::OpenError),
     #[error(transparent)]

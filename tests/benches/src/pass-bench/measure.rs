@@ -3,7 +3,7 @@
 use crate::process::{cpu_seconds, forget_peak, peak, resident};
 use faregate_core::model::{ClusterName, Ms};
 use faregate_gateway::machine::now;
-use faregate_local::store::SqliteStore;
+use faregate_sqlite::SqliteStore;
 use faregate_tests::crowd::{Counted, Counts, Crowd, IDLE_TIMEOUT_MS, PERIOD_MS, fill};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

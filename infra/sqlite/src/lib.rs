@@ -1,7 +1,10 @@
-//! The embedded store: SQLite in WAL mode, one file, owner-only.
+//! The embedded store of a gateway on one machine: SQLite in WAL mode, one file, owner-only.
 //!
-//! Reads run on their caller's thread, on connections of their own; all writes go through one thread ([`writer`]) that commits
+//! Reads run on their caller's thread, on connections of their own; all writes go through one thread (`writer.rs`) that commits
 //! what waits together. Another process may work on the same file: its commits are noticed ([`SqliteStore::foreign_change`]).
+//!
+//! Depends on the core alone among ours, and knows nothing of HTTP or of processes. Begin with [`SqliteStore`], then `schema.rs` for what is
+//! in the file and `apply.rs` for what a transaction does.
 
 mod accounts;
 mod apply;
