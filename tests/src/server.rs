@@ -3,8 +3,8 @@
 use crate::python;
 use base64::Engine;
 use faregate_local::demo::leftovers;
-use faregate_local::launcher::identity::{UidRange, passing_range, release};
 use faregate_local::python::PythonEnv;
+use faregate_processes::identity::{UidRange, passing_range, release};
 use faregate_proxy::control::{ProxyInfo, running};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{File, OpenOptions};

@@ -39,8 +39,8 @@ fn the_stores_and_launchers_wait_for_no_router() {
 }
 
 #[test]
-fn on_one_machine_the_store_waits_for_no_http_and_no_cryptographic_library() {
-    for package in ["faregate-sqlite"] {
+fn on_one_machine_store_and_launcher_wait_for_no_http_and_no_cryptographic_library() {
+    for package in ["faregate-sqlite", "faregate-processes"] {
         let tree = compiled_for(package);
         let outside = ["axum", "hyper", "http ", "rustls", "aws", "faregate-api", "faregate-gateway", "faregate-keys"];
         assert_eq!(named(&tree, &outside), Vec::<&String>::new(), "{package}");

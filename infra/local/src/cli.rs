@@ -1,10 +1,10 @@
 //! The command line.
 
 use crate::config::{Config, ConfigError, document, parse_address};
-use crate::launcher::{measure, remove, supervise};
 use crate::paths::{self, given};
 use crate::{admin, demo, logs, serve};
 use clap::{Args, Parser, Subcommand};
+use faregate_processes::{measure, remove, supervise};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::Write;
 use std::net::SocketAddr;

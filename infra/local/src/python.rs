@@ -1,9 +1,9 @@
 //! The Python environment of schedulers and workers: made once, kept for next time.
 
-use crate::launcher::RunAs;
-use crate::launcher::identity::reach::{ANYBODY, reach};
 use crate::paths::{expand, variable};
 use aws_lc_rs::digest::{SHA256, digest};
+use faregate_processes::RunAs;
+use faregate_processes::identity::reach::{ANYBODY, reach};
 use rustix::fs::{FlockOperation, flock};
 use std::collections::VecDeque;
 use std::fs::{File, Permissions};
@@ -194,7 +194,7 @@ pub fn ensure(spec: &Spec, say: &dyn Fn(&str)) -> Result<PythonEnv, PythonError>
         return Ok(kept);
     }
     if dir.exists() {
-        crate::launcher::remove_tree(&dir).map_err(failed)?;
+        faregate_processes::remove_tree(&dir).map_err(failed)?;
     }
     let interpreter = if for_all { interpreter_for_all()? } else { PathBuf::from("python3") };
     check_version(&interpreter)?;

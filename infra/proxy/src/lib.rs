@@ -24,7 +24,6 @@ mod relay;
 mod remaining;
 mod replay;
 mod routes;
-pub mod sock_diag;
 mod sparse;
 mod trust;
 mod watched;

@@ -1,6 +1,6 @@
 //! Whose process made a connection, where both ends are on this machine.
 
-use crate::sock_diag;
+use faregate_sock_diag::connection;
 use std::net::{IpAddr, SocketAddr};
 use std::{fs, io};
 
@@ -11,7 +11,7 @@ pub(crate) fn of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
         return None;
     }
     // the kernel without this interface has the table
-    let found = sock_diag::connection(peer, own).map(|found| found.filter(|socket| socket.inode.is_some()));
+    let found = connection(peer, own).map(|found| found.filter(|socket| socket.inode.is_some()));
     match found.map(|found| found.map(|socket| socket.uid)).or_else(|_| from_proc(peer, own)) {
         Ok(uid) => uid,
         Err(error) => {

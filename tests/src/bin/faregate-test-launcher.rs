@@ -2,7 +2,7 @@
 //! that listens.
 #![allow(clippy::unwrap_used)]
 
-use faregate_local::launcher::{measure, remove, supervise};
+use faregate_processes::{measure, remove, supervise};
 use faregate_tests::launcher_suite::local::{launch_and_wait_for_the_end, settings};
 use std::net::TcpListener;
 use std::path::Path;

@@ -4,7 +4,7 @@ use super::{Fixture, Runs, worker_spec};
 use async_trait::async_trait;
 use faregate_core::model::{Launch, LaunchSpec, Ms, TaskId, TaskState};
 use faregate_core::ports::Launcher;
-use faregate_local::launcher::{ProcessLauncher, Settings};
+use faregate_processes::{ProcessLauncher, Settings};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::fs;

@@ -2,7 +2,7 @@
 //! a free port, a data directory and a home of the test's own.
 
 use crate::documents::{Block, guide, guides};
-use faregate_local::launcher::identity::{UidRange, release};
+use faregate_processes::identity::{UidRange, release};
 use faregate_tests::python;
 use faregate_tests::server::{PATIENCE, binary, passable_dir};
 use rustix::process::{Pid, Signal, kill_process};

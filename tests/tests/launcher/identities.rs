@@ -3,8 +3,8 @@
 use super::PROGRAM;
 use faregate_core::model::{Launch, TaskFacts, TaskState};
 use faregate_core::ports::{LaunchError, Launcher, PrepareError};
-use faregate_local::launcher::identity::{AccountRules, Separation, UidRange};
-use faregate_local::launcher::{ProcessLauncher, Settings};
+use faregate_processes::identity::{AccountRules, Separation, UidRange};
+use faregate_processes::{ProcessLauncher, Settings};
 use faregate_tests::accounts::Account;
 use faregate_tests::launcher_suite::local::Local;
 use faregate_tests::launcher_suite::*;

@@ -28,7 +28,6 @@ pub use place::{Place, Silence};
 pub use settings::SettingsAction;
 pub use values::Field;
 
-use crate::launcher;
 use std::io::{self, Write};
 
 /// Runs one command, and prints its outcome.
@@ -62,8 +61,8 @@ fn print(text: &str) -> Result<(), AdminError> {
 fn stop_unrecorded(hands: &Hands) {
     let (Some(store), Some(data_dir)) = (&hands.local, &hands.data_dir) else { return };
     for name in store.unrecorded_stops() {
-        let asked =
-            launcher::interrupt(data_dir, &name).map_or_else(|error| error.to_string(), |asked| asked.to_string());
+        let asked = faregate_processes::interrupt(data_dir, &name)
+            .map_or_else(|error| error.to_string(), |asked| asked.to_string());
         let _ = writeln!(
             io::stderr(),
             "faregate: there is no space left on the disk of `{}`: cluster {name} is stopped without a record (processes told: {asked}); \

@@ -14,11 +14,11 @@ pub use error::{ConfigError, Place};
 pub use external_url::ExternalUrl;
 pub use value::{Slot, parse_address};
 
-use crate::launcher::identity::UidRange;
 use error::{Problem, unknown};
 use faregate_api::auth;
 use faregate_core::model::{ClusterConfig, Limits, Ms, Policy, Scope};
 use faregate_core::options::Options;
+use faregate_processes::identity::UidRange;
 use faregate_proxy::Network;
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
 //! One setting's value: where it goes, how it is read, how it is shown.
 
 use super::ExternalUrl;
-use crate::launcher::identity::{InvalidRange, UidRange};
 use crate::paths::expand;
 use faregate_core::model::{Ms, format_size, parse_size};
+use faregate_processes::identity::{InvalidRange, UidRange};
 use faregate_proxy::Network;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};

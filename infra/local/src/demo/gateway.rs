@@ -1,8 +1,8 @@
 //! The demo's gateway: the real `faregate serve`, as a process, in a directory of its own.
 
 use super::DemoError;
-use crate::launcher::identity::{UidRange, passing_range, release};
 use crate::python::PythonEnv;
+use faregate_processes::identity::{UidRange, passing_range, release};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -104,7 +104,7 @@ async fn demo(python: Option<&Path>) -> Result<(), DemoError> {
     // dropped half way, the gateway was killed and has stopped nothing: what it left is ours to end
     let found = sweep(&path).await;
     let left = leftovers::find(&path);
-    let _ = crate::launcher::remove_tree(&path);
+    let _ = faregate_processes::remove_tree(&path);
     if !left.is_empty() {
         return Err(DemoError::Leftovers("cannot be killed", left));
     }

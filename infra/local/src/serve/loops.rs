@@ -3,12 +3,12 @@
 use super::data_dir::DataDir;
 use super::room;
 use super::sparing::Sparing;
-use crate::launcher::ProcessLauncher;
 use crate::wakes::LocalWakes;
 use faregate_core::model::{ClusterName, Ms, TaskFacts};
 use faregate_core::ports::{Store, Wake, Wakes};
 use faregate_gateway::Gateway;
 use faregate_gateway::machine::Machine;
+use faregate_processes::ProcessLauncher;
 use faregate_sqlite::SqliteStore;
 use std::sync::Arc;
 use std::time::Duration;

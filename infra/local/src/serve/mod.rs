@@ -24,7 +24,6 @@ pub use key_file::{read_key_ring, write_key_ring};
 pub use shutdown::Signals;
 
 use crate::config::Config;
-use crate::launcher;
 use crate::paths::variable;
 use crate::python::{self, PythonEnv, PythonError};
 use faregate_api::{auth, router};
@@ -69,7 +68,7 @@ pub enum ServeError {
     #[error(transparent)]
     Store(#[from] faregate_sqlite::OpenError),
     #[error(transparent)]
-    Launcher(#[from] launcher::OpenError),
+    Launcher(#[from] faregate_processes::OpenError),
     #[error(transparent)]
     Limits(#[from] limits::LimitsError),
     #[error("the routes `{}` cannot be used", .path.display())]

@@ -5,8 +5,6 @@ use super::loops::World;
 use super::{DataDir, ServeError, limits, period};
 use crate::accounts::Accounts;
 use crate::config::Config;
-use crate::launcher::identity::Separation;
-use crate::launcher::{self, ProcessLauncher};
 use crate::python::PythonEnv;
 use crate::wakes::LocalWakes;
 use faregate_api::access::Access;
@@ -19,6 +17,8 @@ use faregate_dask::HttpSchedulers;
 use faregate_gateway::machine::Machine;
 use faregate_gateway::{Gateway, GatewayConfig};
 use faregate_keys::KeyRing;
+use faregate_processes::ProcessLauncher;
+use faregate_processes::identity::Separation;
 use faregate_proxy::FileRoutes;
 use faregate_sqlite::SqliteStore;
 use rustix::process::{Resource, geteuid, getrlimit};
@@ -119,7 +119,7 @@ impl Opened {
             base: config.cluster.clone(),
             api_url,
             listen: Listen::loopback(),
-            check_launch: launcher::check_launch,
+            check_launch: faregate_processes::check_launch,
         }));
         let app = App {
             gateway: gateway.clone(),
@@ -133,8 +133,13 @@ impl Opened {
     }
 }
 
-fn launcher_settings(data: &DataDir, config: &Config, python: &PythonEnv, tasks: Tasks) -> launcher::Settings {
-    launcher::Settings {
+fn launcher_settings(
+    data: &DataDir,
+    config: &Config,
+    python: &PythonEnv,
+    tasks: Tasks,
+) -> faregate_processes::Settings {
+    faregate_processes::Settings {
         bin: Some(python.bin()),
         separation: tasks.separation,
         umask: tasks.umask,
@@ -143,7 +148,7 @@ fn launcher_settings(data: &DataDir, config: &Config, python: &PythonEnv, tasks:
         sigint_timeout: period(config.gateway.sigint_timeout_ms),
         sigterm_timeout: period(config.gateway.sigterm_timeout_ms),
         supervisor: supervisor(),
-        ..launcher::Settings::new(data.path())
+        ..faregate_processes::Settings::new(data.path())
     }
 }
 

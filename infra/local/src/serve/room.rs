@@ -2,10 +2,10 @@
 
 use super::loops::World;
 use super::sparing::Sparing;
-use crate::launcher::Measured;
 use faregate_core::model::ClusterName;
 use faregate_core::ports::{Launcher, Store, Wake, Wakes};
 use faregate_core::reconcile::enforce::DiskUse;
+use faregate_processes::Measured;
 use rustix::fs::statvfs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -2,10 +2,10 @@
 
 use super::DataDir;
 use crate::config::{Config, Settings};
-use crate::launcher::identity::reach::{ANYBODY, Barred, reach};
-use crate::launcher::identity::{AccountRules, Separation};
-use crate::launcher::{ConfineError, Confinement, RunAs};
 use crate::python::PythonEnv;
+use faregate_processes::identity::reach::{ANYBODY, Barred, reach};
+use faregate_processes::identity::{AccountRules, Separation};
+use faregate_processes::{ConfineError, Confinement, RunAs};
 use std::path::{Path, PathBuf};
 
 /// The start is refused: tasks would not be kept apart.
@@ -147,7 +147,7 @@ fn python_is_reachable(user: &RunAs, python: &PythonEnv) -> Result<(), Separatio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::launcher::identity::UidRange;
+    use faregate_processes::identity::UidRange;
 
     fn config(change: impl FnOnce(&mut Config)) -> Config {
         let mut config = Config::default();

@@ -1,5 +1,9 @@
-//! TCP sockets, asked of the kernel (`sock_diag(7)`): all that listen, or the one that a connection begins at. Connections, of which
-//! there may be thousands, are not looked through.
+//! TCP sockets, asked of the kernel (`sock_diag(7)`): all that listen ([`listeners`]), or the one that a connection begins at
+//! ([`connection`]). Connections, of which there may be thousands, are not looked through.
+//!
+//! By hand, as the kernel's answer is a few fixed fields and `rustix` has the socket. Depends on nothing of ours; the launcher and the proxy
+//! ask it.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
 use std::collections::HashMap;

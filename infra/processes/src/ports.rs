@@ -1,7 +1,7 @@
 //! Which TCP ports processes listen on.
 
 use super::processes::Process;
-use faregate_proxy::sock_diag;
+use faregate_sock_diag::listeners;
 use rustix::io::Errno;
 use std::collections::{BTreeSet, HashMap};
 use std::{fs, io};
@@ -14,8 +14,8 @@ pub fn listening(processes: &[Process]) -> io::Result<Vec<u16>> {
     if sockets.is_empty() {
         return Ok(Vec::new());
     }
-    let listeners = sock_diag::listeners().or_else(|_| from_proc())?;
-    let ports: BTreeSet<u16> = sockets.iter().filter_map(|inode| listeners.get(inode).copied()).collect();
+    let listening = listeners().or_else(|_| from_proc())?;
+    let ports: BTreeSet<u16> = sockets.iter().filter_map(|inode| listening.get(inode).copied()).collect();
     Ok(ports.into_iter().collect())
 }
 
@@ -85,6 +85,6 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let of_port = |table: HashMap<u64, u16>| table.into_iter().filter(|(_, p)| *p == port).collect::<Vec<_>>();
-        assert_eq!(of_port(sock_diag::listeners().unwrap()), of_port(from_proc().unwrap()));
+        assert_eq!(of_port(listeners().unwrap()), of_port(from_proc().unwrap()));
     }
 }

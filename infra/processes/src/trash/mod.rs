@@ -11,6 +11,8 @@ pub use tree::Report;
 
 use super::durable;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, chmodat, openat};
+use rustix::io::retry_on_intr;
+use rustix::rand::{GetRandomFlags, getrandom};
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::fd::AsRawFd;
@@ -66,7 +68,7 @@ impl Trash {
 
     /// Puts a directory aside and has it removed. Never fails: what could not be put aside is said, and stays where it is.
     pub fn take(self: &Arc<Self>, path: &Path, label: &str) {
-        let name = OsString::from(format!("{label}.{:016x}", u64::from_ne_bytes(faregate_gateway::machine::random())));
+        let name = OsString::from(format!("{label}.{:016x}", unguessable()));
         match put_aside(path, &self.directory.join(&name)) {
             Ok(true) => self.see_to(name),
             Ok(false) => {}
@@ -194,6 +196,14 @@ impl Job {
         serde_json::from_slice(&output.stdout)
             .map_err(|_| io::Error::other(format!("the removal ended with {}", output.status)))
     }
+}
+
+/// For names that no user can have taken before.
+fn unguessable() -> u64 {
+    let mut bytes = [0; 8];
+    let filled = retry_on_intr(|| getrandom(&mut bytes, GetRandomFlags::empty()));
+    assert_eq!(filled, Ok(bytes.len()), "the operating system always has randomness");
+    u64::from_ne_bytes(bytes)
 }
 
 /// False when there is nothing at `from`.

@@ -9,12 +9,13 @@ pub mod reach;
 mod uid_range;
 
 pub use account::AccountRules;
-pub use uid_range::{Assignments, AssignmentsError, InvalidRange, UidRange, passing_range, release};
+pub use uid_range::{AssignmentsError, InvalidRange, UidRange, passing_range, release};
 
 use super::confine::Confinement;
 use super::records::RunAs;
 use faregate_core::model::user_name;
 use std::path::{Path, PathBuf};
+use uid_range::Assignments;
 
 /// How the tasks of different users are kept from each other, and from the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl Separation {
 
 /// Another uid than the gateway's, and what goes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TaskIdentity {
+pub(crate) struct TaskIdentity {
     /// The numbers.
     pub run_as: RunAs,
     /// Its home directory.
@@ -49,7 +50,7 @@ pub struct TaskIdentity {
 
 /// Where a uid comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdentityKind {
+pub(crate) enum IdentityKind {
     /// The user's system account: home and files elsewhere are theirs, not ours.
     Account,
     /// The gateway has assigned it; the home directory is in the data directory.
@@ -58,7 +59,7 @@ pub enum IdentityKind {
 
 /// Finds out who the tasks of a user run as.
 #[derive(Debug)]
-pub struct Identities {
+pub(crate) struct Identities {
     separation: Separation,
     assignments: Option<Assignments>,
 }
@@ -89,7 +90,7 @@ impl Identities {
 
 /// Nobody to run tasks as.
 #[derive(Debug, thiserror::Error)]
-pub enum IdentityError {
+pub(crate) enum IdentityError {
     /// Trying again changes nothing.
     #[error("{0}")]
     Refused(String),

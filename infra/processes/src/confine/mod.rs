@@ -21,13 +21,13 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confinement {
     /// Not for tasks: the data directory. Only names can be listed there.
-    pub hidden: Vec<PathBuf>,
+    pub(crate) hidden: Vec<PathBuf>,
     /// To be read and run, and not changed.
-    pub read_only: Vec<PathBuf>,
+    pub(crate) read_only: Vec<PathBuf>,
     /// The exceptions within what is hidden: the cluster's own directory, to be read …
-    pub readable: Vec<PathBuf>,
+    pub(crate) readable: Vec<PathBuf>,
     /// … and its tasks' working directory, to be used as they like.
-    pub writable: Vec<PathBuf>,
+    pub(crate) writable: Vec<PathBuf>,
 }
 
 /// This machine cannot confine tasks.
@@ -60,18 +60,18 @@ impl Confinement {
     }
 
     /// The same, for the tasks of the cluster with this directory.
-    pub fn with_cluster(&self, cluster: PathBuf, work: PathBuf) -> Confinement {
+    pub(crate) fn with_cluster(&self, cluster: PathBuf, work: PathBuf) -> Confinement {
         Confinement { readable: vec![cluster], writable: vec![work], ..self.clone() }
     }
 
     /// Can nothing be made in this directory? Something hidden is below it.
-    pub fn bars(&self, directory: &Path) -> bool {
+    pub(crate) fn bars(&self, directory: &Path) -> bool {
         let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
         self.hidden.iter().any(|hidden| hidden.starts_with(&directory))
     }
 
     /// Confines the calling thread, and whatever it starts from here on. There is no way back.
-    pub fn apply(&self) -> Result<(), ConfineError> {
+    pub(crate) fn apply(&self) -> Result<(), ConfineError> {
         let grants = self.grants().map_err(ConfineError::Paths)?;
         restrict(grants).map_err(ConfineError::Landlock)?;
         syscalls::restrict().map_err(ConfineError::Seccomp)

@@ -111,7 +111,7 @@ struct Claim {
 
 /// Who has which uid.
 #[derive(Debug)]
-pub struct Assignments {
+pub(crate) struct Assignments {
     data_dir: PathBuf,
     claims: PathBuf,
     range: UidRange,
@@ -120,7 +120,7 @@ pub struct Assignments {
 
 impl Assignments {
     /// Reads what has been assigned in this data directory.
-    pub fn open(data_dir: &Path, range: UidRange) -> Result<Assignments, AssignmentsError> {
+    pub(crate) fn open(data_dir: &Path, range: UidRange) -> Result<Assignments, AssignmentsError> {
         Assignments::with_claims(data_dir, range, PathBuf::from(CLAIMS))
     }
 
@@ -143,7 +143,7 @@ impl Assignments {
     }
 
     /// The identity of this user's tasks, with a home directory that is there.
-    pub fn identity(&self, user: &str) -> Result<TaskIdentity, IdentityError> {
+    pub(crate) fn identity(&self, user: &str) -> Result<TaskIdentity, IdentityError> {
         let failed = |source| IdentityError::Failed { user: user.to_owned(), source };
         let uid = self.uid(user)?;
         let home = self.data_dir.join(HOMES).join(uid.to_string());

@@ -34,7 +34,7 @@ pub struct Report {
 
 /// Removes everything in the directory `top`, but not itself.
 pub fn empty(top: BorrowedFd<'_>, deadline: Instant) -> Report {
-    let prefix = format!(".faregate-{:016x}-", u64::from_ne_bytes(faregate_gateway::machine::random()));
+    let prefix = format!(".faregate-{:016x}-", super::unguessable());
     let device = fstat(top).map_or(0, |stat| stat.st_dev);
     let mut removal =
         Removal { top, device, prefix, moved: 0, pending: Vec::new(), deadline, report: Report::default() };

@@ -1,11 +1,15 @@
-//! Tasks as local processes.
+//! The launcher of a gateway on one machine: tasks as local processes.
 //!
-//! Each task has a *supervisor*, this very program as `task <directory>` (see [`supervise`]): it founds a session, runs the command,
+//! Each task has a *supervisor*, the gateway's own program as `task <directory>` (see [`supervise`]): it founds a session, runs the command,
 //! learns how it ends, and outlives the gateway. A supervisor waits for its order on a pipe that only the launcher holds, and
 //! the launcher gives it when the task is on record: whatever is killed when, nothing runs that is not on record, and nothing
 //! runs twice under one id. A task is at rest when the whole session is gone, also if its supervisor was killed.
 //!
-//! What is on disk ([`records`]) and in `/proc` is the truth; memory only knows where to look, and what can change no more.
+//! What is on disk (`records.rs`) and in `/proc` is the truth; memory only knows where to look, and what can change no more.
+//!
+//! Depends on the core and on what asks the kernel for sockets; on no HTTP and no cryptographic library. Begin with [`ProcessLauncher`] and
+//! `start.rs`, then `supervise.rs`; [`identity`] says who tasks run as, `confine` what they may reach.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod activity;
 mod check;

@@ -36,7 +36,7 @@ struct Account {
 
 impl AccountRules {
     /// Looks an account up. The error is a sentence that names it.
-    pub fn identity(&self, name: &str) -> Result<TaskIdentity, String> {
+    pub(crate) fn identity(&self, name: &str) -> Result<TaskIdentity, String> {
         // `get_user_groups` takes no NUL.
         let user =
             uzers::get_user_by_name(name).ok_or_else(|| format!("there is no system account `{name}` to run as"))?;
