@@ -1,6 +1,6 @@
 //! The Python environments that tests run the official client and dask in: made once, kept under the workspace's target directory.
 
-use faregate_local::python::{PythonEnv, Spec, ensure};
+use faregate_cli::python::{PythonEnv, Spec, ensure};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 //! The two speak in lines: the program says something and may wait for an answer (`scripts/story.py`).
 
 use crate::server::{PATIENCE, Server};
-use faregate_local::python::PythonEnv;
+use faregate_cli::python::PythonEnv;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};

@@ -2,8 +2,8 @@
 
 use crate::python;
 use base64::Engine;
-use faregate_local::demo::leftovers;
-use faregate_local::python::PythonEnv;
+use faregate_cli::demo::leftovers;
+use faregate_cli::python::PythonEnv;
 use faregate_processes::identity::{UidRange, passing_range, release};
 use faregate_proxy::control::{ProxyInfo, running};
 use rustix::process::{Pid, Signal, kill_process};

@@ -1,7 +1,7 @@
 //! The official client, end to end, against the real gateway with real schedulers and workers.
 #![allow(clippy::unwrap_used)]
 
-use faregate_local::python::PythonEnv;
+use faregate_cli::python::PythonEnv;
 use faregate_tests::python::{DASK_VERSIONS, dask};
 use faregate_tests::script::Script;
 use faregate_tests::server::{Server, eventually};

@@ -2,7 +2,7 @@
 //! command while it serves. That a cluster with queued work and no workers outlives its idle timeout shows `client.rs`.
 #![allow(clippy::unwrap_used)]
 
-use faregate_local::python::PythonEnv;
+use faregate_cli::python::PythonEnv;
 use faregate_tests::python::{DASK_VERSIONS, dask};
 use faregate_tests::script::Script;
 use faregate_tests::server::{Server, binary, eventually, signal_scheduler};

@@ -3,12 +3,12 @@
 
 use axum::extract::State;
 use axum::{Json, Router, routing::post};
+use faregate_cli::python::PythonEnv;
 use faregate_core::command::{DASHBOARD_HEADER, Listen, environment, scheduler_command, worker_command};
 use faregate_core::model::{ClusterConfig, ClusterName, Policy};
 use faregate_core::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
 use faregate_dask::HttpSchedulers;
 use faregate_keys::{dashboard_key, issue_certificate};
-use faregate_local::python::PythonEnv;
 use faregate_tests::python::{DASK_VERSIONS, dask, dask_with};
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! The data directory of a real `faregate serve`: what is missing or damaged, what is too long, what is full.
 #![allow(clippy::unwrap_used)]
 
-use faregate_local::serve::free_port;
+use faregate_cli::serve::free_port;
 use faregate_tests::server::{Server, eventually};
 use rusqlite::Connection;
 use std::fs;

@@ -59,7 +59,7 @@ fn kerberos_knows_nothing_of_gateways() {
 #[test]
 fn what_is_shipped_has_no_safety_switches() {
     let switches = |package| compiled_for(package).into_iter().filter(|line| line.contains("safety-switches")).count();
-    for package in ["faregate-local", "faregate-functions", "faregate-fargate-proxy"] {
+    for package in ["faregate-cli", "faregate-functions", "faregate-fargate-proxy"] {
         assert_eq!(switches(package), 0, "{package}");
     }
     // whereas the seeded world has them

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 const EXPOSURE: u32 = 60;
 
 fn shipped(unit: &str) -> String {
-    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/local/systemd");
+    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/cli/systemd");
     std::fs::read_to_string(units.join(unit)).unwrap()
 }
 

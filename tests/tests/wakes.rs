@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use async_trait::async_trait;
+use faregate_cli::wakes::LocalWakes;
 use faregate_core::ports::{Wake, Wakes};
-use faregate_local::wakes::LocalWakes;
 use faregate_tests::wakes_suite::Fixture;
 
 struct Local(LocalWakes);

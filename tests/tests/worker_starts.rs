@@ -4,7 +4,7 @@
 //! The scheduler's heartbeats are a quarter of an hour apart, where nothing else is said: who waits for one never gets to the end of the test.
 #![allow(clippy::unwrap_used)]
 
-use faregate_local::python::PythonEnv;
+use faregate_cli::python::PythonEnv;
 use faregate_tests::python::{DASK_VERSIONS, dask};
 use faregate_tests::script::Script;
 use faregate_tests::server::{Server, eventually};

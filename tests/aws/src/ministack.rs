@@ -3,7 +3,7 @@
 use crate::python;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
-use faregate_local::demo::leftovers;
+use faregate_cli::demo::leftovers;
 use faregate_tests::server::PATIENCE;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;

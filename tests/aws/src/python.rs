@@ -1,6 +1,6 @@
 //! The Python environments of the offline stack: made once, kept with those of the other tests.
 
-use faregate_local::python::{PythonEnv, Spec, ensure};
+use faregate_cli::python::{PythonEnv, Spec, ensure};
 use faregate_tests::python::{DASK_VERSIONS, home};
 
 /// The emulator, and boto3 to look into it. Not in one environment with [`sam`]: each pins its own botocore.

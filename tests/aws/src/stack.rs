@@ -8,7 +8,7 @@ use crate::wires::Wires;
 use crate::{python, settings, template};
 use aws_config::SdkConfig;
 use fake_ecs::{FakeEcs, Settings};
-use faregate_local::demo::leftovers::{self, Leftover};
+use faregate_cli::demo::leftovers::{self, Leftover};
 use faregate_tests::script::Script;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -3,10 +3,10 @@
 
 use faregate_aws_tests::ministack::Ministack;
 use faregate_aws_tests::table::create_table;
-use faregate_core::model::{Audit, TokenScope};
-use faregate_local::admin::{
+use faregate_cli::admin::{
     Action, Entry, Field, LimitsAction, Outcome, Output, TokensAction, UsersAction, dynamodb, execute,
 };
+use faregate_core::model::{Audit, TokenScope};
 use faregate_tests::samples;
 
 fn set(fields: &[&str]) -> Action {

@@ -12,12 +12,12 @@ machine_make() {
   debian_root "$machine_root" $machine_suite $machine_packages
   if [ -z "${FAREGATE:-}" ]; then
     say 'building the gateway (FAREGATE names one that is there)'
-    cargo build --release --locked --package faregate-local
+    cargo build --release --locked --package faregate-cli
     FAREGATE=${CARGO_TARGET_DIR:-target}/release/faregate
   fi
   local clone=$machine_root/root/faregate
-  rm -rf "$clone" && mkdir -p "$clone/target/release" "$clone/infra/local"
-  cp -r docs "$clone/" && cp -r infra/local/systemd "$clone/infra/local/" && cp -r tests/full "$clone/check"
+  rm -rf "$clone" && mkdir -p "$clone/target/release" "$clone/infra/cli"
+  cp -r docs "$clone/" && cp -r infra/cli/systemd "$clone/infra/cli/" && cp -r tests/full "$clone/check"
   install -m 755 "$FAREGATE" "$clone/target/release/faregate"
   say 'making the Python environment of the clusters'
   in_root "$machine_root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root FAREGATE_CACHE_DIR=/var/cache/faregate ${PIP_FIND_LINKS+PIP_FIND_LINKS="$PIP_FIND_LINKS"} \

@@ -1,8 +1,8 @@
 //! JupyterHub from PyPI with its proxy from npm, and a user `alice` of the group `science`. It knows the gateway as a service.
 
 use crate::script;
-use faregate_local::demo::leftovers;
-use faregate_local::python::{PythonEnv, Spec, ensure};
+use faregate_cli::demo::leftovers;
+use faregate_cli::python::{PythonEnv, Spec, ensure};
 use faregate_tests::python::{DASK_VERSIONS, home};
 use faregate_tests::server::eventually;
 use std::fs::File;

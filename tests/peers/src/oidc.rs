@@ -1,7 +1,7 @@
 //! Canaille from PyPI: an OpenID provider with a user `alice` of the group `science`, and a client `dask`.
 
 use crate::script;
-use faregate_local::python::{PythonEnv, Spec, ensure};
+use faregate_cli::python::{PythonEnv, Spec, ensure};
 use faregate_tests::python::home;
 use std::fs::File;
 use std::io::{BufRead, BufReader};

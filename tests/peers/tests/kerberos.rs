@@ -1,7 +1,7 @@
 //! Kerberos, with a KDC of MIT's: the official client, curl, and tickets that are no longer good.
 #![allow(clippy::unwrap_used)]
 
-use faregate_local::python::{PythonEnv, Spec, ensure};
+use faregate_cli::python::{PythonEnv, Spec, ensure};
 use faregate_peers::kdc::{Kdc, said};
 use faregate_tests::python::{DASK_VERSIONS, home};
 use faregate_tests::script::Script;

@@ -1,7 +1,7 @@
 //! `faregate`, except that `serve` kills itself where the environment says (see [`faregate_tests::killing`]), and that it is in
 //! more of a hurry: the durations that no setting shortens, so that what is given up after a lost call is given up soon.
 
-use faregate_local::{cli, serve};
+use faregate_cli::{cli, serve};
 use faregate_tests::killing::ports::wrap;
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 use super::http::request;
 use super::{KILL_AT, KILL_DIR, PHASE, Point, TRACE};
 use crate::server::{PATIENCE, passable_dir, with_own_uids};
-use faregate_local::demo::leftovers;
+use faregate_cli::demo::leftovers;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};

@@ -74,7 +74,7 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        faregate_local::demo::leftovers::kill(self.path());
+        faregate_cli::demo::leftovers::kill(self.path());
         // nothing of it is left: others may have its users' uids
         if let Ok(data_dir) = self.path().join("data").canonicalize() {
             let _ = release(&data_dir, &UidRange::default());
@@ -191,7 +191,7 @@ fn configurations_of_the_guides_are_read() {
             }
             let file = home.path().join("some.toml");
             std::fs::write(&file, &text).unwrap();
-            if let Err(error) = faregate_local::config::Config::load(&file) {
+            if let Err(error) = faregate_cli::config::Config::load(&file) {
                 panic!("{}, {}: {error}", guide.path, block.heading);
             }
         }

@@ -60,7 +60,7 @@ pub const TABLE: &[(&str, By)] = &[
     // README.md
     ("cargo run --release -- demo", here("the_demo")), // and, built so, by `tests/full/run release`
     ("tests/run", full("fresh-debian")),               // and by every run of CI
-    ("cargo install --path infra/local", full("commands")),
+    ("cargo install --path infra/cli", full("commands")),
     ("faregate serve", here("the_first_session")),
     (r#"pip install dask-gateway==2026.3.0 "dask[distributed]==2026.3.0""#, full("commands")),
     // docs/one-machine.md
@@ -77,7 +77,7 @@ pub const TABLE: &[(&str, By)] = &[
     ("faregate admin usage --month 2026-11 --csv", ADMIN),
     ("faregate admin blocks list", ADMIN),
     ("faregate admin audit", ADMIN),
-    ("cargo install --path infra/local --features dynamodb", full("commands")),
+    ("cargo install --path infra/cli --features dynamodb", full("commands")),
     // docs/failed-sign-ins.md
     (r#"faregate admin blocks lift --user alice --why "she called""#, GUESSES),
     ("faregate admin blocks lift --peer 192.0.2.7", GUESSES),
@@ -113,7 +113,7 @@ pub const TABLE: &[(&str, By)] = &[
         "docker buildx build --platform linux/amd64 --file infra/images/proxy/Dockerfile --tag $registry/faregate-proxy:1 --push .",
         ACCOUNT,
     ),
-    ("cargo build --release -p faregate-local", full("release")),
+    ("cargo build --release -p faregate-cli", full("release")),
     ("faregate admin settings check parameters.yaml", here("the_settings_of_a_deployment")),
     ("sam build", full("commands")),
     // with answers in place of `--guided`

@@ -3,7 +3,7 @@
 use crate::failure::{Context, Failure, Outcome};
 use crate::issuer::Issuer;
 use crate::processes;
-use faregate_local::python::{self, PythonEnv, Spec};
+use faregate_cli::python::{self, PythonEnv, Spec};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -85,7 +85,7 @@ fn build(bench: &Path) -> Outcome<PathBuf> {
     let target = bench.parent().and_then(Path::parent).context(|| "this program has no target directory".to_owned())?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--release", "--package", "faregate-local", "--bin", "faregate", "--target-dir"])
+        .args(["build", "--release", "--package", "faregate-cli", "--bin", "faregate", "--target-dir"])
         .arg(target)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .stdin(Stdio::null())

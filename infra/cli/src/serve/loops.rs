@@ -75,7 +75,7 @@ async fn reconcile(world: World) {
         let well = match turn.await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
-                tracing::warn!(?wake, error = crate::logs::chain(&error), "a turn failed; it is taken again");
+                tracing::warn!(?wake, error = faregate_core::chain(&error), "a turn failed; it is taken again");
                 false
             }
             Err(panic) => {

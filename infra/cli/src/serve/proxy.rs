@@ -137,7 +137,7 @@ impl Proxy {
             tracing::warn!("the proxy has ended; it is started again");
             while let Err(error) = self.start().await {
                 tracing::error!(
-                    error = crate::logs::chain(&error),
+                    error = faregate_core::chain(&error),
                     "the proxy could not be started; it is tried again"
                 );
                 sleep(RETRY).await;

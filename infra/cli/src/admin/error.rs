@@ -25,7 +25,7 @@ pub enum AdminError {
     NoData(PathBuf),
     #[error(
         "this `faregate` was built without DynamoDB, which `--table` needs: \
-         build it with `cargo install --path infra/local --features dynamodb`"
+         build it with `cargo install --path infra/cli --features dynamodb`"
     )]
     NoDynamo,
     #[error(transparent)]

@@ -19,9 +19,9 @@ mod sparing;
 
 pub use data_dir::{DataDir, DataDirError};
 pub use free_port::free_port;
-pub use inventory::fingerprints;
-pub use key_file::{read_key_ring, write_key_ring};
-pub use shutdown::Signals;
+pub(crate) use inventory::fingerprints;
+pub(crate) use key_file::{read_key_ring, write_key_ring};
+pub(crate) use shutdown::Signals;
 
 use crate::config::Config;
 use crate::paths::variable;

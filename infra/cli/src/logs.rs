@@ -5,8 +5,6 @@ use std::io::{IsTerminal, Read, Seek, SeekFrom};
 use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
-pub use faregate_core::chain;
-
 /// What is said without `RUST_LOG`.
 const DEFAULT: &str = "info";
 

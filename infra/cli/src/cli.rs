@@ -254,7 +254,7 @@ fn report<E: std::error::Error>(result: Result<(), E>) -> ExitCode {
 /// One line for people, whatever logs are.
 fn failure(error: &dyn std::error::Error, code: u8) -> ExitCode {
     // with nobody to read it the exit code still tells
-    let _ = writeln!(std::io::stderr(), "faregate: {}", logs::chain(error));
+    let _ = writeln!(std::io::stderr(), "faregate: {}", faregate_core::chain(error));
     ExitCode::from(code)
 }
 
