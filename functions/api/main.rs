@@ -1,7 +1,7 @@
 //! The REST API behind API Gateway. It writes what is wanted and sends wakes; it starts and stops nothing.
 
-use faregate_api::access::Access;
 use faregate_api::{App, Dashboards, router};
+use faregate_auth::access::Access;
 use faregate_functions::{
     Aws, Outside, Settings, chain, front_door, gateway, init_logs, key_ring_and_sign_in, outside, sign_in,
 };

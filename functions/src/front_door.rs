@@ -11,7 +11,7 @@ use axum::http::{HeaderName, HeaderValue, Request, header};
 use axum::middleware::{map_request, map_response};
 use axum::response::Response;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use faregate_api::Peer;
+use faregate_headers::Peer;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Service};
 use lambda_runtime::LambdaEvent;

@@ -3,9 +3,9 @@
 use crate::{Settings, SignInSecret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use faregate_api::access::Access;
-use faregate_api::auth::{Auth, Config};
 use faregate_api::settings::SignIn;
+use faregate_auth::access::Access;
+use faregate_auth::{Auth, Config};
 use faregate_keys::KeyRing;
 use std::sync::Arc;
 

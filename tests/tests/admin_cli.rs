@@ -226,7 +226,7 @@ fn whoever_is_removed_or_revoked_leaves_nothing_running_and_guesses_are_seen() {
     let log = server.log();
     let line = log.lines().find(|line| line.contains("authentication failed")).unwrap();
     let form = "\"message\":\"authentication failed\",\"peer\":\"127.0.0.1\",\"method\":\"basic\",\"reason\":\"a wrong password, \
-                or no such user\",\"user\":\"carol\",\"target\":\"faregate_api::auth::failed\"}";
+                or no such user\",\"user\":\"carol\",\"target\":\"faregate_auth::failed\"}";
     assert!(line.ends_with(form), "as docs/failed-sign-ins.md has it: {line}");
     let guide = include_str!("../../docs/failed-sign-ins.md");
     assert!(guide.contains(&form.replace("127.0.0.1", "192.0.2.7").replace("carol", "alice")));

@@ -1,7 +1,7 @@
 //! Where a request comes from, as far as it can be believed.
 
 use crate::config::{Api, ProxyConfig, Scheme};
-use faregate_api::Peer;
+use faregate_headers::Peer;
 use http::header::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 use std::fmt;

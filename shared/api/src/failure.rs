@@ -2,6 +2,8 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use faregate_auth::access::AccessError;
+use faregate_core::model::InvalidWhy;
 use faregate_gateway::Refusal;
 use serde::Serialize;
 
@@ -48,6 +50,27 @@ impl From<Refusal> for Failure {
             }
         };
         Failure::new(status, message)
+    }
+}
+
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        let sentence = error.to_string();
+        Failure::from(match error {
+            AccessError::Invalid(_) => Refusal::Invalid(sentence),
+            AccessError::NoUser(_) | AccessError::NoToken(_) => Refusal::NotFound(sentence),
+            AccessError::UserRemoved | AccessError::TokenEnded => Refusal::Forbidden(sentence),
+            AccessError::UserExists(_) | AccessError::Contended => Refusal::Conflict(sentence),
+            AccessError::Busy => Refusal::Unavailable(sentence),
+            AccessError::Hashing(_) => Refusal::Internal(sentence),
+            AccessError::Records(error) => error.into(),
+        })
+    }
+}
+
+impl From<InvalidWhy> for Failure {
+    fn from(error: InvalidWhy) -> Self {
+        Failure::invalid(error.to_string())
     }
 }
 

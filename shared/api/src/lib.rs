@@ -4,31 +4,24 @@
 //! sees only well-formed requests; every refusal is JSON `{"error": "…"}` with a status that the client shows.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod access;
-pub mod auth;
 mod body;
 mod budget;
 mod content;
-mod cookie;
+mod door;
 mod failure;
 mod large;
 mod operations;
 mod path;
-mod peer;
 mod report;
 mod router;
 mod routes;
-mod sealed;
 pub mod settings;
 
-pub use cookie::Cookie;
-pub use peer::Peer;
 pub use router::router;
 pub use routes::{Route, Who, routes};
-pub use sealed::seal;
 
-use crate::access::Access;
-use auth::Auth;
+use faregate_auth::Auth;
+use faregate_auth::access::Access;
 use faregate_gateway::Gateway;
 use std::sync::Arc;
 

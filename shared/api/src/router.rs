@@ -2,13 +2,13 @@
 
 use super::failure::Failure;
 use super::routes::{Route, Who, routes};
-use super::sealed::seal;
-use super::{App, Dashboards, auth, operations as op};
+use super::{App, Dashboards, door, operations as op};
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::get;
+use faregate_headers::seal;
 use std::sync::Arc;
 
 /// Everything the gateway serves, under the prefix of `app`; each path with and without a slash at its end.
@@ -16,15 +16,15 @@ use std::sync::Arc;
 /// It adds no logging, compression or limits of connections: what serves it does.
 pub fn router(app: App) -> Router {
     let app = Arc::new(app);
-    let guard = || from_fn_with_state(app.clone(), auth::guard);
+    let guard = || from_fn_with_state(app.clone(), door::guard);
     let mut router = Router::new();
     for Route { path, who, handler, .. } in routes() {
         // each is wrapped by itself: to merge routers is to insert their paths again, which is much of a cold start
         let handler = match who {
             Who::Anybody => handler,
             Who::User | Who::Cluster | Who::UserOrCluster => handler.route_layer(guard()),
-            Who::Person => handler.route_layer(from_fn(auth::people_only)).route_layer(guard()),
-            Who::Admin => handler.route_layer(from_fn(auth::admins_only)).route_layer(guard()),
+            Who::Person => handler.route_layer(from_fn(door::people_only)).route_layer(guard()),
+            Who::Admin => handler.route_layer(from_fn(door::admins_only)).route_layer(guard()),
         };
         let whole = format!("{}{path}", app.prefix);
         if !path.contains("{*") {

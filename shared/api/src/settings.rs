@@ -1,6 +1,6 @@
 //! The `Settings` of a deployment: one JSON text, the same for the functions that run by it and for the command that checks it before.
 
-use crate::auth;
+use faregate_auth as auth;
 use faregate_core::model::{ClusterConfig, Policy, TaskSizes};
 use faregate_core::options::Options;
 use serde::de::DeserializeOwned;

@@ -42,7 +42,9 @@ pub use turn::TurnError;
 
 use faregate_core::command::Listen;
 use faregate_core::model::clock::is_younger;
-use faregate_core::model::{Cluster, ClusterConfig, ClusterName, Effective, LaunchSpec, Ms, Policy, Reason, effective};
+use faregate_core::model::{
+    Cluster, ClusterConfig, ClusterName, Effective, InvalidWhy, LaunchSpec, Ms, Policy, Reason, effective,
+};
 use faregate_core::options::Options;
 use faregate_core::ports::{Host, LimitItems, Ports, StoreError, Wake, Wakes};
 use faregate_keys::{KeyRing, PASS_LIFE_MS, TICKET_LIFE_MS, Ticket, Use};
@@ -111,6 +113,12 @@ pub enum Refusal {
     /// 500: logged; the client gets a general sentence.
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<InvalidWhy> for Refusal {
+    fn from(error: InvalidWhy) -> Self {
+        Refusal::Invalid(error.to_string())
+    }
 }
 
 impl From<StoreError> for Refusal {

@@ -10,9 +10,10 @@ pub use quiet::{QuietLauncher, QuietRoutes, QuietSchedulers, QuietWakes};
 
 use crate::contended::{Contended, Meets};
 use axum::Router;
-use faregate_api::access::Access;
-use faregate_api::auth::{Auth, Method, SharedPassword, Tokens};
 use faregate_api::{App, Dashboards, router};
+use faregate_auth::access::Access;
+use faregate_auth::methods::{SharedPassword, Tokens};
+use faregate_auth::{Auth, Method};
 use faregate_core::command::Listen;
 use faregate_core::model::{ClusterConfig, ClusterName, Limits, Policy, Scope};
 use faregate_core::options::Options;

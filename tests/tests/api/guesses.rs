@@ -1,7 +1,8 @@
 //! Guessed passwords: bounded by user and by peer, seen and lifted by admins; and nobody is locked out by others' guesses.
 
-use faregate_api::access::Access;
-use faregate_api::auth::{Method, Passwords, Tokens};
+use faregate_auth::Method;
+use faregate_auth::access::Access;
+use faregate_auth::methods::{Passwords, Tokens};
 use faregate_gateway::admin::Act;
 use faregate_tests::api::{Answer, Api, Methods, Setup};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! How fast clusters are created, how many ended ones are kept, and what is counted in the write.
 
-use faregate_api::access::{Access, By, NewToken};
+use faregate_auth::access::{Access, By, NewToken};
 use faregate_core::model::{Month, Policy, Status, TokenScope};
 use faregate_core::ports::Store;
 use faregate_gateway::admin::Act;

@@ -79,8 +79,8 @@ async fn a_session_of_a_token_that_another_process_revoked_starts_nothing_more()
     let api = Api::new().await;
     let (_, text, id) = by_token(&api).await;
     let cookie = api.get(CLUSTERS).bearer(&text).send().await.session().unwrap();
-    let other = faregate_api::access::Access::new(api.store.clone(), api.host.clone());
-    other.revoke(faregate_api::access::By::Admin(&act()), &id).await.unwrap();
+    let other = faregate_auth::access::Access::new(api.store.clone(), api.host.clone());
+    other.revoke(faregate_auth::access::By::Admin(&act()), &id).await.unwrap();
     assert_eq!(api.get(CLUSTERS).cookie(&cookie).send().await.status, 200, "it is believed in for a minute");
     let refused = api.post(CLUSTERS).cookie(&cookie).json(&json!({})).send().await;
     assert_eq!((refused.status.as_u16(), refused.error().as_str()), (403, "this token was revoked, or has expired"));

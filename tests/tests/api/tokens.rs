@@ -1,8 +1,9 @@
 //! Passwords of users' own and machine tokens: made, used, refused, revoked; and what a freeze leaves open.
 
 use faregate_api::Dashboards;
-use faregate_api::access::Access;
-use faregate_api::auth::{Method, Passwords, Tokens};
+use faregate_auth::Method;
+use faregate_auth::access::Access;
+use faregate_auth::methods::{Passwords, Tokens};
 use faregate_core::model::{Cluster, ClusterName, Limits, Scope};
 use faregate_gateway::admin::Act;
 use faregate_tests::api::{Answer, Api, Call, Methods, Setup};
@@ -228,7 +229,7 @@ async fn a_revoked_token_is_out_within_a_minute_and_so_is_its_session() {
     assert_eq!(status(api.get(CLUSTERS).cookie(&cookie)).await, 200);
     // by another replica, of whose doing this one hears nothing
     let other = Access::new(api.store.clone(), api.host.clone());
-    let who = faregate_api::access::By::Admin(&act());
+    let who = faregate_auth::access::By::Admin(&act());
     other.revoke(who, &id).await.unwrap();
     api.host.pass(MINUTE);
     assert_eq!(status(api.get(CLUSTERS).cookie(&cookie)).await, 401);
@@ -497,7 +498,7 @@ async fn what_admins_do_to_users_is_on_record_and_what_is_refused_is_not() {
     api.host.pass(1);
     access.remove_user(&act(), "alice").await.unwrap();
     api.host.pass(1);
-    let says = |refused: Result<(), faregate_gateway::Refusal>| refused.unwrap_err().to_string();
+    let says = |refused: Result<(), faregate_auth::access::AccessError>| refused.unwrap_err().to_string();
     for (refused, expected) in [
         (access.remove_user(&act(), "alice").await.map(drop), "there is no user `alice` with a password"),
         (access.set_password(&act(), "alice", "third password").await.map(drop), "there is no user `alice`"),

@@ -2,7 +2,7 @@
 
 use super::{AdminError, Hands, Outcome};
 use clap::Subcommand;
-use faregate_api::access::{BlockRow, By, MadeToken, NewToken, TokenRow, UserRow};
+use faregate_auth::access::{BlockRow, By, MadeToken, NewToken, TokenRow, UserRow};
 use faregate_core::model::{ClusterName, Ms, TokenScope, user_name};
 use faregate_gateway::Refusal;
 use faregate_gateway::admin::Act;

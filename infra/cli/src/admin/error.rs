@@ -4,6 +4,8 @@ use super::values::InvalidField;
 use crate::config::ConfigError;
 use crate::serve::{DataDirError, ServeError};
 use faregate_api::settings::InvalidSettings;
+use faregate_auth::access::AccessError;
+use faregate_core::model::InvalidWhy;
 use faregate_gateway::Refusal;
 use faregate_sqlite::OpenError;
 use std::io;
@@ -15,6 +17,10 @@ use std::path::PathBuf;
 pub enum AdminError {
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    #[error(transparent)]
+    Why(#[from] InvalidWhy),
     #[error(transparent)]
     Field(#[from] InvalidField),
     #[error(transparent)]
@@ -63,11 +69,13 @@ impl AdminError {
     pub fn exit_code(&self) -> u8 {
         match self {
             AdminError::Refused(Refusal::Invalid(_))
+            | AdminError::Why(_)
             | AdminError::Field(_)
             | AdminError::Config(_)
             | AdminError::Settings(_)
             | AdminError::Differ
             | AdminError::NoDynamo => 2,
+            AdminError::Access(error) if error.is_invalid() => 2,
             _ => 1,
         }
     }

@@ -1,7 +1,7 @@
 //! What commands are carried out with.
 
 use super::{AdminError, password};
-use faregate_api::access::Access;
+use faregate_auth::access::Access;
 use faregate_core::ports::Accounts;
 use faregate_gateway::admin::Admin;
 use faregate_keys::KeyRing;

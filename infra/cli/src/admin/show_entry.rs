@@ -4,7 +4,7 @@ use super::entry::Entry;
 use super::show::moment;
 use super::table::{Align, plain, table};
 use Align::Left;
-use faregate_api::access::{BlockRow, MadeToken, TokenRow, UserRow};
+use faregate_auth::access::{BlockRow, MadeToken, TokenRow, UserRow};
 use serde_json::json;
 
 impl Entry {

@@ -15,7 +15,7 @@ pub use external_url::ExternalUrl;
 pub use value::{Slot, parse_address};
 
 use error::{Problem, unknown};
-use faregate_api::auth;
+use faregate_auth as auth;
 use faregate_core::model::{ClusterConfig, Limits, Ms, Policy, Scope};
 use faregate_core::options::Options;
 use faregate_processes::identity::UidRange;

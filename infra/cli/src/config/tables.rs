@@ -3,7 +3,7 @@
 use super::error::{Problem, unknown};
 use super::value::expected;
 use crate::paths::expand;
-use faregate_api::auth;
+use faregate_auth as auth;
 use faregate_core::model::{Limits, Prices, Scope};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
@@ -74,8 +74,8 @@ pub fn options(value: &Value, to: &mut Vec<serde_json::Value>) -> Result<(), Pro
 /// `[auth]`.
 pub fn auth(value: &Value, to: &mut auth::Config) -> Result<(), Problem> {
     *to = auth::Config::read(&json("auth", value)?).map_err(|wrong| match wrong {
-        auth::Wrong::Unknown { at, name, known } => unknown(&at, &name, known.into_iter()),
-        auth::Wrong::Invalid { field, problem } => Problem::new(&field, problem),
+        auth::AuthConfigError::Unknown { at, name, known } => unknown(&at, &name, known.into_iter()),
+        auth::AuthConfigError::Invalid { field, problem } => Problem::new(&field, problem),
     })?;
     if let Some(keytab) = &mut to.kerberos.keytab {
         *keytab = expand(keytab.as_ref()).map_err(|what| Problem::new("auth.kerberos.keytab", what))?;

@@ -6,7 +6,7 @@ use super::free_port::free_port;
 use super::gateway_secret::GATEWAY_SECRET_FILE;
 use crate::config::Config;
 use crate::logs::{last_lines, length};
-use faregate_api::auth;
+use faregate_auth as auth;
 use faregate_proxy::control::{ProxyInfo, ProxySpec, running};
 use faregate_proxy::{Api, LocalPeers, ProxyConfig, TlsFiles};
 use rustix::process::{Pid, Signal, kill_process};

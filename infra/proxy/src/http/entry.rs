@@ -2,8 +2,8 @@
 
 use super::headers;
 use super::path::ClusterPath;
-use faregate_api::Cookie;
 use faregate_core::model::Ms;
+use faregate_headers::Cookie;
 use faregate_keys::{KeyRing, Ticket, Use};
 use http::Request;
 

@@ -9,7 +9,7 @@ use super::isolation::isolate;
 use super::wire::Exchange;
 use crate::places::Place;
 use bytes::Bytes;
-use faregate_api::seal;
+use faregate_headers::seal;
 use http::{Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;

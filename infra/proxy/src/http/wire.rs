@@ -8,7 +8,7 @@
 use crate::places::{Budget, HeldBytes};
 use crate::sparse::Sparse;
 use bytes::{Buf, Bytes};
-use faregate_api::seal;
+use faregate_headers::seal;
 use http::HeaderMap;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;

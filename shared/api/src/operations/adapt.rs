@@ -1,7 +1,7 @@
 use super::scale::{answer, workers};
 use crate::App;
-use crate::auth::User;
 use crate::body;
+use crate::door::User;
 use crate::failure::Failure;
 use crate::path::Named;
 use axum::body::Body;

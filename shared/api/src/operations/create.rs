@@ -1,6 +1,6 @@
 use crate::App;
-use crate::auth::User;
 use crate::body::{self, SMALL};
+use crate::door::User;
 use crate::failure::{Failure, json};
 use axum::body::Body;
 use axum::extract::State;

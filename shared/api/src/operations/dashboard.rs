@@ -1,5 +1,5 @@
 use super::redirect::leads_to;
-use crate::auth::{User, dashboard_cookie};
+use crate::door::{User, dashboard_cookie};
 use crate::failure::Failure;
 use crate::path::Named;
 use crate::report::has_dashboard;

@@ -1,5 +1,5 @@
 use crate::App;
-use crate::auth::User;
+use crate::door::User;
 use crate::failure::{Failure, json};
 use crate::path::Named;
 use axum::extract::State;

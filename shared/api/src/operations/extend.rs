@@ -1,6 +1,6 @@
 use crate::App;
-use crate::auth::User;
 use crate::body;
+use crate::door::User;
 use crate::failure::{Failure, json};
 use crate::path::Named;
 use axum::body::Body;

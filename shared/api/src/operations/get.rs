@@ -1,5 +1,5 @@
 use crate::App;
-use crate::auth::{User, within_scopes};
+use crate::door::{User, within_scopes};
 use crate::failure::{Failure, json};
 use crate::path::Named;
 use crate::report::Report;

@@ -1,7 +1,7 @@
 use crate::App;
-use crate::auth::ClusterCaller;
 use crate::body::{self, LARGE};
 use crate::content;
+use crate::door::ClusterCaller;
 use crate::failure::Failure;
 use crate::large;
 use axum::body::Body;

@@ -1,7 +1,7 @@
 use crate::App;
-use crate::auth::User;
 use crate::body;
 use crate::content::MOST_WORKERS;
+use crate::door::User;
 use crate::failure::{Failure, json};
 use crate::path::Named;
 use axum::body::Body;

@@ -1,5 +1,5 @@
 use crate::App;
-use crate::auth::AnyCaller;
+use crate::door::AnyCaller;
 use crate::failure::Failure;
 use crate::path::Named;
 use axum::extract::State;

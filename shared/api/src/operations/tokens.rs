@@ -1,13 +1,13 @@
 use super::admin::params::{Parameters, Rest, object, only, text};
 use crate::App;
-use crate::access::{By, NewToken, TokenRow};
-use crate::auth::User;
 use crate::body::kind;
+use crate::door::User;
 use crate::failure::{Failure, json};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
+use faregate_auth::access::{By, NewToken, TokenRow};
 use faregate_core::model::{ClusterName, Ms, TokenScope};
 use faregate_gateway::admin::{Act, Stopped};
 use serde::Serialize;

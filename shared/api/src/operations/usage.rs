@@ -1,5 +1,5 @@
 use crate::App;
-use crate::auth::User;
+use crate::door::User;
 use crate::failure::{Failure, json};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, Uri};

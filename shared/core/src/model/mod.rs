@@ -30,7 +30,7 @@ mod task_size;
 mod usage;
 
 pub use account::{Account, MachineToken, TokenScope, Used};
-pub use audit::Audit;
+pub use audit::{Act, Audit, InvalidWhy};
 pub use cluster::{Addresses, Charged, Cluster, Meter, Shrink, Status};
 pub use cluster_config::{ClusterConfig, InvalidClusterConfig};
 pub use effective::{Effective, LimitValue, Totals, effective};

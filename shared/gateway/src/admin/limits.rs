@@ -49,10 +49,10 @@ impl Admin {
 
     /// Nothing of this scope starts any more, and what runs is stopped: its users see why.
     pub async fn freeze(&self, act: &Act, scope: &Scope) -> Result<LimitsChanged, Refusal> {
-        let Some(why) = &act.why else {
+        let Some(why) = act.why() else {
             return Err(Refusal::Invalid("`why` is missing: the sentence that frozen users are shown".into()));
         };
-        let set = Map::from_iter([("frozen".to_owned(), Value::from(why.as_str()))]);
+        let set = Map::from_iter([("frozen".to_owned(), Value::from(why))]);
         self.write_limits(act, "freeze", scope, &LimitsChange { set, unset: Vec::new() }).await
     }
 

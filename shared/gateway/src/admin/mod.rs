@@ -1,7 +1,7 @@
 //! What admins do: the same for the API and for the command line.
 //!
 //! An [`Admin`] needs neither launcher nor schedulers nor secrets: like every other operation its own only write down what is wanted,
-//! and send a wake. Each writes its [`Audit`] record before anything else, so that nothing happens that is not on record; what is
+//! and send a wake. Each writes its [`faregate_core::model::Audit`] record before anything else, so that nothing happens that is not on record; what is
 //! refused was not written down either.
 
 mod audits;
@@ -19,19 +19,17 @@ pub use audits::AuditList;
 pub use changes::LimitsChange;
 pub use clusters::{ClusterFilter, ClusterList};
 pub use explain::{Explained, ExplainedLimit};
+pub use faregate_core::model::Act;
 pub use limits::{LimitsChanged, LimitsList};
 pub use rows::{ClusterRow, UsageRow};
 pub use stop::Stopped;
 pub use usage::UsageOfAll;
 
 use super::{Gateway, Refusal};
-use faregate_core::model::{Audit, Ms, Policy, Scope, valid_user};
+use faregate_core::model::{Ms, Policy, Scope, valid_user};
 use faregate_core::ports::{Host, Store, Wakes};
 use serde_json::Value;
 use std::sync::Arc;
-
-/// Longest `why`, in characters: as long as the sentence of a freeze.
-const LONGEST_WHY: usize = 500;
 
 /// What admins' operations are made of.
 #[derive(Clone)]
@@ -44,29 +42,6 @@ pub struct Admin {
     pub host: Arc<dyn Host>,
     /// Prices, and how time is billed.
     pub policy: Policy,
-}
-
-/// Who acts, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Act {
-    who: String,
-    why: Option<String>,
-}
-
-impl Act {
-    /// Somebody's action. `why` is optional, but not empty and not long.
-    pub fn new(who: impl Into<String>, why: Option<&str>) -> Result<Self, Refusal> {
-        let why = why.map(str::trim);
-        if why.is_some_and(|why| why.is_empty() || why.chars().count() > LONGEST_WHY) {
-            return Err(Refusal::Invalid(format!("`why` must be a sentence of 1 to {LONGEST_WHY} characters")));
-        }
-        Ok(Act { who: who.into(), why: why.map(str::to_owned) })
-    }
-
-    /// Who acts.
-    pub fn who(&self) -> &str {
-        &self.who
-    }
 }
 
 impl Gateway {
@@ -88,32 +63,13 @@ impl Admin {
         self.host.now()
     }
 
+    /// Writes an action down. Whoever carries it out does so afterwards.
     async fn record(&self, act: &Act, action: &str, target: String, details: Value) -> Result<(), Refusal> {
-        record(&*self.store, &*self.host, act, action, target, details).await
+        let audit = act.audit(&*self.host, action, target, details);
+        self.store.audit(&audit).await?;
+        tracing::info!(who = audit.who, action, target = audit.target, why = audit.why, "an admin acts");
+        Ok(())
     }
-}
-
-/// Writes an action down. Whoever carries it out does so afterwards.
-pub async fn record(
-    store: &dyn Store,
-    host: &dyn Host,
-    act: &Act,
-    action: &str,
-    target: String,
-    details: Value,
-) -> Result<(), Refusal> {
-    let audit = Audit {
-        at: host.now(),
-        id: format!("{:016x}", host.random()),
-        who: act.who.clone(),
-        action: action.to_owned(),
-        target,
-        details,
-        why: act.why.clone(),
-    };
-    store.audit(&audit).await?;
-    tracing::info!(who = audit.who, action, target = audit.target, why = audit.why, "an admin acts");
-    Ok(())
 }
 
 /// A scope as admins write it: `default`, `group:<name>` or `user:<name>`, with a name that somebody can have.

@@ -171,7 +171,7 @@ impl Admin {
 
 /// What is done, and why, for the users of what it is done to.
 fn told(what: &str, act: &Act) -> String {
-    match &act.why {
+    match act.why() {
         Some(why) => format!("{what}: {why}"),
         None => what.to_owned(),
     }

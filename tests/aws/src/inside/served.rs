@@ -3,9 +3,10 @@
 use super::Inside;
 use axum::Router;
 use fake_ecs::FakeEcs;
-use faregate_api::access::Access;
-use faregate_api::auth::{Auth, SharedPassword};
 use faregate_api::{App, Dashboards, router};
+use faregate_auth::Auth;
+use faregate_auth::access::Access;
+use faregate_auth::methods::SharedPassword;
 use faregate_core::model::{ClusterName, TaskId};
 use faregate_core::ports::Wake;
 use faregate_gateway::machine::Machine;

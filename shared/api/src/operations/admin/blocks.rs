@@ -2,7 +2,7 @@ use super::act;
 use super::params::Parameters;
 use super::stop::why_or_of;
 use crate::App;
-use crate::auth::User;
+use crate::door::User;
 use crate::failure::{Failure, json};
 use axum::body::Body;
 use axum::extract::State;

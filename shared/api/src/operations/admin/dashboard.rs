@@ -1,6 +1,6 @@
 use super::act;
 use super::params::{object, only, text};
-use crate::auth::User;
+use crate::door::User;
 use crate::failure::{Failure, json};
 use crate::operations::dashboard::{is_shown, ticket_path};
 use crate::path::Named;

@@ -1,7 +1,7 @@
 use super::act;
 use super::params::{object, only, text};
 use crate::App;
-use crate::auth::User;
+use crate::door::User;
 use crate::failure::{Failure, json};
 use axum::body::Body;
 use axum::extract::State;

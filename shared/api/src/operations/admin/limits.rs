@@ -1,8 +1,8 @@
 use super::act;
 use super::params::{Scoped, object, only, text};
 use crate::App;
-use crate::auth::User;
 use crate::body::kind;
+use crate::door::User;
 use crate::failure::{Failure, json};
 use axum::body::Body;
 use axum::extract::State;

@@ -25,11 +25,10 @@ pub use tokens::{list_tokens, make_token, revoke_token};
 pub use usage::usage;
 pub use users::accounts;
 
-use faregate_core::model::Identity;
-use faregate_gateway::Refusal;
+use faregate_core::model::{Identity, InvalidWhy};
 use faregate_gateway::admin::Act;
 
 /// What the signed-in admin does, and why.
-fn act(who: &Identity, why: Option<&str>) -> Result<Act, Refusal> {
+fn act(who: &Identity, why: Option<&str>) -> Result<Act, InvalidWhy> {
     Act::new(&who.name, why)
 }

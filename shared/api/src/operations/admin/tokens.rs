@@ -2,14 +2,14 @@ use super::act;
 use super::params::{Parameters, Rest, object, only, text};
 use super::stop::why_or_of;
 use crate::App;
-use crate::access::By;
-use crate::auth::User;
+use crate::door::User;
 use crate::failure::{Failure, json};
 use crate::operations::tokens::{new_token, revoked, words};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
+use faregate_auth::access::By;
 use serde_json::json;
 use std::sync::Arc;
 

@@ -1,0 +1,147 @@
+//! Who comes with a password or a token, and whether what a session began with still holds.
+
+use super::Access;
+use super::password::HashingError;
+use super::text::TokenText;
+use aws_lc_rs::digest::{SHA256, digest};
+use faregate_core::model::clock::{is_ahead, is_younger};
+use faregate_core::model::{Account, MachineToken, Ms, Record, Stored, hex, user_name};
+use faregate_core::ports::{Expect, StoreError, Write};
+use std::sync::atomic::Ordering;
+
+/// The last use of a token is written down when the one that is on record is as old as this.
+const LAST_USE_MS: Ms = 5 * 60_000;
+
+/// Whether somebody may enter cannot be said now.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum AuthBackendError {
+    /// The store failed.
+    #[error("the records of who may enter cannot be read; try again")]
+    Records(#[from] StoreError),
+    /// Too many passwords wait to be checked.
+    #[error("too many passwords wait to be checked; try again")]
+    Busy,
+}
+
+impl Access {
+    /// Is it this user's password? It takes as long for users that there are not.
+    pub async fn verify_password(&self, user: &str, password: &str) -> Result<bool, AuthBackendError> {
+        self.has_accounts.store(true, Ordering::Relaxed);
+        let now = self.host.now();
+        let found = self.records.account(user).await?;
+        self.accounts.put(user, now, found.clone());
+        let version = found.as_ref().map_or(0, |stored| stored.version);
+        let hash = found.and_then(|stored| stored.value.password);
+        if hash.is_some() && self.verified.knows(user, password, version, now) {
+            return Ok(true);
+        }
+        match self.hashing.verify(password, hash.as_deref()).await {
+            Ok(right) => {
+                if right {
+                    self.verified.learn(user, password, version, now);
+                }
+                Ok(right)
+            }
+            Err(HashingError::Busy) => Err(AuthBackendError::Busy),
+            Err(HashingError::Failed(problem)) => {
+                tracing::error!(
+                    user,
+                    problem,
+                    "a user's password cannot be checked: an administrator must set it anew"
+                );
+                Ok(false)
+            }
+        }
+    }
+
+    /// What changes with this user's password, for a session that began at `since`: clocks may be set, and then moments tell nothing.
+    /// None = they have none. What is read is believed for a minute.
+    pub async fn password_stamp(&self, user: &str, since: Ms, now: Ms) -> Result<Option<String>, AuthBackendError> {
+        let hash = self.account(user, since, now).await?.and_then(|stored| stored.value.password);
+        Ok(hash.map(|hash| hex(&digest(&SHA256, hash.as_bytes()).as_ref()[..8])))
+    }
+
+    /// Does a session still hold that began at `since` with this user's password? What is read is believed for a minute.
+    pub async fn password_session_valid(&self, user: &str, since: Ms, now: Ms) -> Result<bool, AuthBackendError> {
+        self.has_accounts.store(true, Ordering::Relaxed);
+        let found = self.account(user, since, now).await?;
+        // one that was changed by a clock that was ahead is told by its stamp alone
+        let is_older = |account: &Account| account.changed_at <= since || is_ahead(account.changed_at, now);
+        let stands = |account: &Account| account.password.is_some() && is_older(account);
+        Ok(found.is_some_and(|stored| stands(&stored.value)))
+    }
+
+    async fn account(&self, user: &str, since: Ms, now: Ms) -> Result<Option<Stored<Account>>, StoreError> {
+        Ok(match self.accounts.get(user, since, now) {
+            Some(found) => found,
+            None => {
+                let found = self.records.account(user).await?;
+                self.accounts.put(user, now, found.clone());
+                found
+            }
+        })
+    }
+
+    /// The token with this text, if there is one, it is good, and it is the user's as whose it was shown. What is read is believed for
+    /// a minute.
+    pub async fn verify_token(
+        &self,
+        text: &str,
+        shown_as: Option<&str>,
+        now: Ms,
+    ) -> Result<Option<MachineToken>, AuthBackendError> {
+        let Some(text) = TokenText::read(text) else { return Ok(None) };
+        let found = self.token(text.id, Ms::MIN, now).await?;
+        let good = |token: &MachineToken| {
+            let own = shown_as.is_none_or(|name| user_name(name).as_ref() == Ok(&token.user));
+            text.is(&token.hash) && token.is_valid(now) && own
+        };
+        let Some(stored) = found.filter(|stored| good(&stored.value)) else { return Ok(None) };
+        self.used(&stored, now).await;
+        Ok(Some(stored.value))
+    }
+
+    /// Does a session still hold that began at `since` with this token of this user?
+    pub async fn token_session_valid(
+        &self,
+        id: &str,
+        user: &str,
+        since: Ms,
+        now: Ms,
+    ) -> Result<bool, AuthBackendError> {
+        let found = self.token(id, since, now).await?;
+        let Some(stored) = found.filter(|Stored { value, .. }| value.user == user && value.is_valid(now)) else {
+            return Ok(false);
+        };
+        self.used(&stored, now).await;
+        Ok(true)
+    }
+
+    async fn token(&self, id: &str, since: Ms, now: Ms) -> Result<Option<Stored<MachineToken>>, StoreError> {
+        if let Some(found) = self.tokens.get(id, since, now) {
+            return Ok(found);
+        }
+        let found = self.records.machine_token(id).await?;
+        // whoever makes ids up shall not push out those that there are
+        if found.is_some() {
+            self.tokens.put(id, now, found.clone());
+        }
+        Ok(found)
+    }
+
+    /// Writes the use of a token down, now and then. Should that fail, another use will be.
+    async fn used(&self, stored: &Stored<MachineToken>, now: Ms) {
+        if stored.value.last_used_at.is_some_and(|at| is_younger(at, LAST_USE_MS, now)) {
+            return;
+        }
+        let token = MachineToken { last_used_at: Some(now), ..stored.value.clone() };
+        let id = token.id.clone();
+        let expect = Expect::Version(stored.version);
+        let write = Write::Put { record: Record::MachineToken(token), expect };
+        if let Err(error) = self.records.transact(vec![write]).await {
+            tracing::debug!(token = id, %error, "the use of a token was not written down");
+        }
+        // whatever came of it, what is remembered is not what is on record
+        self.tokens.forget(&id);
+    }
+}

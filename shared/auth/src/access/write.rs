@@ -1,0 +1,52 @@
+//! Conditional writes, tried again while others are at the same record.
+
+use super::{Access, AccessError};
+use faregate_core::model::{Act, Ms, Record};
+use faregate_core::ports::{Expect, TransactError, Write};
+use serde_json::Value;
+
+/// Tries of a write that meets others at the same record.
+pub(super) const TRIES: u32 = 6;
+
+impl Access {
+    /// Writes an admin's action down. Whoever carries it out does so afterwards.
+    pub(super) async fn record(
+        &self,
+        act: &Act,
+        action: &str,
+        target: String,
+        details: Value,
+    ) -> Result<(), AccessError> {
+        let audit = act.audit(&*self.host, action, target, details);
+        self.records.audit(&audit).await?;
+        tracing::info!(who = audit.who, action, target = audit.target, why = audit.why, "an admin acts");
+        Ok(())
+    }
+
+    /// Writes one record. `false`: the condition did not hold.
+    pub(super) async fn write(&self, record: Record, expect: Expect) -> Result<bool, AccessError> {
+        for attempt in 0..TRIES {
+            match self.records.transact(vec![Write::Put { record: record.clone(), expect }]).await {
+                Ok(()) => return Ok(true),
+                Err(TransactError::Conflicts(_)) => return Ok(false),
+                Err(TransactError::Contention) => self.pause(attempt).await,
+                Err(TransactError::Failed(error)) => return Err(error.into()),
+            }
+        }
+        Err(AccessError::Contended)
+    }
+
+    /// A pause before something is tried again: full jitter.
+    pub(super) async fn pause(&self, attempt: u32) {
+        self.host.sleep_ms((self.host.random() % (20 << attempt)) as Ms).await;
+    }
+
+    /// Random bytes.
+    pub(super) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.host.random().to_le_bytes()[..chunk.len()]);
+        }
+        bytes
+    }
+}

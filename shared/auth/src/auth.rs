@@ -1,0 +1,211 @@
+//! Who calls: by `Authorization` header, or by the session cookie that spares the client a second round trip.
+//!
+//! Each way to sign in is a [`Method`] and a file of its own. [`Auth`] holds those that are configured, in order: the first that accepts
+//! what was presented decides.
+
+use crate::access::Access;
+use crate::failed::{Failed, FailureLog};
+use crate::guesses::Guesses;
+use crate::session::Sessions;
+use crate::{AuthError, Authenticated, Method, Peer, Presented};
+use faregate_core::model::{Identity, MachineToken, Ms, Role, user_name};
+use faregate_keys::{KeyRing, KeyRingError};
+use http::{HeaderMap, HeaderValue};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The ways to sign in, and the sessions of those who did.
+pub struct Auth {
+    methods: Vec<Box<dyn Method>>,
+    admins: BTreeSet<String>,
+    groups: BTreeMap<String, BTreeSet<String>>,
+    sessions: Sessions,
+    /// Of the methods whose credentials can be guessed.
+    pub guesses: Arc<Guesses>,
+    /// What the log says of those who are not let in.
+    pub failures: FailureLog,
+}
+
+/// A user counts in so many groups at most; a transaction has a counter for each.
+pub const MOST_GROUPS: usize = 20;
+
+/// How a session began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionStart {
+    /// When credentials were shown.
+    pub(crate) at: Ms,
+    /// See [`Method::stamp`].
+    pub(crate) stamp: Option<String>,
+}
+
+/// Somebody who has proved who they are.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// Who.
+    pub who: Identity,
+    /// When they last showed credentials, if the cookie is to be (re)newed.
+    pub renew_from: Option<SessionStart>,
+    /// See [`Authenticated::reply`].
+    pub reply: Option<HeaderValue>,
+}
+
+impl Auth {
+    /// Sessions are signed with the ring's newest key, and good with any. Users named in `admins` are admins, whatever the
+    /// method. Basic is asked last: a password that looks like something else is that.
+    pub fn new(
+        ring: &KeyRing,
+        mut methods: Vec<Box<dyn Method>>,
+        admins: BTreeSet<String>,
+    ) -> Result<Self, KeyRingError> {
+        methods.sort_by_key(|method| method.name() == "basic");
+        let (groups, sessions) = (BTreeMap::new(), Sessions::new(ring)?);
+        Ok(Auth { methods, admins, groups, sessions, guesses: Arc::default(), failures: FailureLog::default() })
+    }
+
+    /// Failed tries are kept there, too.
+    pub fn with_access(self, access: &Arc<Access>) -> Self {
+        Auth { guesses: Arc::new(Guesses::on_record(access.clone())), ..self }
+    }
+
+    /// Groups by name, and who is in them beside those of whom a method says so.
+    pub fn with_groups(self, groups: BTreeMap<String, BTreeSet<String>>) -> Self {
+        Auth { groups, ..self }
+    }
+
+    /// What the configuration knows of a user whom a method has let in. A machine token has what it was given, and no more.
+    fn enrich(&self, who: &mut Identity) {
+        if who.token.is_none() {
+            leave_tokens_groups(who);
+            if self.admins.contains(&who.name) {
+                who.role = Role::Admin;
+            }
+            for (group, members) in &self.groups {
+                if members.contains(&who.name) && !who.groups.contains(group) {
+                    who.groups.push(group.clone());
+                }
+            }
+        }
+        who.groups.truncate(MOST_GROUPS);
+    }
+
+    /// The value of a session's cookie for somebody who showed credentials; none when that is too long ago.
+    pub fn issue_session(&self, who: &Identity, start: &SessionStart, now: Ms) -> Option<String> {
+        self.sessions.issue(who, start, now)
+    }
+
+    /// What a 401 says.
+    pub fn challenges(&self) -> impl Iterator<Item = HeaderValue> {
+        let mut said = Vec::new();
+        for challenge in self.methods.iter().filter_map(|method| method.challenge()) {
+            if !said.contains(&challenge) {
+                said.push(challenge);
+            }
+        }
+        said.into_iter()
+    }
+
+    /// Credentials that a method accepts decide; otherwise the cookie of this name does, and a bad one counts as absent.
+    pub async fn sign_in(&self, headers: &HeaderMap, cookie: &str, peer: &Peer, now: Ms) -> Result<SignedIn, Failed> {
+        let presented = Presented::read(headers).map_err(|why| Failed::new("unknown", None, why))?;
+        match self.methods.iter().find(|method| method.accepts(&presented, peer)) {
+            Some(method) => {
+                let failed = |why| Failed::new(method.name(), presented.user(), why);
+                let Authenticated { mut who, reply } =
+                    self.ask(&**method, &presented, peer, now).await.map_err(failed)?;
+                self.enrich(&mut who);
+                let stamp = method.stamp(&who, now, now).await.map_err(failed)?;
+                Ok(SignedIn { who, renew_from: Some(SessionStart { at: now, stamp }), reply })
+            }
+            None => {
+                let failed = |why| Failed::new("session", None, why);
+                self.by_session(headers, cookie, peer, now).await.map_err(failed)
+            }
+        }
+    }
+
+    /// Asks a method. What can be guessed is looked at only so often.
+    async fn ask(
+        &self,
+        method: &dyn Method,
+        presented: &Presented,
+        peer: &Peer,
+        now: Ms,
+    ) -> Result<Authenticated, AuthError> {
+        if !method.is_guessable() {
+            return method.authenticate(presented, peer, now).await;
+        }
+        // what no user can be called is nobody's, whatever it is
+        let user = user_name(presented.user().unwrap_or_default()).unwrap_or_default();
+        let guess = self.guesses.begin(&user, peer, now).await?;
+        let entered = method.authenticate(presented, peer, now).await;
+        match &entered {
+            Ok(_) => guess.right(),
+            Err(AuthError::Denied(_)) => guess.wrong().await,
+            Err(_) => guess.undecided(),
+        }
+        entered
+    }
+
+    async fn by_session(&self, headers: &HeaderMap, cookie: &str, peer: &Peer, now: Ms) -> Result<SignedIn, AuthError> {
+        let mut found = self.sessions.find(headers, cookie, now).ok_or(AuthError::Missing)?;
+        leave_tokens_groups(&mut found.who);
+        // a method that is configured no more lets nobody in
+        let method =
+            self.methods.iter().find(|method| method.name() == found.who.method).ok_or(AuthError::SessionOver)?;
+        let SessionStart { at, stamp } = &found.start;
+        // sessions of earlier builds have no stamp
+        let is_same = stamp.is_none() || *stamp == method.stamp(&found.who, *at, now).await?;
+        match is_same && method.session_valid(&found.who, peer, *at, now).await? {
+            true => Ok(SignedIn { who: found.who, renew_from: found.renew.then_some(found.start), reply: None }),
+            false => Err(AuthError::SessionOver),
+        }
+    }
+}
+
+/// Only a machine token is in the group of its own, whatever a method says.
+fn leave_tokens_groups(who: &mut Identity) {
+    if who.token.is_none() {
+        who.groups.retain(|group| MachineToken::of_group(group).is_none());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::SharedPassword;
+    use http::header;
+
+    async fn signed_in(authorization: &str) -> Option<Identity> {
+        let ring = KeyRing::from_random(&[7; 64]);
+        let methods: Vec<Box<dyn Method>> = vec![Box::new(SharedPassword { password: None })];
+        let auth = Auth::new(&ring, methods, ["root".to_owned()].into()).unwrap();
+        let headers = [(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap())].into_iter().collect();
+        auth.sign_in(&headers, "session", &Peer::default(), 0).await.ok().map(|signed_in| signed_in.who)
+    }
+
+    #[tokio::test]
+    async fn admins_are_those_who_are_named() {
+        assert_eq!(signed_in("Basic cm9vdDp4").await.unwrap().role, Role::Admin);
+        assert_eq!(signed_in("Basic YWxpY2U6eA==").await.unwrap().role, Role::User);
+        assert_eq!(signed_in("Basic Uk9PVDp4").await.unwrap().role, Role::User, "case counts");
+    }
+
+    #[test]
+    fn groups_are_what_the_configuration_adds() {
+        let groups = [("b", "alice"), ("a", "alice"), ("c", "bob")];
+        let groups = groups.map(|(group, user)| (group.to_owned(), [user.to_owned()].into())).into();
+        let auth = Auth::new(&KeyRing::from_random(&[7; 64]), Vec::new(), BTreeSet::new()).unwrap().with_groups(groups);
+        let mut who = Authenticated::user("alice".into(), "basic").who;
+        who.groups.extend(["b", "token:0123456789abcdef"].map(str::to_owned));
+        auth.enrich(&mut who);
+        assert_eq!(who.groups, ["b", "a"]);
+    }
+
+    #[tokio::test]
+    async fn a_scheme_may_stand_alone() {
+        assert!(signed_in("  bAsIc   YWxpY2U6eA==  ").await.is_some());
+        for nothing in ["Basic", "", "   ", "Basi YWxpY2U6eA==", "YWxpY2U6eA=="] {
+            assert!(signed_in(nothing).await.is_none(), "{nothing}");
+        }
+    }
+}

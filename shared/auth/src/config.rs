@@ -1,0 +1,244 @@
+//! How people sign in, as it is configured: the same on one machine (`[auth]` of its file) and on AWS (`auth` of the Settings).
+
+use crate::MOST_GROUPS;
+use crate::methods::{jupyterhub, jwt, kerberos};
+use faregate_core::model::{MachineToken, user_name};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The methods, in the order in which they are tried where nothing else is said, and the fields of each one's table.
+const METHODS: [(&str, &[&str]); 6] = [
+    ("tokens", &[]),
+    ("jwt", &jwt::Config::FIELDS),
+    ("jupyterhub", &jupyterhub::Config::FIELDS),
+    ("kerberos", &kerberos::Config::FIELDS),
+    ("peer", &[]),
+    ("basic", &["password"]),
+];
+
+/// What stands beside the methods' tables.
+const OWN: [&str; 3] = ["methods", "admins", "groups"];
+
+/// How people sign in.
+#[derive(Clone, Default, PartialEq)]
+pub struct Config {
+    /// Which methods, in the order in which they are tried; none = nobody can sign in.
+    pub methods: Vec<String>,
+    /// Users who are admins, whatever the method.
+    pub admins: BTreeSet<String>,
+    /// Groups, and who is in them beside those of whom a method says so.
+    pub groups: BTreeMap<String, BTreeSet<String>>,
+    /// `[auth.basic]`.
+    pub basic: Basic,
+    /// `[auth.jwt]`.
+    pub jwt: jwt::Config,
+    /// `[auth.jupyterhub]`.
+    pub jupyterhub: jupyterhub::Config,
+    /// `[auth.kerberos]`.
+    pub kerberos: kerberos::Config,
+    /// The keytab itself, where it is no file.
+    pub keytab: Option<Vec<u8>>,
+}
+
+/// `[auth.basic]`.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Basic {
+    /// One password that all users share; none = everybody has their own.
+    pub password: Option<String>,
+}
+
+/// The table of a method that has nothing to be set.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// A configuration that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthConfigError {
+    /// A key that there is not.
+    #[error("`{at}.{name}` is not known; there are {}", .known.join(", "))]
+    Unknown {
+        /// In which table.
+        at: String,
+        /// Its name.
+        name: String,
+        /// Those that there are.
+        known: Vec<&'static str>,
+    },
+    /// A value that cannot be.
+    #[error("`{field}` {problem}")]
+    Invalid {
+        /// The field, with its tables.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl AuthConfigError {
+    fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        AuthConfigError::Invalid { field: field.into(), problem: problem.into() }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // the tables hold secrets
+        let Config { methods, admins, groups, .. } = self;
+        write!(f, "Auth {{ methods: {methods:?}, admins: {admins:?}, groups: {groups:?}, … }}")
+    }
+}
+
+impl Config {
+    /// Reads it. Errors name the field, and never quote what may be a secret.
+    pub fn read(value: &Value) -> Result<Config, AuthConfigError> {
+        let fields = object("auth", value)?;
+        // where nothing is said, the tables say it
+        let tables = || METHODS.iter().map(|(name, _)| *name).filter(|name| fields.contains_key(*name));
+        let methods = match fields.get("methods") {
+            Some(value) => methods(value)?,
+            None => tables().map(str::to_owned).collect(),
+        };
+        if let Some(name) = tables().find(|name| !methods.iter().any(|method| method == name)) {
+            return Err(AuthConfigError::new(
+                format!("auth.{name}"),
+                format!("is set, and `auth.methods` does not name `{name}`"),
+            ));
+        }
+        let mut config = Config { methods, ..Config::default() };
+        for (name, value) in fields {
+            match name.as_str() {
+                "methods" => {}
+                "admins" => config.admins = users("auth.admins", value)?,
+                "groups" => config.groups = groups(value)?,
+                "basic" => config.basic = table("basic", value)?,
+                "jwt" => config.jwt = table("jwt", value)?,
+                "jupyterhub" => config.jupyterhub = table("jupyterhub", value)?,
+                "kerberos" => config.kerberos = table("kerberos", value)?,
+                "tokens" => Nothing {} = table("tokens", value)?,
+                "peer" => Nothing {} = table("peer", value)?,
+                _ => {
+                    let known = OWN.into_iter().chain(METHODS.map(|(name, _)| name)).collect();
+                    return Err(AuthConfigError::Unknown { at: "auth".into(), name: name.clone(), known });
+                }
+            }
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), AuthConfigError> {
+        if self.basic.password.as_ref().is_some_and(String::is_empty) {
+            let problem =
+                "must be text of at least one character; leave it out where everybody has a password of their own";
+            return Err(AuthConfigError::new("auth.basic.password", problem));
+        }
+        if self.basic.password.is_some() && !self.admins.is_empty() {
+            let problem = "cannot be named where everybody shares one password (`auth.basic.password`): whoever knows it could be one of them";
+            return Err(AuthConfigError::new("auth.admins", problem));
+        }
+        let uses = |name: &str| self.methods.iter().any(|method| method == name);
+        if uses("jwt") {
+            self.jwt.check()?;
+        }
+        if uses("jupyterhub") {
+            self.jupyterhub.check()?;
+        }
+        if uses("kerberos") {
+            self.kerberos.check()?;
+        }
+        if let Some(group) = self.groups.keys().find(|group| MachineToken::of_group(group).is_some()) {
+            let problem = format!("has `{group}`: a group called `token:…` is a machine token's own");
+            return Err(AuthConfigError::new("auth.groups", problem));
+        }
+        let all = self.groups.values().flatten();
+        if let Some(user) = all.clone().find(|user| all.clone().filter(|other| other == user).count() > MOST_GROUPS) {
+            return Err(AuthConfigError::new("auth.groups", format!("has `{user}` in more than {MOST_GROUPS} groups")));
+        }
+        Ok(())
+    }
+}
+
+fn object<'a>(field: &str, value: &'a Value) -> Result<&'a Map<String, Value>, AuthConfigError> {
+    value.as_object().ok_or_else(|| AuthConfigError::new(field, format!("must be a table, not {}", kind(value))))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a table",
+    }
+}
+
+/// One method's table.
+fn table<T: DeserializeOwned>(method: &'static str, value: &Value) -> Result<T, AuthConfigError> {
+    let at = format!("auth.{method}");
+    let known = METHODS.iter().find(|(name, _)| *name == method).map_or(&[][..], |(_, fields)| fields);
+    for (name, value) in object(&at, value)? {
+        if !known.contains(&name.as_str()) {
+            return Err(AuthConfigError::Unknown { at, name: name.clone(), known: known.to_vec() });
+        }
+        if value.is_null() {
+            return Err(AuthConfigError::new(format!("{at}.{name}"), "is null; leave it out instead"));
+        }
+    }
+    // a message of the parser's quotes values, and one of them may be a secret
+    serde_json::from_value(value.clone()).map_err(|error| {
+        let wrong = object(&at, value).into_iter().flatten().find(|(name, value)| {
+            let alone = Value::Object(Map::from_iter([((*name).clone(), (*value).clone())]));
+            let message = serde_json::from_value::<T>(alone).err().map(|e| e.to_string()).unwrap_or_default();
+            !message.is_empty() && !message.starts_with("missing field")
+        });
+        match wrong {
+            Some((name, value)) => AuthConfigError::new(format!("{at}.{name}"), format!("cannot be {}", kind(value))),
+            // all that is there is good by itself: a field is missing, and the message has nothing but its name
+            None => AuthConfigError::new(at.clone(), error.to_string()),
+        }
+    })
+}
+
+fn words<'a>(field: &str, value: &'a Value) -> Result<Vec<&'a str>, AuthConfigError> {
+    let words = value.as_array().and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+    words.ok_or_else(|| AuthConfigError::new(field, format!("must be a list of texts, not {}", kind(value))))
+}
+
+fn methods(value: &Value) -> Result<Vec<String>, AuthConfigError> {
+    let words = words("auth.methods", value)?;
+    for (at, name) in words.iter().enumerate() {
+        let known = METHODS.map(|(name, _)| name);
+        if !known.contains(name) {
+            return Err(AuthConfigError::Unknown {
+                at: "auth.methods".into(),
+                name: (*name).to_owned(),
+                known: known.into(),
+            });
+        }
+        if words[..at].contains(name) {
+            return Err(AuthConfigError::new("auth.methods", format!("names `{name}` twice")));
+        }
+    }
+    Ok(words.into_iter().map(str::to_owned).collect())
+}
+
+fn users(field: &str, value: &Value) -> Result<BTreeSet<String>, AuthConfigError> {
+    let name = |name: &str| {
+        user_name(name).map_err(|_| {
+            AuthConfigError::new(field, format!("has `{}`, which no user can be called", name.escape_debug()))
+        })
+    };
+    words(field, value)?.into_iter().map(name).collect()
+}
+
+fn groups(value: &Value) -> Result<BTreeMap<String, BTreeSet<String>>, AuthConfigError> {
+    let groups = object("auth.groups", value)?.iter();
+    groups
+        .map(|(name, members)| Ok((name.trim().to_owned(), users(&format!("auth.groups.{name}"), members)?)))
+        .collect()
+}

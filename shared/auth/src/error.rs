@@ -1,0 +1,47 @@
+//! Why somebody is not let in.
+
+use crate::access::AuthBackendError;
+use faregate_core::chain;
+use std::borrow::Cow;
+
+/// Somebody is not let in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// The credentials are missing, or not good. Why is for the log: it is nobody else's business.
+    #[error("{0}")]
+    Denied(Cow<'static, str>),
+    /// Who would have to say whether they are good cannot be asked: the sentence is for the caller.
+    #[error("{0}")]
+    Unavailable(String),
+    /// They are known, and not let in by this way: the sentence is for the caller.
+    #[error("{0}")]
+    Forbidden(String),
+    /// There are none: the caller is told how to sign in.
+    #[error("there are no credentials")]
+    Missing,
+    /// What began with good ones is over: they are to be shown again.
+    #[error("the session is over")]
+    SessionOver,
+    /// They are not looked at now: the sentence is for the caller.
+    #[error("{sentence}")]
+    TooMany {
+        /// Why, and what to do.
+        sentence: String,
+        /// In how many seconds to try again.
+        seconds: i64,
+    },
+}
+
+impl AuthError {
+    /// For this reason.
+    pub fn denied(why: impl Into<Cow<'static, str>>) -> Self {
+        AuthError::Denied(why.into())
+    }
+}
+
+impl From<AuthBackendError> for AuthError {
+    fn from(error: AuthBackendError) -> Self {
+        tracing::warn!(cause = chain(&error), "credentials cannot be checked");
+        AuthError::Unavailable(error.to_string())
+    }
+}

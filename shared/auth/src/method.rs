@@ -1,0 +1,51 @@
+//! A way to sign in.
+
+use crate::{AuthError, Peer, Presented};
+use async_trait::async_trait;
+use faregate_core::model::{Identity, Ms, Role};
+use http::HeaderValue;
+
+/// Somebody whom a method has let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authenticated {
+    /// Who.
+    pub who: Identity,
+    /// What goes back to them as `WWW-Authenticate`, whatever the answer is.
+    pub reply: Option<HeaderValue>,
+}
+
+impl Authenticated {
+    /// A user in no group.
+    pub fn user(name: String, method: &str) -> Self {
+        let who = Identity { name, groups: Vec::new(), role: Role::User, method: method.to_owned(), token: None };
+        Authenticated { who, reply: None }
+    }
+}
+
+/// A way to sign in with an `Authorization` header.
+#[async_trait]
+pub trait Method: Send + Sync {
+    /// Its name in the configuration, and in [`Identity::method`].
+    fn name(&self) -> &'static str;
+    /// What `WWW-Authenticate` says to those without credentials.
+    fn challenge(&self) -> Option<HeaderValue>;
+    /// Are these credentials of the kind that it judges? By their look, and where they come from.
+    fn accepts(&self, presented: &Presented, peer: &Peer) -> bool;
+    /// Who it is. Only ever asked of what it [accepts](Method::accepts).
+    async fn authenticate(&self, presented: &Presented, peer: &Peer, now: Ms) -> Result<Authenticated, AuthError>;
+    /// Can these credentials be guessed, as passwords can? Then tries are counted.
+    fn is_guessable(&self) -> bool {
+        false
+    }
+    /// What changes with this user's credentials, where a session is to end with them: clocks may be set, and then `since` tells nothing.
+    async fn stamp(&self, who: &Identity, since: Ms, now: Ms) -> Result<Option<String>, AuthError> {
+        let _ = (who, since, now);
+        Ok(None)
+    }
+    /// Is a session still good that began at `since` with credentials of this method? Asked with every request, so what it reads it
+    /// keeps for up to a minute.
+    async fn session_valid(&self, who: &Identity, peer: &Peer, since: Ms, now: Ms) -> Result<bool, AuthError> {
+        let _ = (who, peer, since, now);
+        Ok(true)
+    }
+}

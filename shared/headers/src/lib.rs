@@ -1,0 +1,13 @@
+//! What the proxy and the API say in headers: whose a connection is ([`Peer`]), to each other; cookies ([`Cookie`]) and what keeps
+//! answers from pages of dashboards ([`seal`]), to browsers.
+//!
+//! Text in, text out: no I/O and no clock. Depends on the core and `http` alone. Begin with [`Peer`].
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod cookie;
+mod peer;
+mod sealed;
+
+pub use cookie::{Cookie, by_https};
+pub use peer::Peer;
+pub use sealed::seal;
