@@ -2,7 +2,7 @@
 
 machine_suite=trixie
 machine_root=$full_dir/machine-$machine_suite
-machine_packages=ca-certificates,curl,dbus,dbus-user-session,initramfs-tools,iproute2,kmod,libpam-systemd,linux-image-cloud-amd64,procps,python3,python3-venv,systemd,systemd-sysv,udev,util-linux
+machine_packages=ca-certificates,curl,dbus,dbus-user-session,initramfs-tools,iproute2,kmod,libpam-systemd,linux-image-cloud-amd64,passwd,procps,python3,python3-venv,systemd,systemd-sysv,udev,util-linux
 
 # machine_make: the root file system, with the Python environment that the first start would make, as the machine has no network.
 machine_make() {
