@@ -4,18 +4,18 @@ use super::Gateway;
 use super::turn::TurnError;
 use faregate_core::model::TaskId;
 use faregate_core::ports::{Answer, Ask, Credentials, LaunchError, PrepareError, Question};
-use faregate_core::reconcile::{Action, Fact, View};
+use faregate_core::reconcile::{Action, Observation, Snapshot};
 use faregate_keys::Use;
 use std::net::SocketAddr;
 
 impl Gateway {
     /// What it taught us, if anything. A stop or a description that fails is asked for again when it is due.
-    pub(super) async fn act(&self, view: &View, action: &Action) -> Result<Vec<Fact>, TurnError> {
-        let (ports, name) = (self.ports(), &view.cluster.value.name);
+    pub(super) async fn act(&self, snapshot: &Snapshot, action: &Action) -> Result<Vec<Observation>, TurnError> {
+        let (ports, name) = (self.ports(), &snapshot.cluster.value.name);
         let failed = |error: &dyn std::error::Error| TurnError::Action(error.to_string());
         match action {
             Action::Prepare(launch) => {
-                let cluster = &view.cluster.value;
+                let cluster = &snapshot.cluster.value;
                 let credentials = Credentials {
                     cluster: name.clone(),
                     user: cluster.user.clone(),
@@ -29,7 +29,7 @@ impl Gateway {
                     Err(PrepareError::Refused(why)) => {
                         tracing::warn!(cluster = %name, %launch, error = why, "not launched");
                         let result = Err(LaunchError::Rejected(why));
-                        return Ok(vec![Fact::Launched { launch: launch.clone(), result }]);
+                        return Ok(vec![Observation::Launched { launch: launch.clone(), result }]);
                     }
                     Err(error) => return Err(failed(&error)),
                 }
@@ -42,7 +42,7 @@ impl Gateway {
                     }
                     Err(error) => tracing::warn!(cluster = %name, launch = %launch.id, %error, "not launched"),
                 }
-                return Ok(vec![Fact::Launched { launch: launch.id.clone(), result }]);
+                return Ok(vec![Observation::Launched { launch: launch.id.clone(), result }]);
             }
             Action::Stop(task) => {
                 if let Err(error) = ports.launcher.stop(task).await {
@@ -54,13 +54,13 @@ impl Gateway {
                 match ports.launcher.describe(tasks).await {
                     Ok(found) => {
                         let described = tasks.iter().cloned().zip(found);
-                        return Ok(described.map(|(task, facts)| Fact::Described { task, at, facts }).collect());
+                        return Ok(described.map(|(task, facts)| Observation::Described { task, at, facts }).collect());
                     }
                     Err(error) => tracing::warn!(cluster = %name, %error, "tasks are to be described again"),
                 }
             }
             Action::Observe(task) => match ports.launcher.activity(task).await {
-                Ok(activity) => return Ok(vec![Fact::Observed { activity }]),
+                Ok(activity) => return Ok(vec![Observation::Activity { activity }]),
                 Err(error) => {
                     tracing::warn!(cluster = %name, %task, %error, "what a scheduler's process does is not known")
                 }
@@ -68,11 +68,11 @@ impl Gateway {
             Action::List(launch) => {
                 let at = self.now();
                 match ports.launcher.list_launch(launch).await {
-                    Ok(tasks) => return Ok(vec![Fact::Listed { launch: launch.clone(), at, tasks }]),
+                    Ok(tasks) => return Ok(vec![Observation::Listed { launch: launch.clone(), at, tasks }]),
                     Err(error) => tracing::warn!(cluster = %name, %launch, %error, "to be listed again"),
                 }
             }
-            Action::AskSeen(address, tasks) => return self.ask_seen(view, *address, tasks).await,
+            Action::AskSeen(address, tasks) => return self.ask_seen(snapshot, *address, tasks).await,
             Action::Publish(route) => ports.routes.publish(name, route).await.map_err(|e| failed(&e))?,
             Action::Unpublish => ports.routes.remove(name).await.map_err(|e| failed(&e))?,
             Action::Discard => ports.launcher.discard(name).await.map_err(|e| failed(&e))?,
@@ -81,8 +81,13 @@ impl Gateway {
     }
 
     /// No answer teaches nothing: the scheduler's next heartbeat will.
-    async fn ask_seen(&self, view: &View, address: SocketAddr, tasks: &[TaskId]) -> Result<Vec<Fact>, TurnError> {
-        let cluster = &view.cluster.value;
+    async fn ask_seen(
+        &self,
+        snapshot: &Snapshot,
+        address: SocketAddr,
+        tasks: &[TaskId],
+    ) -> Result<Vec<Observation>, TurnError> {
+        let cluster = &snapshot.cluster.value;
         let ask = Ask {
             cluster: cluster.name.clone(),
             address,
@@ -90,7 +95,7 @@ impl Gateway {
             question: Question::Workers { names: tasks.iter().map(TaskId::worker_name).collect() },
         };
         match self.ports().schedulers.ask(vec![ask]).await.pop() {
-            Some(Ok(Answer::Workers(seen))) => return Ok(vec![Fact::Seen { asked: tasks.to_vec(), seen }]),
+            Some(Ok(Answer::Workers(seen))) => return Ok(vec![Observation::Seen { asked: tasks.to_vec(), seen }]),
             Some(Err(error)) => {
                 tracing::debug!(cluster = %cluster.name, %error, "the scheduler did not say which workers it has seen");
             }

@@ -76,7 +76,7 @@ impl Gateway {
 
     /// Once the budget is spent, while the limits cannot be read, or on a full disk, no more workers than there are; fewer at any time.
     async fn refuse_more(&self, cluster: &Cluster, limits: &Effective, count: u32) -> Result<(), Refusal> {
-        if i64::from(count) > cluster.charged.counts.workers {
+        if i64::from(count) > cluster.reserved.counts.workers {
             refuse_unreadable(limits)?;
             self.refuse_spent(&cluster.user, limits).await?;
             self.ports().store.check_room()?;

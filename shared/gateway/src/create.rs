@@ -56,7 +56,7 @@ impl Gateway {
         let cluster = Cluster::new(name.clone(), &who.name, &who.groups, certificate.cert_pem, tls_key, now);
         let cluster = Cluster { options, config, ..cluster };
         self.refuse_what_cannot_be_launched(&cluster)?;
-        let keys = cluster.charged.keys.clone();
+        let keys = cluster.reserved.keys.clone();
         let mut writes = vec![
             Write::Put { record: Record::Cluster(Box::new(cluster)), expect: Expect::Absent },
             Write::Put { record: Record::Heartbeat(Heartbeat::new(name.clone())), expect: Expect::Absent },

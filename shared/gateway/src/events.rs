@@ -25,7 +25,7 @@ pub async fn task_event(ports: &Ports, policy: &Policy, facts: &TaskFacts) -> Re
         let (task, expect, changed) = match known {
             Some(stored) => {
                 let mut task = stored.value;
-                let changed = task.learn(facts, ports.host.now());
+                let changed = task.apply_facts(facts, ports.host.now());
                 (task, Expect::Version(stored.version), changed)
             }
             None => {

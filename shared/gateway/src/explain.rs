@@ -86,7 +86,7 @@ impl Gateway {
         let wanted = cluster.wants_to_run();
         let held_by = match wanted {
             true => {
-                let usage = self.ports().store.usage(&cluster.charged.keys).await?;
+                let usage = self.ports().store.usage(&cluster.reserved.keys).await?;
                 let spent = self.spent_out(&cluster.user, &limits).await?;
                 held_by(&cluster, &limits, &usage, spent)
             }
@@ -138,7 +138,7 @@ fn count(cluster: &Cluster, children: &Children) -> Workers {
     let tasks = || children.tasks.iter().map(|t| &t.value);
     for task in tasks().filter(|t| t.facts.role == TaskRole::Worker && t.may_run()) {
         match task.registered_at {
-            _ if task.stopping.is_some() || task.leaving || task.stray => workers.stopping += 1,
+            _ if task.stopping.is_some() || task.leaving || task.orphan => workers.stopping += 1,
             Some(_) if task.closed_since.is_none() => workers.running += 1,
             _ => workers.starting += 1,
         }
@@ -169,7 +169,7 @@ fn held_by(cluster: &Cluster, limits: &Effective, usage: &[Stored<Usage>], spent
     if let Some(shrink) = &cluster.shrink {
         held.push(json!({"limit": "lowered", "message": shrink.reason.message}));
     }
-    let missing = i64::from(cluster.count) - cluster.charged.counts.workers;
+    let missing = i64::from(cluster.count) - cluster.reserved.counts.workers;
     if missing <= 0 {
         return held;
     }

@@ -3,7 +3,6 @@
 use super::{Gateway, Refusal};
 use faregate_core::model::{ClusterName, Content, Heartbeat, Record, Stored, Task, Version};
 use faregate_core::ports::{Expect, StoreError, Touch, TransactError, Write};
-use faregate_core::reconcile::observe;
 use faregate_core::safety_rule;
 use std::collections::BTreeSet;
 
@@ -106,7 +105,7 @@ impl Gateway {
         for Stored { value, version } in children.tasks {
             unknown.remove(&value.facts.id.worker_name());
             let mut task: Task = value.clone();
-            observe(&mut task, content, now, self.policy());
+            task.apply_heartbeat(content, now, self.policy());
             if task != value {
                 writes.push(Write::Put { record: Record::Task(task), expect: Expect::Version(version) });
             }

@@ -5,7 +5,7 @@ use super::{Gateway, Refusal};
 use faregate_core::model::clock::is_ahead;
 use faregate_core::model::{Cluster, ClusterName, Counts, Scope, Stored, Usage};
 use faregate_core::ports::{StoreError, TransactError};
-use faregate_core::reconcile::charge;
+use faregate_core::reconcile::reserved_by_workers;
 use faregate_core::safety_rule;
 use futures::stream::{self, StreamExt};
 use std::collections::BTreeSet;
@@ -60,7 +60,7 @@ impl Gateway {
     async fn whose_clusters_are_active(&self) -> Result<RecountCursor, StoreError> {
         let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
         self.each_active(|cluster| {
-            for key in cluster.charged.keys {
+            for key in cluster.reserved.keys {
                 match key {
                     Scope::User(user) => drop(users.insert(user)),
                     Scope::Group(group) => drop(groups.insert(group)),
@@ -97,9 +97,9 @@ impl Gateway {
         loop {
             let page = self.ports().store.clusters(&key, cursor.as_deref(), PAGE).await?;
             page.items.iter().for_each(|cluster| ended.see(&cluster.value, now, self.policy().young_ms));
-            let counted = |c: &&Stored<Arc<Cluster>>| c.value.charged.keys.contains(&scope);
+            let counted = |c: &&Stored<Arc<Cluster>>| c.value.reserved.keys.contains(&scope);
             for cluster in page.items.iter().filter(counted) {
-                sum = sum + cluster.value.charged.counts;
+                sum = sum + cluster.value.reserved.counts;
                 if cluster.value.active {
                     self.check_charge(&cluster.value).await?;
                 }
@@ -129,7 +129,7 @@ impl Gateway {
         }
         let mut names: Vec<ClusterName> = Vec::new();
         self.each_active(|cluster| {
-            if cluster.charged.keys.contains(&scope) {
+            if cluster.reserved.keys.contains(&scope) {
                 names.push(cluster.name);
             }
         })
@@ -138,7 +138,7 @@ impl Gateway {
         let mut clusters = stream::iter(reads).buffer_unordered(AT_ONCE);
         let mut sum = Counts::default();
         while let Some(cluster) = clusters.next().await {
-            sum = sum + cluster?.map_or(Counts::default(), |c| c.value.charged.counts);
+            sum = sum + cluster?.map_or(Counts::default(), |c| c.value.reserved.counts);
         }
         drop(clusters);
         self.repair(before, sum).await
@@ -153,14 +153,16 @@ impl Gateway {
     async fn check_charge(&self, cluster: &Cluster) -> Result<(), StoreError> {
         let store = &self.ports().store;
         let children = store.children(&cluster.name).await?;
-        let workers = charge(children.launches.iter().map(|l| &l.value), children.tasks.iter().map(|t| &t.value));
-        let counted = Counts { clusters: 0, ..cluster.charged.counts };
+        let workers =
+            reserved_by_workers(children.launches.iter().map(|l| &l.value), children.tasks.iter().map(|t| &t.value));
+        let counted = Counts { clusters: 0, ..cluster.reserved.counts };
         if workers == counted {
             return Ok(());
         }
         // both were read one after the other: only if nothing was written in between it is so
         let again = store.cluster(&cluster.name).await?;
-        if again.is_some_and(|again| again.value.charged == cluster.charged && again.value.launches == cluster.launches)
+        if again
+            .is_some_and(|again| again.value.reserved == cluster.reserved && again.value.launches == cluster.launches)
         {
             tracing::error!(cluster = %cluster.name, ?counted, ?workers, "a cluster is not counted for what it has: its turn repairs it");
             self.wake(&cluster.name, 0).await;

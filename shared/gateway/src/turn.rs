@@ -3,7 +3,7 @@
 use super::{Gateway, Refusal};
 use faregate_core::model::{ClusterName, Heartbeat, LaunchId, Ms, Stored, effective};
 use faregate_core::ports::{StoreError, TransactError, Wake};
-use faregate_core::reconcile::{Action, Fact, View, reconcile};
+use faregate_core::reconcile::{Action, Observation, Snapshot, reconcile};
 
 /// Rounds of one turn; what is left is done by the next.
 const ROUNDS: u32 = 12;
@@ -43,30 +43,30 @@ impl Gateway {
 
     async fn turn_cluster(&self, name: &ClusterName) -> Result<(), TurnError> {
         let (started, began) = (self.now(), self.ports().host.uptime());
-        let mut facts: Vec<Fact> = Vec::new();
+        let mut observations: Vec<Observation> = Vec::new();
         let (mut rounds, mut lost, mut launched, mut saved) = (0, 0, false, false);
         let mut due_at = None;
         // our calls are only trusted to land within this time
         while rounds < ROUNDS && self.ports().host.uptime() - began <= self.policy().caller_life_ms {
             if lost > 0 {
-                if lost > LOST_TRIES && facts.is_empty() {
+                if lost > LOST_TRIES && observations.is_empty() {
                     break;
                 }
                 self.jitter(25 << lost.min(3)).await;
             }
-            let Some(view) = self.view(name, !launched).await? else { return Ok(()) };
-            if is_torn(&view) {
+            let Some(snapshot) = self.snapshot(name, !launched).await? else { return Ok(()) };
+            if is_torn(&snapshot) {
                 lost += 1;
                 continue;
             }
             let now = self.now();
-            let plan = reconcile(&view, &facts, now, self.policy());
+            let plan = reconcile(&snapshot, &observations, now, self.policy());
             tracing::debug!(
-                cluster = %name, facts = facts.len(), writes = plan.writes.len(), before = plan.before.len(),
+                cluster = %name, observations = observations.len(), writes = plan.writes.len(), before = plan.before.len(),
                 after = plan.after.len(), due_in = plan.due_at.map(|at| at - now), "decided"
             );
             for action in &plan.before {
-                self.act(&view, action).await?;
+                self.act(&snapshot, action).await?;
             }
             if !plan.writes.is_empty() {
                 match self.ports().store.transact(plan.writes).await {
@@ -83,24 +83,24 @@ impl Gateway {
                 }
             }
             (rounds, lost) = (rounds + 1, 0);
-            facts.clear();
+            observations.clear();
             due_at = plan.due_at;
             for action in &plan.after {
-                if is_refused(action, &facts) {
+                if is_refused(action, &observations) {
                     continue;
                 }
                 launched |= matches!(action, Action::Launch(_));
-                facts.extend(self.act(&view, action).await?);
+                observations.extend(self.act(&snapshot, action).await?);
             }
-            if facts.is_empty() {
+            if observations.is_empty() {
                 break;
             }
         }
-        if lost > 0 && facts.is_empty() {
+        if lost > 0 && observations.is_empty() {
             return Err(TurnError::Contended(name.clone()));
         }
         // cut short with something learned: the next turn learns it again
-        if !facts.is_empty() {
+        if !observations.is_empty() {
             due_at = Some(started);
             saved = true;
         }
@@ -115,11 +115,11 @@ impl Gateway {
     }
 
     /// Everything a decision reads. None when there is no such cluster.
-    async fn view(&self, name: &ClusterName, may_launch: bool) -> Result<Option<View>, StoreError> {
+    async fn snapshot(&self, name: &ClusterName, may_launch: bool) -> Result<Option<Snapshot>, StoreError> {
         let store = &self.ports().store;
         let Some(cluster) = store.cluster(name).await? else { return Ok(None) };
         let children = store.children(name).await?;
-        let usage = store.usage(&cluster.value.charged.keys).await?;
+        let usage = store.usage(&cluster.value.reserved.keys).await?;
         let items = self.limit_items(self.policy().limits_cache_ms).await?;
         let limits = effective(&cluster.value.user, &cluster.value.groups, &items.in_force);
         let spent = match cluster.value.wants_to_run() {
@@ -128,7 +128,7 @@ impl Gateway {
         };
         let heartbeat =
             children.heartbeat.unwrap_or_else(|| Stored { value: Heartbeat::new(name.clone()), version: 0 });
-        Ok(Some(View {
+        Ok(Some(Snapshot {
             cluster,
             heartbeat,
             launches: children.launches,
@@ -145,14 +145,16 @@ impl Gateway {
 }
 
 /// The launch's credentials were refused: it is not called.
-fn is_refused(action: &Action, facts: &[Fact]) -> bool {
+fn is_refused(action: &Action, observations: &[Observation]) -> bool {
     let Action::Launch(next) = action else { return false };
-    facts.iter().any(|fact| matches!(fact, Fact::Launched { launch, .. } if *launch == next.id))
+    observations
+        .iter()
+        .any(|observation| matches!(observation, Observation::Launched { launch, .. } if *launch == next.id))
 }
 
 /// The cluster was read before another turn wrote a launch, the launches after it: a decision would write that launch again.
-fn is_torn(view: &View) -> bool {
-    let cluster = &view.cluster.value;
+fn is_torn(snapshot: &Snapshot) -> bool {
+    let cluster = &snapshot.cluster.value;
     let last = LaunchId::new(&cluster.name, cluster.launches);
-    view.launches.iter().any(|launch| launch.value.id > last)
+    snapshot.launches.iter().any(|launch| launch.value.id > last)
 }

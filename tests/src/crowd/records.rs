@@ -87,7 +87,7 @@ impl Crowd {
         cluster.count = WORKERS as u32;
         cluster.launches = 2;
         cluster.addresses = Some(Addresses { scheduler: address, dashboard: Some(address), api: address });
-        cluster.charged.counts = charge;
+        cluster.reserved.counts = charge;
         cluster.meter = Meter { schedulers: (1, since), workers: (WORKERS, since * WORKERS), ..Meter::default() };
         cluster.config = config;
 
@@ -173,7 +173,7 @@ pub async fn fill(store: &dyn Store, crowd: &Crowd) {
         .map(async |n| {
             let (cluster, writes) = crowd.cluster(n, &certificate);
             write(store, writes).await;
-            cluster.charged
+            cluster.reserved
         })
         .buffer_unordered(AT_ONCE);
     while let Some(charged) = writing.next().await {

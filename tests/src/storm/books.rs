@@ -53,7 +53,7 @@ fn workers(children: &Children) -> Counts {
             .tasks
             .iter()
             .map(|task| &task.value)
-            .filter(|task| task.facts.launch == launch.id && !task.settled && !task.stray);
+            .filter(|task| task.facts.launch == launch.id && !task.settled && !task.orphan);
         launch.unit
             * match launch.state {
                 LaunchState::Pending | LaunchState::Expired | LaunchState::Cancelled => i64::from(launch.spec.count),

@@ -46,7 +46,7 @@ pub async fn judge(host: &Host, people: &People) -> usize {
         for cluster in clusters(host, user).await {
             let cluster = &cluster.value;
             let children = host.store.children(&cluster.name).await.unwrap();
-            assert_eq!((cluster.status, cluster.charged.counts), (Status::Stopped, Counts::default()), "{cluster:?}");
+            assert_eq!((cluster.status, cluster.reserved.counts), (Status::Stopped, Counts::default()), "{cluster:?}");
             for launch in children.launches.iter().map(|launch| &launch.value) {
                 assert!(!launch.state.is_open(), "{launch:?}");
             }

@@ -25,7 +25,7 @@ impl Workers {
 /// The keys of a cluster, which are those of its user.
 pub fn keys(people: &People, cluster: &Cluster) -> Vec<Scope> {
     let keys = people.keys(&cluster.user);
-    assert_eq!(cluster.charged.keys, keys, "cluster {}", cluster.name);
+    assert_eq!(cluster.reserved.keys, keys, "cluster {}", cluster.name);
     keys
 }
 

@@ -179,7 +179,7 @@ async fn a_limit_lowered_under_what_runs_takes_from_the_newest_and_says_so() {
     assert_eq!((api.launcher.workers(&old).len(), api.launcher.workers(&new).len()), (3, 2));
     pass(&api).await;
     let rested = record(&api, &new).await;
-    assert_eq!((rested.shrink, rested.warnings, rested.charged.counts.workers), (None, vec![], 2));
+    assert_eq!((rested.shrink, rested.warnings, rested.reserved.counts.workers), (None, vec![], 2));
 }
 
 #[tokio::test]

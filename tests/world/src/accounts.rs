@@ -127,14 +127,14 @@ impl State {
                     booking.tasks.push((task.facts.id.clone(), noted));
                 }
                 Write::Put { record: Record::Cluster(c), .. } => {
-                    let held = self.records.clusters.get(&c.name).map(|held| held.value.charged.clone());
+                    let held = self.records.clusters.get(&c.name).map(|held| held.value.reserved.clone());
                     booking.charge = Some(Charge {
                         name: c.name.clone(),
                         user: c.user.clone(),
                         groups: c.groups.clone(),
-                        keys: c.charged.keys.clone(),
-                        was: held.map_or((c.charged.keys.clone(), Counts::default()), |h| (h.keys, h.counts)),
-                        is: c.charged.counts,
+                        keys: c.reserved.keys.clone(),
+                        was: held.map_or((c.reserved.keys.clone(), Counts::default()), |h| (h.keys, h.counts)),
+                        is: c.reserved.counts,
                     });
                 }
                 Write::Put { .. } => {}

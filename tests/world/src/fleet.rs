@@ -194,7 +194,7 @@ impl State {
         if most.is_some_and(|most| own > most) {
             self.breach("more workers than the cluster may have", format!("{own} of {}", short(cluster)));
         }
-        for scope in &record.charged.keys {
+        for scope in &record.reserved.keys {
             self.check_covered(scope);
         }
     }

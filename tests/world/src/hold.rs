@@ -69,7 +69,7 @@ impl State {
             if own as i64 > most {
                 self.breach("a cluster larger than its limit", format!("{} has {own} of {most}", short(&cluster.name)));
             }
-            for scope in &cluster.charged.keys {
+            for scope in &cluster.reserved.keys {
                 let ceiling = limits.ceiling(scope);
                 let held = ceilings.entry(scope.clone()).or_insert((ceiling, 0));
                 // of clusters that were created as a member of different groups the most generous counts

@@ -111,7 +111,7 @@ impl State {
         let read_at = self.now - 2 * self.setup.policy.caller_life_ms;
         let held = |scope: &Scope| self.accounts.most_counted_since(read_at, scope);
         let is_over = |limits: &Effective| {
-            cluster.charged.keys.iter().any(|scope| {
+            cluster.reserved.keys.iter().any(|scope| {
                 let (held, ceiling) = (held(scope), limits.ceiling(scope));
                 match shrink.end {
                     true => held.clusters > ceiling.clusters,
@@ -121,7 +121,7 @@ impl State {
                             || held.memory_bytes > ceiling.memory_bytes
                     }
                 }
-            }) || !shrink.end && cluster.charged.counts.workers > cap(cluster, limits)
+            }) || !shrink.end && cluster.reserved.counts.workers > cap(cluster, limits)
         };
         let is_true = known.iter().any(is_over);
         if shrink.end {

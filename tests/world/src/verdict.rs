@@ -61,16 +61,16 @@ impl State {
     pub fn check_recount(&mut self, usage: &Usage) {
         let mut sum = Counts::default();
         for cluster in self.records.clusters.values().map(|c| &c.value) {
-            if !cluster.charged.keys.contains(&usage.scope) {
+            if !cluster.reserved.keys.contains(&usage.scope) {
                 continue;
             }
-            sum = sum + Counts::CLUSTER * cluster.charged.counts.clusters;
+            sum = sum + Counts::CLUSTER * cluster.reserved.counts.clusters;
             let Some(nest) = self.records.nests.get(&cluster.name) else { continue };
             for launch in nest.launches.values().map(|l| &l.value) {
                 let tasks = nest.tasks.values().map(|t| &t.value).filter(|t| t.facts.launch == launch.id);
                 let units = match launch.state {
                     state if state.is_open() => i64::from(launch.spec.count),
-                    LaunchState::Accepted => tasks.filter(|t| !t.settled && !t.stray).count() as i64,
+                    LaunchState::Accepted => tasks.filter(|t| !t.settled && !t.orphan).count() as i64,
                     _ => 0,
                 };
                 sum = sum + launch.unit * units;
@@ -143,7 +143,7 @@ impl State {
         let limits = self.limits_of(cluster);
         let mut room = cap(cluster, &limits).saturating_sub(live);
         let unit = cluster.config.worker_unit();
-        for scope in &cluster.charged.keys {
+        for scope in &cluster.reserved.keys {
             let (used, ceiling) = (self.live_under(scope), limits.ceiling(scope));
             room = room.min(ceiling.workers - used.workers);
             room = room.min((ceiling.millicores - used.millicores) / unit.millicores.max(1));
@@ -168,7 +168,7 @@ impl State {
         for cluster in self.records.clusters.values().map(|c| &c.value) {
             let clusters = Counts::CLUSTER * i64::from(!cluster.status.is_ended());
             let workers = cluster.config.worker_unit() * self.live_workers(&cluster.name);
-            for scope in &cluster.charged.keys {
+            for scope in &cluster.reserved.keys {
                 let counted = truth.entry(scope.clone()).or_default();
                 *counted = *counted + clusters + workers;
             }

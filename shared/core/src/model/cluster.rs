@@ -53,10 +53,10 @@ pub struct Addresses {
     pub api: SocketAddr,
 }
 
-/// What is counted for a cluster, and under which keys: written at creation, so that it is given back under the same keys
+/// What a cluster reserves of limits, and under which keys: written at creation, so that it is given back under the same keys
 /// whatever its user's groups are by then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Charged {
+pub struct Reserved {
     /// The user's key, then one for each group.
     pub keys: Vec<Scope>,
     /// What is counted under each of them: the cluster itself until it is at rest, and its workers.
@@ -150,8 +150,9 @@ pub struct Cluster {
     /// How its last worker failed to start, until one succeeds.
     #[serde(default)]
     pub start_failure: Option<Reason>,
-    /// What is counted for it.
-    pub charged: Charged,
+    /// What is reserved for it.
+    #[serde(rename = "charged")]
+    pub reserved: Reserved,
     /// What of it is being billed.
     #[serde(default)]
     pub meter: Meter,
@@ -184,7 +185,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster as it is when it is created: PENDING, wanted, charged to its user and each of their groups, with default
+    /// A cluster as it is when it is created: PENDING, wanted, counted for its user and each of their groups, with default
     /// configuration and no options.
     pub fn new(name: ClusterName, user: &str, groups: &[String], tls_cert: String, tls_key: Sealed, now: Ms) -> Self {
         let mut keys = vec![Scope::User(user.to_owned())];
@@ -217,7 +218,7 @@ impl Cluster {
             suspect: false,
             scheduler_activity: None,
             start_failure: None,
-            charged: Charged { keys, counts: Counts::CLUSTER },
+            reserved: Reserved { keys, counts: Counts::CLUSTER },
             meter: Meter::default(),
             shrink: None,
             extended_until: None,

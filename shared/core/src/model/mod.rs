@@ -31,7 +31,7 @@ mod usage;
 
 pub use account::{Account, MachineToken, TokenScope, Used};
 pub use audit::{Act, Audit, InvalidWhy};
-pub use cluster::{Addresses, Charged, Cluster, Meter, Shrink, Status};
+pub use cluster::{Addresses, Cluster, Meter, Reserved, Shrink, Status};
 pub use cluster_config::{ClusterConfig, InvalidClusterConfig};
 pub use effective::{Effective, LimitValue, Totals, effective};
 pub use failures::Failures;

@@ -131,11 +131,12 @@ pub struct Task {
     pub check_at: Option<Ms>,
     /// Descriptions in a row that did not know it, asked for late enough that they should have.
     pub missing: u32,
-    /// Belongs to a launch that is closed without it: was never charged, is only to be stopped.
-    pub stray: bool,
+    /// Belongs to a launch that is closed without it: was never reserved for, is only to be stopped.
+    #[serde(rename = "stray")]
+    pub orphan: bool,
     /// Counted as failed to start already.
     pub failed_start: bool,
-    /// At rest and given back: its charge, and its entry in the ledger.
+    /// At rest and given back: its reservation, and its entry in the ledger.
     pub settled: bool,
     /// What the ledger has of it.
     #[serde(default)]
@@ -158,36 +159,11 @@ impl Task {
             next_stop: None,
             check_at: None,
             missing: 0,
-            stray: false,
+            orphan: false,
             failed_start: false,
             settled: false,
             billed: BTreeMap::new(),
             expires_at: None,
         }
-    }
-
-    /// Not yet known to be at rest: it may be running.
-    pub fn may_run(&self) -> bool {
-        self.facts.state != TaskState::Stopped
-    }
-
-    /// Takes newer facts in, with times that lie ahead brought back. True when anything changed.
-    pub fn learn(&mut self, facts: &TaskFacts, now: Ms) -> bool {
-        let newer = facts.version > self.facts.version
-            || facts.version == self.facts.version && facts.state >= self.facts.state;
-        if !newer {
-            return false;
-        }
-        let mut facts = TaskFacts { state: self.facts.state.max(facts.state), ..facts.clone() };
-        facts.believe(&self.facts, now);
-        // not everybody who tells of a task has read its log
-        if facts.last_lines.is_empty() {
-            facts.last_lines.clone_from(&self.facts.last_lines);
-        }
-        if self.facts == facts {
-            return false;
-        }
-        self.facts = facts;
-        true
     }
 }

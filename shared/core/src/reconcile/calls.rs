@@ -1,152 +1,115 @@
-//! Which calls are made now: at most one launch, the oldest stops, a page of descriptions, one list.
+//! Which calls are made after the save: at most one launch and one list, the oldest stops, a page of descriptions, one question.
 
 use super::Action;
-use super::draft::Draft;
-use crate::model::{LaunchId, LaunchState, Ms, Task, TaskId, TaskRole};
+use super::changes::Changes;
+use crate::model::{LaunchId, Ms, Status, Task, TaskId, TaskRole};
 use crate::safety_rule;
 
-/// Tasks stopped, and described, in one turn's round.
+/// Tasks stopped, and described, after one save.
 const STOPS: usize = 30;
 const DESCRIPTIONS: usize = 30;
 
-impl Draft<'_> {
-    pub fn plan_calls(&mut self) {
-        self.call_a_launch();
-        self.list_a_launch();
-        self.stop_the_oldest();
-        self.describe_what_is_due();
-        self.ask_scheduler();
-        if !safety_rule!(self.policy, credentials_until_rest)
-            && self.cluster.wants_to_run()
-            && self.cluster.status == crate::model::Status::Running
-            && !self.launches.iter().any(|l| l.now.state.is_open())
-        {
-            self.after.push(Action::Discard);
+/// Counts and schedules calls in the records of what they are about, and sees to it that those which are left are due.
+pub(super) fn plan(changes: &mut Changes, to_ask: Vec<TaskId>) {
+    launch_next(changes);
+    list_next(changes);
+    let dues: Vec<Ms> = changes.launches().filter_map(|l| l.due_at(changes.policy)).collect();
+    dues.into_iter().for_each(|at| changes.due(at));
+    stop_oldest(changes);
+    describe_due(changes);
+    ask_scheduler(changes, to_ask);
+    if !safety_rule!(changes.policy, credentials_until_rest)
+        && changes.cluster.wants_to_run()
+        && changes.cluster.status == Status::Running
+        && !changes.launches().any(|l| l.state.is_open())
+    {
+        changes.after_save(Action::Discard);
+    }
+}
+
+/// The pending launch that has waited longest; counted before it is called.
+fn launch_next(changes: &mut Changes) {
+    if !changes.snapshot.may_launch {
+        return;
+    }
+    let (now, policy) = (changes.now, changes.policy);
+    let next = changes.launches().filter(|l| l.is_callable(now, policy)).min_by_key(|l| l.next_try);
+    let id: Option<LaunchId> = next.map(|l| l.id.clone());
+    if let Some(launch) = id.and_then(|id| changes.launch_mut(&id)) {
+        launch.count_call(now, policy);
+        let launch = launch.clone();
+        if launch.spec.role == TaskRole::Scheduler {
+            changes.after_save(Action::Prepare(launch.id.clone()));
+        }
+        changes.after_save(Action::Launch(Box::new(launch)));
+    }
+}
+
+fn list_next(changes: &mut Changes) {
+    let (now, again) = (changes.now, changes.now + changes.policy.launch_list_ms);
+    let next = changes.launches().filter(|l| l.is_listed() && l.next_try <= now).min_by_key(|l| l.next_try);
+    let id: Option<LaunchId> = next.map(|l| l.id.clone());
+    if let Some(launch) = id.and_then(|id| changes.launch_mut(&id)) {
+        launch.next_try = again;
+        let id = launch.id.clone();
+        changes.after_save(Action::List(id));
+    }
+}
+
+/// The moments that a field of the tasks that may run names.
+fn moments(changes: &Changes, of: impl Fn(&Task) -> Option<Ms>) -> Vec<(Ms, TaskId)> {
+    let tasks = changes.tasks().filter(|t| t.may_run());
+    let mut moments: Vec<(Ms, TaskId)> = tasks.filter_map(|t| of(t).map(|at| (at, t.facts.id.clone()))).collect();
+    moments.sort();
+    moments
+}
+
+fn stop_oldest(changes: &mut Changes) {
+    let now = changes.now;
+    let (again, check) = (now + changes.policy.stop_retry_ms, now + changes.policy.check_ms);
+    let repeat = safety_rule!(changes.policy, stop_again);
+    let most = STOPS.min(changes.changes_left());
+    for (_, id) in moments(changes, |t| t.next_stop.filter(|at| *at <= now)).into_iter().take(most) {
+        if let Some(task) = changes.task_mut(&id) {
+            task.next_stop = repeat.then_some(again);
+            task.check_at.get_or_insert(check);
+        }
+        changes.after_save(Action::Stop(id));
+    }
+    moments(changes, |t| t.next_stop).into_iter().for_each(|(at, _)| changes.due(at));
+}
+
+fn describe_due(changes: &mut Changes) {
+    let now = changes.now;
+    let (soon, later) = (now + changes.policy.check_ms, now + changes.policy.check_ms * 6);
+    let left = changes.changes_left();
+    let unwatched = |t: &&mut Task| t.may_run() && t.check_at.is_none() && (t.stopping.is_some() || t.leaving);
+    for task in changes.tasks_mut().filter(unwatched).take(left) {
+        task.check_at = Some(if task.stopping.is_some() { soon } else { later });
+    }
+    let due = moments(changes, |t| t.check_at.filter(|at| *at <= now)).into_iter();
+    let page: Vec<TaskId> = due.map(|(_, id)| id).take(DESCRIPTIONS.min(changes.changes_left())).collect();
+    for id in &page {
+        if let Some(task) = changes.task_mut(id) {
+            task.check_at = Some(soon);
         }
     }
-
-    /// The pending launch that has waited longest; counted before it is called.
-    fn call_a_launch(&mut self) {
-        let (now, strict) = (self.now, safety_rule!(self.policy, wait_for_late_calls));
-        let in_flight = now + self.policy.launch_call_ms;
-        let callable = |state: LaunchState| state == LaunchState::Pending;
-        let next: Option<LaunchId> = self
-            .launches
-            .iter()
-            .map(|l| &l.now)
-            .filter(|l| callable(l.state) && l.next_try <= now && (!strict || now <= l.not_after))
-            .filter(|_| self.view.may_launch)
-            .min_by_key(|l| l.next_try)
-            .map(|l| l.id.clone());
-        if let Some(id) = next
-            && let Some(launch) = self.launch_mut(&id)
-        {
-            launch.calls += 1;
-            launch.next_try = in_flight;
-            let launch = launch.clone();
-            if launch.spec.role == TaskRole::Scheduler {
-                self.after.push(Action::Prepare(launch.id.clone()));
-            }
-            self.after.push(Action::Launch(Box::new(launch)));
-        }
-        let dues: Vec<Ms> = self
-            .launches
-            .iter()
-            .map(|l| &l.now)
-            .filter(|l| callable(l.state))
-            .map(|l| if strict { l.next_try.min(l.not_after + 1) } else { l.next_try })
-            .collect();
-        for at in dues {
-            self.due(at);
+    if changes.cluster.unanswered > 0 {
+        let schedulers: Vec<TaskId> = changes.may_run(TaskRole::Scheduler).map(|t| t.facts.id.clone()).collect();
+        for id in schedulers.into_iter().filter(|id| page.contains(id)) {
+            changes.after_save(Action::Observe(id));
         }
     }
-
-    fn list_a_launch(&mut self) {
-        let now = self.now;
-        let again = now + self.policy.launch_list_ms;
-        let unresolved = |state: LaunchState| matches!(state, LaunchState::Expired | LaunchState::Cancelled);
-        let next: Option<LaunchId> = self
-            .launches
-            .iter()
-            .map(|l| &l.now)
-            .filter(|l| unresolved(l.state) && l.next_try <= now)
-            .min_by_key(|l| l.next_try)
-            .map(|l| l.id.clone());
-        if let Some(id) = next
-            && let Some(launch) = self.launch_mut(&id)
-        {
-            launch.next_try = again;
-            self.after.push(Action::List(id));
-        }
-        let dues: Vec<Ms> =
-            self.launches.iter().map(|l| &l.now).filter(|l| unresolved(l.state)).map(|l| l.next_try).collect();
-        for at in dues {
-            self.due(at);
-        }
+    if !page.is_empty() {
+        changes.after_save(Action::Describe(page));
     }
+    moments(changes, |t| t.check_at).into_iter().for_each(|(at, _)| changes.due(at));
+}
 
-    fn stop_the_oldest(&mut self) {
-        let now = self.now;
-        let (again, check) = (now + self.policy.stop_retry_ms, now + self.policy.check_ms);
-        let repeat = safety_rule!(self.policy, stop_again);
-        let mut pending: Vec<(Ms, TaskId)> = self
-            .tasks
-            .iter()
-            .map(|t| &t.now)
-            .filter(|t| t.may_run())
-            .filter_map(|t| t.next_stop.filter(|at| *at <= now).map(|at| (at, t.facts.id.clone())))
-            .collect();
-        pending.sort();
-        let most = STOPS.min(self.room());
-        for (_, id) in pending.into_iter().take(most) {
-            if let Some(task) = self.task_mut(&id) {
-                task.next_stop = repeat.then_some(again);
-                task.check_at.get_or_insert(check);
-            }
-            self.after.push(Action::Stop(id));
-        }
-        let dues: Vec<Ms> =
-            self.tasks.iter().map(|t| &t.now).filter(|t| t.may_run()).filter_map(|t| t.next_stop).collect();
-        for at in dues {
-            self.due(at);
-        }
-    }
-
-    fn describe_what_is_due(&mut self) {
-        let now = self.now;
-        let (soon, later) = (now + self.policy.check_ms, now + self.policy.check_ms * 6);
-        let room = self.room();
-        let unwatched = |t: &&mut Task| t.may_run() && t.check_at.is_none() && (t.stopping.is_some() || t.leaving);
-        for (n, task) in self.tasks.iter_mut().map(|t| &mut t.now).filter(unwatched).enumerate() {
-            if n < room {
-                task.check_at = Some(if task.stopping.is_some() { soon } else { later });
-            }
-        }
-        let mut due: Vec<(Ms, TaskId)> = self
-            .tasks
-            .iter()
-            .map(|t| &t.now)
-            .filter(|t| t.may_run())
-            .filter_map(|t| t.check_at.filter(|at| *at <= now).map(|at| (at, t.facts.id.clone())))
-            .collect();
-        due.sort();
-        let page: Vec<TaskId> = due.into_iter().map(|(_, id)| id).take(DESCRIPTIONS.min(self.room())).collect();
-        for id in &page {
-            if let Some(task) = self.task_mut(id) {
-                task.check_at = Some(soon);
-            }
-        }
-        if self.cluster.unanswered > 0 {
-            let schedulers: Vec<TaskId> = self.may_run(TaskRole::Scheduler).map(|t| t.facts.id.clone()).collect();
-            self.after.extend(schedulers.into_iter().filter(|id| page.contains(id)).map(Action::Observe));
-        }
-        if !page.is_empty() {
-            self.after.push(Action::Describe(page));
-        }
-        let dues: Vec<Ms> =
-            self.tasks.iter().map(|t| &t.now).filter(|t| t.may_run()).filter_map(|t| t.check_at).collect();
-        for at in dues {
-            self.due(at);
-        }
+/// Last of all: none of the other calls shall wait for a scheduler.
+fn ask_scheduler(changes: &mut Changes, to_ask: Vec<TaskId>) {
+    let Some(dashboard) = changes.cluster.addresses.and_then(|addresses| addresses.dashboard) else { return };
+    if !to_ask.is_empty() && changes.cluster.wants_to_run() {
+        changes.after_save(Action::AskSeen(dashboard, to_ask));
     }
 }

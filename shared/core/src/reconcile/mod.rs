@@ -1,33 +1,37 @@
 //! The decision: from a cluster's records, and what our last calls told us, to what is written and done next.
 //!
-//! Pure: no I/O, no clock, no randomness. The shell loads a [`View`], calls [`reconcile`], performs [`Plan::before`], saves
-//! [`Plan::writes`] as one transaction, performs [`Plan::after`], and comes back with what it learned as [`Fact`]s.
+//! Pure: no I/O, no clock, no randomness. The shell loads a [`Snapshot`], calls [`reconcile`], performs [`Plan::before`], saves
+//! [`Plan::writes`] as one transaction, performs [`Plan::after`], and comes back with what it learned as [`Observation`]s.
+//!
+//! [`reconcile`] is the table of contents: its phases, each in a file that says what it reads and writes. `launch.rs` and `task.rs` hold
+//! the two state machines.
 
-mod bill;
 mod calls;
-mod charge;
-mod draft;
+mod changes;
+mod cost;
+mod deferral;
 pub mod enforce;
-mod facts;
-mod launches;
-mod meter;
-mod observe;
-mod pace;
-mod rest;
-mod room;
+mod headroom;
+mod heartbeat;
+mod launch;
+mod observations;
+mod placement;
+mod reservations;
+mod scale;
 mod scheduler;
+mod settle;
 mod shrink;
+mod shut_down;
 mod spec;
 mod start_failures;
 #[cfg(test)]
 mod stories;
-mod unconnected;
+mod task;
 mod workers;
 
-pub use bill::{bill, metered};
-pub use charge::charge;
-pub use observe::observe;
-pub use room::allowed_workers;
+pub use cost::{bill, metered};
+pub use headroom::allowed_workers;
+pub use reservations::reserved_by_workers;
 pub use spec::{scheduler_spec, worker_spec};
 
 use crate::command::Listen;
@@ -36,13 +40,13 @@ use crate::model::{
     Usage,
 };
 use crate::ports::{LaunchError, Launched, Route, Write};
-use draft::Draft;
+use changes::Changes;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 /// Everything a decision reads.
 #[derive(Clone, Debug)]
-pub struct View {
+pub struct Snapshot {
     /// The cluster.
     pub cluster: Stored<Cluster>,
     /// Its heartbeat.
@@ -51,7 +55,7 @@ pub struct View {
     pub launches: Vec<Stored<Launch>>,
     /// Its tasks.
     pub tasks: Vec<Stored<Task>>,
-    /// The counters it is charged to, in the order of `cluster.charged.keys`.
+    /// The counters under which it is reserved for, in the order of `cluster.reserved.keys`.
     pub usage: Vec<Stored<Usage>>,
     /// What applies to its user.
     pub limits: Effective,
@@ -63,13 +67,13 @@ pub struct View {
     pub listen: Listen,
     /// Since when nobody has set the clock, and our own service is there: time before that proves nothing against others.
     pub steady_since: Ms,
-    /// May a launch be called now? Once a turn: clusters take turns at the launcher.
+    /// May a launch be called now? Once for each wake: clusters take turns at the launcher.
     pub may_launch: bool,
 }
 
 /// What a call of ours told us. `at` is the time just before the call was made.
 #[derive(Clone, Debug)]
-pub enum Fact {
+pub enum Observation {
     /// A launch call returned.
     Launched {
         /// Which.
@@ -87,7 +91,7 @@ pub enum Fact {
         facts: Option<TaskFacts>,
     },
     /// The launcher was asked what a running task does.
-    Observed {
+    Activity {
         /// What it does, where the launcher can tell.
         activity: Option<Activity>,
     },
@@ -134,7 +138,7 @@ pub enum Action {
     Discard,
 }
 
-/// What follows from a view.
+/// What follows from a snapshot.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// Done before the save; if one fails, nothing is saved.
@@ -147,29 +151,30 @@ pub struct Plan {
     pub due_at: Option<Ms>,
 }
 
-/// Decides.
-pub fn reconcile(view: &View, facts: &[Fact], now: Ms, policy: &Policy) -> Plan {
-    let mut draft = Draft::new(view, now, policy);
-    draft.learn(facts);
-    draft.settle_launches();
-    draft.settle_tasks();
-    draft.hear();
-    draft.reroute();
-    if draft.has_room() {
-        draft.judge_scheduler();
-        if draft.cluster.wants_to_run() {
-            draft.judge_workers();
-            draft.tell_start_failures();
-            draft.shrink();
-        }
-        if draft.cluster.wants_to_run() {
-            draft.launch_what_is_missing();
-        } else {
-            draft.come_to_rest();
-        }
-        draft.plan_calls();
-    } else {
-        draft.due(now);
+/// Decides. The order of the phases matters: each works on what the ones before it made of the records.
+pub fn reconcile(snapshot: &Snapshot, observations: &[Observation], now: Ms, policy: &Policy) -> Plan {
+    let mut changes = Changes::new(snapshot, now, policy);
+    observations::apply(&mut changes, observations);
+    settle::settle_launches(&mut changes);
+    settle::settle_tasks(&mut changes);
+    heartbeat::apply(&mut changes);
+    scheduler::reroute(&mut changes);
+    if changes.changes_left() == 0 {
+        changes.due(now);
+        return changes.into_plan();
     }
-    draft.finish()
+    scheduler::check(&mut changes);
+    let mut to_ask = Vec::new();
+    if changes.cluster.wants_to_run() {
+        to_ask = workers::check(&mut changes);
+        start_failures::tell(&mut changes);
+        shrink::apply(&mut changes);
+    }
+    if changes.cluster.wants_to_run() {
+        scale::to_wanted(&mut changes);
+    } else {
+        shut_down::shut_down(&mut changes);
+    }
+    calls::plan(&mut changes, to_ask);
+    changes.into_plan()
 }

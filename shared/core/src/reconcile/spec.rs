@@ -1,7 +1,8 @@
 //! What a launch asks for: the tasks of a cluster, as its configuration has them.
 
+use super::changes::Changes;
 use crate::command::{self, Listen};
-use crate::model::{Cluster, LaunchSpec, Policy, TaskRole};
+use crate::model::{Cluster, Counts, Launch, LaunchId, LaunchSpec, LaunchState, Policy, TaskRole};
 use std::net::SocketAddr;
 
 /// Its scheduler.
@@ -42,4 +43,24 @@ pub fn worker_spec(
         image: config.image.clone(),
         fargate: config.fargate(spot, cluster.place),
     }
+}
+
+/// Writes a launch down; its call follows the save.
+pub(super) fn write_launch(changes: &mut Changes, spec: LaunchSpec, unit: Counts) {
+    changes.cluster.launches += 1;
+    let (cluster, now) = (&changes.cluster, changes.now);
+    changes.add_launch(Launch {
+        id: LaunchId::new(&cluster.name, cluster.launches),
+        cluster: cluster.name.clone(),
+        spec,
+        unit,
+        state: LaunchState::Pending,
+        created_at: now,
+        not_after: now + changes.policy.launch_window_ms,
+        calls: 0,
+        throttled: 0,
+        next_try: now,
+        outcome: None,
+        expires_at: None,
+    });
 }

@@ -20,10 +20,10 @@ use std::net::SocketAddr;
 
 /// One cluster's records, a clock, and what the core last wanted done.
 struct Story {
-    view: View,
+    snapshot: Snapshot,
     policy: Policy,
     now: Ms,
-    facts: Vec<Fact>,
+    observations: Vec<Observation>,
     actions: Vec<Action>,
     due_at: Option<Ms>,
     ledger: BTreeMap<Month, Amount>,
@@ -42,7 +42,7 @@ impl Story {
         let tls_key = Sealed { key_id: "k1".into(), data: String::new() };
         let cluster = Cluster::new(name.clone(), "alice", &[], String::new(), tls_key, 1_000);
         let usage = Usage { counts: Counts::CLUSTER, ..Usage::none(Scope::User("alice".into())) };
-        let view = View {
+        let snapshot = Snapshot {
             heartbeat: Stored { value: Heartbeat::new(name), version: 1 },
             cluster: Stored { value: cluster, version: 1 },
             launches: vec![],
@@ -56,13 +56,21 @@ impl Story {
             may_launch: true,
         };
         let policy = Policy::default();
-        Story { view, policy, now: 1_000, facts: vec![], actions: vec![], due_at: None, ledger: BTreeMap::new() }
+        Story {
+            snapshot,
+            policy,
+            now: 1_000,
+            observations: vec![],
+            actions: vec![],
+            due_at: None,
+            ledger: BTreeMap::new(),
+        }
     }
 
     /// One round; the plan's writes are applied as the store would.
     fn round(&mut self) -> &mut Self {
-        let facts = std::mem::take(&mut self.facts);
-        let plan = reconcile(&self.view, &facts, self.now, &self.policy);
+        let facts = std::mem::take(&mut self.observations);
+        let plan = reconcile(&self.snapshot, &facts, self.now, &self.policy);
         assert!(plan.writes.is_empty() || Write::check_shape(&plan.writes).is_ok());
         for write in plan.writes {
             self.apply(write);
@@ -83,22 +91,22 @@ impl Story {
         }
         match write {
             Write::Put { record: Record::Cluster(c), expect } => {
-                assert_eq!(expect, Expect::Version(self.view.cluster.version));
-                self.view.cluster = Stored { value: *c, version: self.view.cluster.version + 1 };
+                assert_eq!(expect, Expect::Version(self.snapshot.cluster.version));
+                self.snapshot.cluster = Stored { value: *c, version: self.snapshot.cluster.version + 1 };
             }
             Write::Put { record: Record::Heartbeat(h), .. } => {
-                self.view.heartbeat = Stored { value: h, version: self.view.heartbeat.version + 1 };
+                self.snapshot.heartbeat = Stored { value: h, version: self.snapshot.heartbeat.version + 1 };
             }
             Write::Put { record: Record::Launch(l), expect } => {
                 let id = l.id.clone();
-                put(&mut self.view.launches, l, expect, |held| held.id == id);
+                put(&mut self.snapshot.launches, l, expect, |held| held.id == id);
             }
             Write::Put { record: Record::Task(t), expect } => {
                 let id = t.facts.id.clone();
-                put(&mut self.view.tasks, t, expect, |held| held.facts.id == id);
+                put(&mut self.snapshot.tasks, t, expect, |held| held.facts.id == id);
             }
             Write::Count { scope, delta, ceiling, .. } => {
-                let usage = self.view.usage.iter_mut().find(|usage| usage.value.scope == scope).expect("a counter");
+                let usage = self.snapshot.usage.iter_mut().find(|usage| usage.value.scope == scope).expect("a counter");
                 let counts = usage.value.counts + delta;
                 assert!(!counts.any_negative(), "{scope} falls below zero: {counts:?}");
                 assert!(
@@ -158,13 +166,13 @@ impl Story {
     }
 
     fn says(&mut self, launch: &Launch, result: Result<Launched, LaunchError>) -> &mut Self {
-        self.facts.push(Fact::Launched { launch: launch.id.clone(), result });
+        self.observations.push(Observation::Launched { launch: launch.id.clone(), result });
         self.round()
     }
 
     fn ends(&mut self, id: &str, exit_code: i32) -> &mut Self {
         let now = self.now;
-        let task = self.view.tasks.iter_mut().find(|t| t.value.facts.id.0 == id).expect("a known task");
+        let task = self.snapshot.tasks.iter_mut().find(|t| t.value.facts.id.0 == id).expect("a known task");
         task.value.facts.state = TaskState::Stopped;
         task.value.facts.stopped_at = Some(now);
         task.value.facts.exit_code = Some(exit_code);
@@ -173,7 +181,7 @@ impl Story {
 
     fn heartbeat(&mut self, count: u32, active: &[&str], closing: &[&str], closed: &[&str]) -> &mut Self {
         let names = |ids: &[&str]| ids.iter().map(|id| format!("w-{id}")).collect::<BTreeSet<_>>();
-        let heartbeat = &mut self.view.heartbeat;
+        let heartbeat = &mut self.snapshot.heartbeat;
         heartbeat.version += 1;
         heartbeat.value.seen_at = Some(self.now);
         heartbeat.value.digest = Some(heartbeat.version.to_string());
@@ -207,17 +215,21 @@ impl Story {
 
     fn stop(&mut self) -> &mut Self {
         let now = self.now;
-        self.view.cluster.value.end(Status::Stopped, Reason::new(ReasonCode::UserStopped, "stopped by its user"), now);
-        self.view.cluster.version += 1;
+        self.snapshot.cluster.value.end(
+            Status::Stopped,
+            Reason::new(ReasonCode::UserStopped, "stopped by its user"),
+            now,
+        );
+        self.snapshot.cluster.version += 1;
         self.round()
     }
 
     fn cluster(&self) -> &Cluster {
-        &self.view.cluster.value
+        &self.snapshot.cluster.value
     }
 
     fn workers_charged(&self) -> i64 {
-        self.view.usage[0].value.counts.workers
+        self.snapshot.usage[0].value.counts.workers
     }
 
     fn reason(&self) -> String {

@@ -37,7 +37,7 @@ pub struct ClusterRow {
 
 impl From<&Cluster> for ClusterRow {
     fn from(cluster: &Cluster) -> Self {
-        let counts = cluster.charged.counts;
+        let counts = cluster.reserved.counts;
         ClusterRow {
             name: cluster.name.clone(),
             user: cluster.user.clone(),

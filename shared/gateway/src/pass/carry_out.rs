@@ -110,7 +110,7 @@ impl Gateway {
 
 /// Has it no more than it may keep, whatever the index said?
 fn is_within(cluster: &Cluster, shrink: &Shrink) -> bool {
-    !shrink.end && cluster.charged.counts.workers <= i64::from(shrink.keep)
+    !shrink.end && cluster.reserved.counts.workers <= i64::from(shrink.keep)
 }
 
 /// Its clients cannot be told anything: what is in the record has to do.

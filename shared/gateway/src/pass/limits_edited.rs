@@ -57,7 +57,7 @@ impl Excess {
         }
         let since = before.filter(|s| self.keep >= s.keep && s.end == self.end).map_or(now, |s| s.since);
         let (limit, of) = (&self.ceiling, self.ceiling.measure);
-        let have = cluster.charged.counts.workers;
+        let have = cluster.reserved.counts.workers;
         let older = match (&self.scope, self.older) {
             (None, _) | (_, 0) => String::new(),
             (Some(_), older) => format!(" (older clusters have {})", of.text(older)),
@@ -87,11 +87,11 @@ fn excesses(clusters: &[Option<(&Cluster, &Effective)>]) -> Vec<Option<Excess>> 
         let workers = match &excess {
             Some(excess) if excess.end => None,
             Some(excess) => Some(i64::from(excess.keep)),
-            None => Some(cluster.charged.counts.workers),
+            None => Some(cluster.reserved.counts.workers),
         };
         if let Some(workers) = workers {
             let kept = Counts::CLUSTER + cluster.config.worker_unit() * workers;
-            for key in &cluster.charged.keys {
+            for key in &cluster.reserved.keys {
                 let used = used.entry(key).or_default();
                 *used = *used + kept;
             }
@@ -103,7 +103,7 @@ fn excesses(clusters: &[Option<(&Cluster, &Effective)>]) -> Vec<Option<Excess>> 
 
 /// The limit that leaves this cluster least, if that is less than it has.
 fn excess(cluster: &Cluster, limits: &Effective, used: &HashMap<&Scope, Counts>) -> Option<Excess> {
-    let (unit, have) = (cluster.config.worker_unit(), cluster.charged.counts.workers);
+    let (unit, have) = (cluster.config.worker_unit(), cluster.reserved.counts.workers);
     let left =
         |ceiling: i64, used: i64, measure: Measure| (ceiling.saturating_sub(used).max(0)) / measure.of(&unit).max(1);
     let mut tightest: Option<Excess> = None;
@@ -124,7 +124,7 @@ fn excess(cluster: &Cluster, limits: &Effective, used: &HashMap<&Scope, Counts>)
     for ceiling in of_a_cluster(limits) {
         consider(left(ceiling.value, 0, ceiling.measure), false, None, 0, &|| Some(ceiling.clone()));
     }
-    for key in &cluster.charged.keys {
+    for key in &cluster.reserved.keys {
         let (ceiling, used) = (limits.ceiling(key), used.get(key).copied().unwrap_or_default());
         for measure in Measure::ALL {
             let (most, used) = (measure.of(&ceiling), measure.of(&used));
@@ -205,7 +205,7 @@ mod tests {
         };
         let first = excess(3, 3).shrink(&cluster, 100);
         cluster.shrink = Some(first.clone());
-        cluster.charged.counts.workers = 4;
+        cluster.reserved.counts.workers = 4;
         assert_eq!(excess(3, 3).shrink(&cluster, 200), first);
         assert_eq!(excess(2, 2).shrink(&cluster, 200).since, 200);
         assert_eq!(excess(4, 4).shrink(&cluster, 200).since, 100);

@@ -13,7 +13,7 @@ pub fn cluster_of(user: &str, n: i64, workers: i64) -> Cluster {
     let mut cluster = Cluster::new(name, user, &["a".into()], String::new(), key, now);
     cluster.status = Status::Running;
     cluster.running_at = Some(now);
-    cluster.charged.counts = cluster.charged.counts + cluster.config.worker_unit() * workers;
+    cluster.reserved.counts = cluster.reserved.counts + cluster.config.worker_unit() * workers;
     cluster
 }
 

@@ -41,8 +41,8 @@ pub fn exceeded(records: &Records, tasks: &[Seen], state: &State) -> Vec<String>
         let limits = effective(&cluster.user, &cluster.groups, &items);
         let cap = allowed_workers(cluster, &limits).map_or(i64::MAX, |(cap, _)| i64::from(cap));
         let mut held = vec![("its cluster".to_owned(), of_cluster(TaskRole::Worker), cap)];
-        for scope in &cluster.charged.keys {
-            let living = lived(&|other| other.charged.keys.contains(scope), TaskRole::Worker);
+        for scope in &cluster.reserved.keys {
+            let living = lived(&|other| other.reserved.keys.contains(scope), TaskRole::Worker);
             held.push((scope.to_string(), living, limits.ceiling(scope).workers));
         }
         for (whose, living, limit) in held.into_iter().filter(|(_, living, limit)| living > limit) {

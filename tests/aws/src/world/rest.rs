@@ -109,9 +109,9 @@ fn room(cluster: &Cluster, records: &Records, tasks: &[Seen], state: &State) -> 
     };
     let mut room = allowed_workers(cluster, &limits).map_or(i64::MAX, |(cap, _)| i64::from(cap))
         - live(&|other| other.name == cluster.name);
-    for scope in &cluster.charged.keys {
+    for scope in &cluster.reserved.keys {
         let ceiling = limits.ceiling(scope).workers;
-        room = room.min(ceiling - live(&|other| other.charged.keys.contains(scope)));
+        room = room.min(ceiling - live(&|other| other.reserved.keys.contains(scope)));
     }
     room
 }
@@ -121,7 +121,7 @@ fn counters(records: &Records, tasks: &[Seen]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (scope, usage) in &records.usage {
         let (mut clusters, mut workers) = (0, 0);
-        for (cluster, _) in records.clusters.values().filter(|(cluster, _)| cluster.charged.keys.contains(scope)) {
+        for (cluster, _) in records.clusters.values().filter(|(cluster, _)| cluster.reserved.keys.contains(scope)) {
             clusters += i64::from(!cluster.status.is_ended());
             workers += living(tasks, &cluster.name, TaskRole::Worker).count() as i64;
         }

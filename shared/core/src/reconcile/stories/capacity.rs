@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn without_spot_capacity_workers_start_on_demand_at_once_and_spot_is_tried_again_later() {
     let mut story = Story::running();
-    story.view.cluster.value.config.fargate_spot = true;
+    story.snapshot.cluster.value.config.fargate_spot = true;
     let launch = story.heartbeat(2, &[], &[], &[]).called();
     assert!(launch.spec.fargate.spot);
     story.says(&launch, Err(LaunchError::NoCapacity("no Spot".into())));
@@ -23,7 +23,7 @@ fn without_spot_capacity_workers_start_on_demand_at_once_and_spot_is_tried_again
 #[test]
 fn the_scheduler_is_never_on_spot() {
     let mut story = Story::new();
-    story.view.cluster.value.config.fargate_spot = true;
+    story.snapshot.cluster.value.config.fargate_spot = true;
     assert!(!story.round().called().spec.fargate.spot);
 }
 
@@ -51,7 +51,7 @@ fn a_worker_that_loses_its_place_before_it_connects_is_no_failed_start() {
         facts.stop_reason = Some("the subnet has no free address left".into());
         facts.capacity_lost = true;
         let task = facts.id.clone();
-        story.facts.push(Fact::Described { task, at: story.now, facts: Some(facts) });
+        story.observations.push(Observation::Described { task, at: story.now, facts: Some(facts) });
         story.round();
         assert_eq!((story.cluster().status, story.cluster().worker_failures), (Status::Running, 0));
         assert_eq!(story.waiting(), "a worker lost its place: the subnet has no free address left");

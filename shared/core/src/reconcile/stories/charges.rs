@@ -6,17 +6,17 @@ use super::*;
 fn a_charge_that_differs_from_the_records_is_put_right_by_the_next_round() {
     let mut story = Story::with_workers(&["a", "b"]);
     let wrong = Counts::CLUSTER + story.cluster().config.worker_unit() * 5;
-    story.view.cluster.value.charged.counts = wrong;
-    story.view.usage[0].value.counts = wrong;
+    story.snapshot.cluster.value.reserved.counts = wrong;
+    story.snapshot.usage[0].value.counts = wrong;
     story.round();
     let right = Counts::CLUSTER + story.cluster().config.worker_unit() * 2;
-    assert_eq!((story.cluster().charged.counts, story.view.usage[0].value.counts), (right, right));
+    assert_eq!((story.cluster().reserved.counts, story.snapshot.usage[0].value.counts), (right, right));
 }
 
 #[test]
 fn a_task_of_an_accepted_launch_that_comes_late_is_counted_even_without_room_and_given_back() {
     let mut story = Story::running();
-    story.view.limits.workers = Some(LimitValue { value: 2, from: Scope::Default });
+    story.snapshot.limits.workers = Some(LimitValue { value: 2, from: Scope::Default });
     let launch = story.heartbeat(2, &[], &[], &[]).called();
     let tasks = vec![story.task(&launch, "a")];
     story.says(&launch, Ok(Launched { tasks, shortfall: None }));
@@ -24,7 +24,7 @@ fn a_task_of_an_accepted_launch_that_comes_late_is_counted_even_without_room_and
     story.replies(&again, &["b"]);
     assert_eq!(story.workers_charged(), 2);
     let late = Task::new(story.cluster().name.clone(), story.task(&launch, "late"));
-    story.view.tasks.push(Stored { value: late, version: 1 });
+    story.snapshot.tasks.push(Stored { value: late, version: 1 });
     story.round();
     assert_eq!(story.workers_charged(), 3, "what is so is counted");
     story.ends("late", 0);
@@ -34,7 +34,7 @@ fn a_task_of_an_accepted_launch_that_comes_late_is_counted_even_without_room_and
 #[test]
 fn a_stray_is_never_charged_and_gives_nothing_back() {
     let mut story = Story::with_workers(&["a"]);
-    let launch = story.view.launches[1].value.clone();
+    let launch = story.snapshot.launches[1].value.clone();
     story.replies(&launch, &["stray"]);
     assert_eq!((story.workers_charged(), story.actions.clone()), (1, vec![Action::Stop(TaskId("stray".into()))]));
     story.ends("stray", 143);
@@ -45,11 +45,11 @@ fn a_stray_is_never_charged_and_gives_nothing_back() {
 fn a_view_whose_tasks_are_newer_than_its_cluster_is_not_saved() {
     let mut story = Story::with_workers(&["a"]);
     story.heartbeat(0, &["a"], &[], &[]);
-    let old = story.view.cluster.clone();
+    let old = story.snapshot.cluster.clone();
     story.ends("a", 0);
-    assert!(story.view.cluster.version > old.version);
-    story.view.cluster = old.clone();
-    let plan = reconcile(&story.view, &[], story.now, &story.policy);
+    assert!(story.snapshot.cluster.version > old.version);
+    story.snapshot.cluster = old.clone();
+    let plan = reconcile(&story.snapshot, &[], story.now, &story.policy);
     let expects = |write: &Write| match write {
         Write::Put { record: Record::Cluster(_), expect } => Some(*expect),
         _ => None,

@@ -35,11 +35,12 @@ fn what_waits_for_a_time_that_was_set_by_a_clock_ahead_waits_no_longer() {
     assert!(story.actions.contains(&Action::Stop(TaskId("a".into()))));
     story.after(-TEN_MINUTES).round();
     assert!(story.actions.contains(&Action::Stop(TaskId("a".into()))), "the next request would be ten minutes away");
-    let times =
-        |story: &Story| (story.cluster().created_at, story.cluster().stopping_at, story.view.heartbeat.value.seen_at);
+    let times = |story: &Story| {
+        (story.cluster().created_at, story.cluster().stopping_at, story.snapshot.heartbeat.value.seen_at)
+    };
     let (created_at, stopping_at, seen_at) = times(&story);
     assert!([Some(created_at), stopping_at, seen_at].into_iter().flatten().all(|at| at <= story.now));
-    let writes = reconcile(&story.view, &[], story.now, &story.policy).writes;
+    let writes = reconcile(&story.snapshot, &[], story.now, &story.policy).writes;
     assert_eq!(writes, vec![], "brought back once");
 }
 
@@ -53,15 +54,16 @@ fn many_records_of_a_clock_ahead_are_brought_back_a_transaction_at_a_time() {
     let launch = story.heartbeat(150, &[], &[], &[]).called();
     for ids in ids.chunks(50) {
         let at = story.now;
-        let listed = |id: &&str| Fact::Listed { launch: launch.id.clone(), at, tasks: vec![story.task(&launch, id)] };
-        story.facts = ids.iter().map(listed).collect();
+        let listed =
+            |id: &&str| Observation::Listed { launch: launch.id.clone(), at, tasks: vec![story.task(&launch, id)] };
+        story.observations = ids.iter().map(listed).collect();
         story.round();
     }
     story.after(-TEN_MINUTES);
     for _ in 0..10 {
         story.round(); // asserts that a transaction takes it
     }
-    assert!(story.view.tasks.iter().all(|task| task.value.facts.accepted_at <= story.now));
+    assert!(story.snapshot.tasks.iter().all(|task| task.value.facts.accepted_at <= story.now));
 }
 
 #[test]
@@ -70,9 +72,9 @@ fn a_clock_that_was_set_forward_makes_nobody_late() {
     let launch = story.heartbeat(1, &[], &[], &[]).called();
     story.replies(&launch, &["a"]);
     story.after(6 * TEN_MINUTES);
-    story.view.steady_since = story.now;
+    story.snapshot.steady_since = story.now;
     story.heartbeat(1, &[], &[], &[]);
-    assert_eq!((story.cluster().worker_failures, story.view.tasks[1].value.stopping.clone()), (0, None));
+    assert_eq!((story.cluster().worker_failures, story.snapshot.tasks[1].value.stopping.clone()), (0, None));
     let limit = story.policy.worker_start_timeout_ms;
     story.after(limit + 1).heartbeat(1, &[], &[], &[]);
     assert_eq!(story.cluster().worker_failures, 1, "by then it had its time");

@@ -8,7 +8,7 @@ fn a_launch_is_written_down_and_counted_before_it_is_called() {
     let launch = story.round().called();
     assert_eq!(story.actions[0], Action::Prepare(launch.id.clone()));
     assert_eq!((launch.calls, launch.spec.role), (1, TaskRole::Scheduler));
-    assert_eq!(story.view.launches[0].value, launch);
+    assert_eq!(story.snapshot.launches[0].value, launch);
 }
 
 #[test]
@@ -28,11 +28,11 @@ fn a_refusal_after_a_lost_reply_frees_nothing_until_late_calls_have_landed() {
     story.says(&launch, Err(LaunchError::Unknown("reset".into())));
     let again = story.after(10_000).round().called();
     story.says(&again, Err(LaunchError::NoCapacity("none".into())));
-    assert_eq!(story.view.launches[1].value.state, LaunchState::Cancelled);
+    assert_eq!(story.snapshot.launches[1].value.state, LaunchState::Cancelled);
     assert_eq!(story.workers_charged(), 3);
     // the first call lands after all: its tasks are stopped, and given back once they are gone
     let tasks = ["a", "b", "c"].map(|id| story.task(&launch, id)).to_vec();
-    story.facts.push(Fact::Listed { launch: launch.id.clone(), at: story.now, tasks });
+    story.observations.push(Observation::Listed { launch: launch.id.clone(), at: story.now, tasks });
     story.round();
     assert_eq!(story.actions.iter().filter(|a| matches!(a, Action::Stop(_))).count(), 3);
 }
@@ -64,13 +64,13 @@ fn ten_workers_are_one_call_and_twelve_are_two() {
 #[test]
 fn what_has_no_room_waits_with_the_limits_name_and_starts_when_there_is_room() {
     let mut story = Story::running();
-    story.view.limits.workers = Some(LimitValue { value: 2, from: Scope::Default });
-    story.view.usage[0].value.counts.workers = 2;
+    story.snapshot.limits.workers = Some(LimitValue { value: 2, from: Scope::Default });
+    story.snapshot.usage[0].value.counts.workers = 2;
     story.heartbeat(1, &[], &[], &[]);
     assert!(story.calls_nothing());
     insta::assert_snapshot!(story.waiting(), @"0 of 1 workers are running or on the way; 1 waits for room: the limit `workers` = 2 of default is reached (2 in use by user:alice)");
     assert!(story.due_at.is_some());
-    story.view.usage[0].value.counts.workers = 0;
+    story.snapshot.usage[0].value.counts.workers = 0;
     assert_eq!(story.after(20_000).round().called().spec.count, 1);
 }
 

@@ -19,11 +19,11 @@ fn paying(ids: &[&str]) -> Story {
 impl Story {
     /// The launcher tells more of a task, as an event does.
     fn learns(&mut self, id: &str, tell: impl FnOnce(&mut TaskFacts)) -> &mut Self {
-        let task = self.view.tasks.iter_mut().find(|t| t.value.facts.id.0 == id).expect("a known task");
+        let task = self.snapshot.tasks.iter_mut().find(|t| t.value.facts.id.0 == id).expect("a known task");
         let mut facts = task.value.facts.clone();
         facts.version += 1;
         tell(&mut facts);
-        task.value.learn(&facts, Ms::MAX);
+        task.value.apply_facts(&facts, Ms::MAX);
         task.version += 1;
         self.round()
     }
@@ -35,8 +35,8 @@ impl Story {
     /// What the final facts of all settled tasks come to.
     fn bill_of_facts(&self) -> BTreeMap<Month, Amount> {
         let mut sum = BTreeMap::new();
-        for task in self.view.tasks.iter().map(|t| &t.value).filter(|t| t.settled) {
-            let launch = self.view.launches.iter().map(|l| &l.value).find(|l| l.id == task.facts.launch);
+        for task in self.snapshot.tasks.iter().map(|t| &t.value).filter(|t| t.settled) {
+            let launch = self.snapshot.launches.iter().map(|l| &l.value).find(|l| l.id == task.facts.launch);
             for (month, amount) in bill(&self.cluster().config, launch, &task.facts, self.now, &self.policy) {
                 *sum.entry(month).or_insert_with(Amount::default) += amount;
             }
@@ -63,7 +63,7 @@ fn schedulers_and_strays_are_billed_too() {
     story.after(HOUR).ends("s", 0);
     insta::assert_snapshot!(story.usd(), @"0.04937");
     let mut story = paying(&["a"]);
-    let launch = story.view.launches[1].value.clone();
+    let launch = story.snapshot.launches[1].value.clone();
     story.replies(&launch, &["stray"]).after(HOUR).ends("stray", 143);
     insta::assert_snapshot!(story.usd(), @"0.04937");
 }
@@ -98,7 +98,7 @@ fn what_never_ran_costs_nothing_and_writes_nothing_in_the_ledger() {
     let launch = story.heartbeat(1, &[], &[], &[]).called();
     let facts = TaskFacts { started_at: None, ..story.task(&launch, "a") };
     story.says(&launch, Ok(Launched { tasks: vec![facts], shortfall: None })).ends("a", 1);
-    assert!(story.view.tasks[1].value.settled);
+    assert!(story.snapshot.tasks[1].value.settled);
     assert_eq!(story.ledger, BTreeMap::new());
 }
 
@@ -138,11 +138,11 @@ fn a_price_that_changes_later_changes_no_bill() {
 fn the_launchs_size_and_architecture_count_and_without_a_launch_the_clusters() {
     let mut story = paying(&["a", "b"]);
     story.policy.prices.arm64 = Rates { vcpu_hour: 1.0, ..Rates::default() };
-    story.view.launches[1].value.spec.cores = 4.0;
-    story.view.launches[1].value.spec.fargate.cpu_architecture = Some("ARM64".into());
+    story.snapshot.launches[1].value.spec.cores = 4.0;
+    story.snapshot.launches[1].value.spec.fargate.cpu_architecture = Some("ARM64".into());
     story.after(HOUR).ends("a", 0);
     insta::assert_snapshot!(story.usd(), @"4");
-    let mut facts = story.view.tasks[2].value.facts.clone();
+    let mut facts = story.snapshot.tasks[2].value.facts.clone();
     facts.stopped_at = Some(story.now);
     let own = bill(&story.cluster().config, None, &facts, story.now, &story.policy);
     insta::assert_snapshot!(own.into_values().sum::<Amount>().usd(), @"0.04937");
@@ -166,9 +166,9 @@ fn many_tasks_that_end_at_once_are_billed_in_transactions_that_are_not_too_large
     let mut story = Story::running();
     for group in 0..20 {
         let scope = Scope::Group(group.to_string());
-        story.view.cluster.value.charged.keys.push(scope.clone());
+        story.snapshot.cluster.value.reserved.keys.push(scope.clone());
         let usage = Usage { counts: Counts::CLUSTER, ..Usage::none(scope) };
-        story.view.usage.push(Stored { value: usage, version: 1 });
+        story.snapshot.usage.push(Stored { value: usage, version: 1 });
     }
     let mut launch = story.heartbeat(100, &[], &[], &[]).called();
     for ids in ids.chunks(10) {
@@ -180,7 +180,7 @@ fn many_tasks_that_end_at_once_are_billed_in_transactions_that_are_not_too_large
             .unwrap_or(launch);
     }
     story.now += 4 * 30 * 24 * HOUR;
-    story.view.tasks.iter_mut().for_each(|task| {
+    story.snapshot.tasks.iter_mut().for_each(|task| {
         task.value.facts.state = TaskState::Stopped;
         task.value.facts.stopped_at = Some(story.now);
     });
@@ -189,7 +189,7 @@ fn many_tasks_that_end_at_once_are_billed_in_transactions_that_are_not_too_large
     for _ in 0..8 {
         story.round();
     }
-    assert_eq!((story.view.tasks.len(), story.ledger.len()), (101, 5));
+    assert_eq!((story.snapshot.tasks.len(), story.ledger.len()), (101, 5));
     assert_eq!(story.ledger, story.bill_of_facts());
-    assert!(story.view.usage.iter().all(|usage| usage.value.counts == Counts::default()));
+    assert!(story.snapshot.usage.iter().all(|usage| usage.value.counts == Counts::default()));
 }

@@ -37,7 +37,7 @@ fn a_stopping_cluster_is_charged_until_its_last_task_is_seen_at_rest() {
     let mut story = Story::with_workers(&["a"]);
     story.stop();
     assert_eq!(story.cluster().status, Status::Stopping);
-    assert!(!story.view.heartbeat.value.accepting);
+    assert!(!story.snapshot.heartbeat.value.accepting);
     story.ends("s", 143);
     assert_eq!((story.cluster().status, story.workers_charged()), (Status::Stopping, 1));
     // asked again until it is seen gone
@@ -45,7 +45,7 @@ fn a_stopping_cluster_is_charged_until_its_last_task_is_seen_at_rest() {
     assert!(story.actions.contains(&Action::Stop(TaskId("a".into()))));
     story.ends("a", 143);
     assert_eq!(story.cluster().status, Status::Stopped);
-    assert_eq!(story.view.usage[0].value.counts, Counts::default());
+    assert_eq!(story.snapshot.usage[0].value.counts, Counts::default());
     assert_eq!(story.actions, vec![Action::Unpublish, Action::Discard]);
     // a call of a caller that is gone may put route and credentials there again: once more, when none can land any more
     story.after(2 * Policy::default().caller_life_ms).round();

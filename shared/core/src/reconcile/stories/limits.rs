@@ -10,11 +10,11 @@ fn limit<T>(value: T, from: &str) -> Option<LimitValue<T>> {
 fn in_a_group(others: i64, set: impl FnOnce(&mut Effective)) -> Story {
     let mut story = Story::new();
     let group = Scope::Group("lab".into());
-    story.view.cluster.value.charged.keys.push(group.clone());
+    story.snapshot.cluster.value.reserved.keys.push(group.clone());
     let unit = story.cluster().config.worker_unit();
     let counts = Counts::CLUSTER + unit * others;
-    story.view.usage.push(Stored { value: Usage { counts, ..Usage::none(group) }, version: 1 });
-    set(&mut story.view.limits);
+    story.snapshot.usage.push(Stored { value: Usage { counts, ..Usage::none(group) }, version: 1 });
+    set(&mut story.snapshot.limits);
     let launch = story.round().called();
     story.replies(&launch, &["s"]).heartbeat(10, &[], &[], &[]);
     let ids = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
@@ -30,7 +30,7 @@ fn the_users_own_limit_says_what_is_in_use() {
     let mut story = in_a_group(0, |limits| limits.workers = limit(4, "user:alice"));
     insta::assert_snapshot!(story.waiting(), @"4 of 10 workers are running or on the way; 6 wait for room: the limit `workers` = 4 of user:alice is reached (4 in use)");
     assert_eq!(story.cluster().waiting.as_ref().unwrap().numbers["missing"], 6);
-    story.view.limits.workers = limit(6, "user:alice");
+    story.snapshot.limits.workers = limit(6, "user:alice");
     assert_eq!(story.after(20_000).round().called().spec.count, 2, "they start when there is room");
 }
 
@@ -55,14 +55,14 @@ fn a_limit_for_one_cluster_says_how_many_it_allows() {
     let mut story = in_a_group(0, |limits| limits.cluster_cores = limit(3.5, "default"));
     insta::assert_snapshot!(story.waiting(), @"3 of 10 workers are running or on the way; 7 wait: the limit `cluster_cores` = 3.5 of default allows it 3 (3 in use)");
     assert!(story.due_at.is_some(), "an admin may raise it");
-    story.view.limits.cluster_cores = limit(10.0, "default");
+    story.snapshot.limits.cluster_cores = limit(10.0, "default");
     assert_eq!(story.after(20_000).round().called().spec.count, 7);
 }
 
 #[test]
 fn what_is_asked_beyond_the_clusters_own_options_is_said_and_not_awaited() {
     let mut story = Story::running();
-    story.view.cluster.value.config.cluster_max_workers = Some(1);
+    story.snapshot.cluster.value.config.cluster_max_workers = Some(1);
     let launch = story.heartbeat(2, &[], &[], &[]).called();
     story.replies(&launch, &["a"]).heartbeat(2, &["a"], &[], &[]);
     insta::assert_snapshot!(story.waiting(), @"1 of 2 workers are running or on the way; 1 waits: the limit `cluster_max_workers` = 1 of its options allows it 1 (1 in use)");
@@ -74,22 +74,22 @@ fn at_a_limit_nothing_is_written_until_it_is_time_to_look_again() {
     let mut story = in_a_group(0, |limits| limits.cluster_workers = limit(2, "default"));
     let due = story.due_at.unwrap();
     story.after(1_000);
-    let plan = reconcile(&story.view, &[], story.now, &story.policy);
+    let plan = reconcile(&story.snapshot, &[], story.now, &story.policy);
     assert_eq!((plan.writes, plan.due_at), (vec![], Some(due)));
 }
 
 #[test]
 fn for_a_frozen_user_nothing_new_starts_and_they_read_why() {
     let mut story = Story::with_workers(&["a"]);
-    story.view.limits.frozen = limit("ask the accounting desk".into(), "user:alice");
+    story.snapshot.limits.frozen = limit("ask the accounting desk".into(), "user:alice");
     story.heartbeat(3, &["a"], &[], &[]);
     assert!(story.calls_nothing() && story.due_at.is_some());
     insta::assert_snapshot!(story.waiting(), @"ask the accounting desk");
-    story.view.limits.frozen = None;
+    story.snapshot.limits.frozen = None;
     assert_eq!(story.after(20_000).round().called().spec.count, 2);
 
     let mut new = Story::new();
-    new.view.limits.frozen = limit("ask the accounting desk".into(), "default");
+    new.snapshot.limits.frozen = limit("ask the accounting desk".into(), "default");
     assert!(new.round().calls_nothing() && new.due_at.is_some());
     assert_eq!(new.cluster().waiting.as_ref().map(|why| why.code), Some(ReasonCode::Frozen));
 }
@@ -97,11 +97,11 @@ fn for_a_frozen_user_nothing_new_starts_and_they_read_why() {
 #[test]
 fn with_a_spent_budget_nothing_new_starts_and_what_runs_stays() {
     let mut story = Story::with_workers(&["a"]);
-    story.view.spent = Some(Reason::new(ReasonCode::Budget, "the limit `budget` = 5 USD of user:alice is spent"));
+    story.snapshot.spent = Some(Reason::new(ReasonCode::Budget, "the limit `budget` = 5 USD of user:alice is spent"));
     story.heartbeat(3, &["a"], &[], &[]);
     assert!(story.calls_nothing() && story.due_at.is_some());
     insta::assert_snapshot!(story.waiting(), @"the limit `budget` = 5 USD of user:alice is spent");
-    assert!(story.view.tasks.iter().all(|task| task.value.stopping.is_none()));
+    assert!(story.snapshot.tasks.iter().all(|task| task.value.stopping.is_none()));
 }
 
 #[test]

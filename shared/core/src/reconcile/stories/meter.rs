@@ -6,11 +6,11 @@ const MONTH: Ms = 2_678_400_000; // February 1970 begins
 
 fn metered_cluster() -> Story {
     let mut story = Story::with_workers(&["a", "b", "c"]);
-    for (task, since) in story.view.tasks.iter_mut().zip([10_000, 20_000, 30_000, 40_000]) {
+    for (task, since) in story.snapshot.tasks.iter_mut().zip([10_000, 20_000, 30_000, 40_000]) {
         task.value.facts.started_at = Some(since);
     }
-    story.view.tasks[2].value.facts.capacity = Some("FARGATE_SPOT".into());
-    story.view.tasks[3].value.facts.pulled_at = Some(25_000);
+    story.snapshot.tasks[2].value.facts.capacity = Some("FARGATE_SPOT".into());
+    story.snapshot.tasks[3].value.facts.pulled_at = Some(25_000);
     story.after(60_000).round();
     story
 }
@@ -40,7 +40,7 @@ fn the_estimate_is_what_the_tasks_cost_and_never_too_little() {
     let estimate =
         |story: &Story, start, now| story.cluster().meter.cost(&story.cluster().config, &story.policy, start, now);
     let exact = |story: &Story, start: Ms, now| {
-        let amounts = story.view.tasks.iter().map(|t| {
+        let amounts = story.snapshot.tasks.iter().map(|t| {
             let metered = metered(&story.cluster().config, None, &t.value.facts, &story.policy.prices);
             let (from, to) = billed_time(&t.value.facts, now, 0).unwrap();
             metered.amount(to - from.max(start))
@@ -54,7 +54,7 @@ fn the_estimate_is_what_the_tasks_cost_and_never_too_little() {
     // all have run since before the month began: the month's share only
     assert_eq!(estimate(&story, MONTH, MONTH + now).millicore_ms, 3 * 1000 * now);
     // some have, some have not: rather too much
-    story.view.tasks[1].value.facts.started_at = Some(MONTH + 1_800_000);
+    story.snapshot.tasks[1].value.facts.started_at = Some(MONTH + 1_800_000);
     story.round();
     let (about, exactly) = (estimate(&story, MONTH, MONTH + now), exact(&story, MONTH, MONTH + now));
     assert!(about.millicore_ms >= exactly.millicore_ms && about.millicore_ms <= 3 * 1000 * now);

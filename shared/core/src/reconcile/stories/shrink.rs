@@ -4,13 +4,13 @@ use super::*;
 
 fn lowered(keep: u32, end: bool, ids: &[&str]) -> Story {
     let mut story = Story::with_workers(ids);
-    for (n, task) in story.view.tasks.iter_mut().enumerate() {
+    for (n, task) in story.snapshot.tasks.iter_mut().enumerate() {
         task.value.facts.accepted_at += n as Ms;
     }
     let message = format!("the limit `workers` = {keep} of user:alice was lowered; {} are in use", ids.len());
-    story.view.limits.workers = Some(LimitValue { value: i64::from(keep), from: Scope::User("alice".into()) });
+    story.snapshot.limits.workers = Some(LimitValue { value: i64::from(keep), from: Scope::User("alice".into()) });
     let reason = Reason::new(ReasonCode::LimitLowered, message);
-    story.view.cluster.value.shrink = Some(Shrink { keep, end, since: story.now, reason });
+    story.snapshot.cluster.value.shrink = Some(Shrink { keep, end, since: story.now, reason });
     story.round();
     story
 }
@@ -18,11 +18,11 @@ fn lowered(keep: u32, end: bool, ids: &[&str]) -> Story {
 fn stopped(story: &Story) -> Vec<&str> {
     let stopped = |action: &'_ _| matches!(action, &Action::Stop(_));
     let id = |action: &'_ Action| match action {
-        Action::Stop(id) => story.view.tasks.iter().position(|t| t.value.facts.id == *id),
+        Action::Stop(id) => story.snapshot.tasks.iter().position(|t| t.value.facts.id == *id),
         _ => None,
     };
     let at = story.actions.iter().filter(|a| stopped(a)).filter_map(id);
-    at.map(|i| story.view.tasks[i].value.facts.id.0.as_str()).collect()
+    at.map(|i| story.snapshot.tasks[i].value.facts.id.0.as_str()).collect()
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn the_scheduler_has_a_while_to_retire_workers_then_the_newest_are_stopped() {
     assert!(stopped(&story).is_empty());
     story.after(1).round();
     assert_eq!(stopped(&story), ["c", "d"]);
-    let why = story.view.tasks[4].value.stopping.clone().unwrap();
+    let why = story.snapshot.tasks[4].value.stopping.clone().unwrap();
     assert_eq!(
         (why.code, why.message),
         (ReasonCode::LimitLowered, "the limit `workers` = 2 of user:alice was lowered; 4 are in use".into())
@@ -66,7 +66,7 @@ fn once_the_scheduler_has_retired_enough_nobody_is_stopped() {
 #[test]
 fn a_worker_that_no_heartbeat_has_named_yet_may_hold_data_and_has_its_while_too() {
     let mut story = lowered(1, false, &["a", "b"]);
-    story.view.tasks.last_mut().unwrap().value.registered_at = None;
+    story.snapshot.tasks.last_mut().unwrap().value.registered_at = None;
     story.round();
     assert!(stopped(&story).is_empty());
     story.after(Policy::default().retire_ms).round();
@@ -84,11 +84,11 @@ fn while_a_limit_is_lowered_what_dies_is_replaced_only_up_to_what_may_stay() {
 #[test]
 fn what_is_on_its_way_beyond_what_may_stay_is_given_up() {
     let mut story = Story::with_workers(&["a"]);
-    story.view.may_launch = false;
+    story.snapshot.may_launch = false;
     story.heartbeat(4, &["a"], &[], &[]);
     assert_eq!(story.workers_charged(), 4, "a launch is written down, and not called yet");
     let reason = Reason::new(ReasonCode::LimitLowered, "lowered");
-    story.view.cluster.value.shrink = Some(Shrink { keep: 1, end: false, since: story.now, reason });
+    story.snapshot.cluster.value.shrink = Some(Shrink { keep: 1, end: false, since: story.now, reason });
     story.round();
     assert_eq!(story.workers_charged(), 1);
     assert_eq!(story.waiting(), "lowered");
@@ -115,7 +115,7 @@ fn a_cluster_too_many_ends_with_that_reason() {
 fn a_cluster_too_many_that_has_not_started_does_not_start() {
     let mut story = Story::new();
     let reason = Reason::new(ReasonCode::LimitLowered, "the limit `clusters` = 1 of default was lowered");
-    story.view.cluster.value.shrink = Some(Shrink { keep: 0, end: true, since: story.now, reason });
+    story.snapshot.cluster.value.shrink = Some(Shrink { keep: 0, end: true, since: story.now, reason });
     assert!(story.round().calls_nothing());
     assert_eq!(story.waiting(), "the limit `clusters` = 1 of default was lowered");
     story.after(Policy::default().retire_ms).round();

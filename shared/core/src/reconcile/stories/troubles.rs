@@ -4,14 +4,14 @@ use super::*;
 
 /// The enforcement run doubts that the scheduler lives.
 fn doubt(story: &mut Story, unanswered: u32) {
-    let cluster = &mut story.view.cluster;
+    let cluster = &mut story.snapshot.cluster;
     (cluster.value.unanswered, cluster.value.suspect, cluster.version) = (unanswered, true, cluster.version + 1);
     story.round();
 }
 
 fn facts_of_the_scheduler(story: &Story) -> TaskFacts {
     story
-        .view
+        .snapshot
         .tasks
         .iter()
         .find(|t| t.value.facts.role == TaskRole::Scheduler)
@@ -29,8 +29,8 @@ fn the_launcher_is_asked_about_a_silent_scheduler_until_it_is_heard_again() {
     assert_eq!(story.actions, vec![Action::Observe(id.clone()), Action::Describe(vec![id.clone()])]);
     for _ in 0..3 {
         let facts = Some(facts_of_the_scheduler(&story));
-        let described = Fact::Described { task: id.clone(), at: story.now, facts };
-        story.facts = vec![Fact::Observed { activity: Some(Activity::Computing) }, described];
+        let described = Observation::Described { task: id.clone(), at: story.now, facts };
+        story.observations = vec![Observation::Activity { activity: Some(Activity::Computing) }, described];
         story.round();
         assert_eq!(story.cluster().scheduler_activity, Some(Activity::Computing));
         assert_eq!(story.cluster().status, Status::Running);
@@ -40,8 +40,9 @@ fn the_launcher_is_asked_about_a_silent_scheduler_until_it_is_heard_again() {
         story.round();
         assert!(story.actions.contains(&Action::Describe(vec![id.clone()])), "the answer may have been lost");
     }
-    story.view.cluster.value.unanswered = 0;
-    story.facts = vec![Fact::Described { task: id, at: story.now, facts: Some(facts_of_the_scheduler(&story)) }];
+    story.snapshot.cluster.value.unanswered = 0;
+    story.observations =
+        vec![Observation::Described { task: id, at: story.now, facts: Some(facts_of_the_scheduler(&story)) }];
     story.round();
     assert_eq!((story.cluster().scheduler_activity, story.due_at), (None, None));
 }
@@ -51,11 +52,11 @@ fn a_worker_that_waits_for_a_busy_scheduler_is_not_late_before_that_has_answered
     let mut story = Story::with_workers(&["a", "b"]);
     story.heartbeat(2, &["b"], &[], &["a"]);
     let limit = story.policy.worker_start_timeout_ms;
-    let lives = |story: &Story| story.view.tasks.iter().all(|t| t.value.stopping.is_none());
+    let lives = |story: &Story| story.snapshot.tasks.iter().all(|t| t.value.stopping.is_none());
     doubt(&mut story, 1);
     story.after(limit + 1_000).heartbeat(2, &["b"], &[], &["a"]);
     assert!(lives(&story), "the first word of a scheduler that was busy");
-    let cluster = &mut story.view.cluster;
+    let cluster = &mut story.snapshot.cluster;
     (cluster.value.unanswered, cluster.value.answered_at) = (0, Some(story.now));
     story.after(limit).heartbeat(2, &["b"], &[], &["a"]);
     assert!(lives(&story));
@@ -85,7 +86,7 @@ fn a_worker_that_ends_before_it_connects_is_told_at_once_and_until_one_connects(
     let launch = story.heartbeat(1, &[], &[], &[]).called();
     story.replies(&launch, &["a"]);
     assert_eq!(told(&story), "");
-    let task = story.view.tasks.iter_mut().find(|t| t.value.facts.id.0 == "a").expect("a worker");
+    let task = story.snapshot.tasks.iter_mut().find(|t| t.value.facts.id.0 == "a").expect("a worker");
     task.value.facts.last_lines = vec!["Traceback".into(), "ModuleNotFoundError: no module `x`".into(), "".into()];
     story.ends("a", 1);
     let first = "1 of 3 tries to start a worker failed; the last: a worker ended before it connected: exit code 1: \

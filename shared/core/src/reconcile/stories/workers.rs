@@ -8,7 +8,7 @@ fn a_closed_worker_whose_task_lives_is_restarting_and_not_replaced() {
     story.heartbeat(2, &["b"], &[], &["a"]);
     assert!(story.calls_nothing());
     story.after(2_000).heartbeat(2, &["a", "b"], &[], &[]);
-    assert!(story.view.tasks.iter().all(|t| t.value.closed_since.is_none() && t.value.stopping.is_none()));
+    assert!(story.snapshot.tasks.iter().all(|t| t.value.closed_since.is_none() && t.value.stopping.is_none()));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_worker_that_never_connects_fails_the_cluster_after_three_tries() {
 /// A running cluster whose scheduler has a dashboard, and the first launch of its one worker.
 fn with_dashboard() -> (Story, Launch) {
     let mut story = Story::running();
-    story.view.cluster.value.addresses.as_mut().unwrap().dashboard = Some(at(API));
+    story.snapshot.cluster.value.addresses.as_mut().unwrap().dashboard = Some(at(API));
     let launch = story.heartbeat(1, &[], &[], &[]).called();
     (story, launch)
 }
@@ -59,7 +59,7 @@ fn asked(story: &Story) -> Option<Vec<TaskId>> {
 fn says_of(story: &mut Story, id: &str, seen: bool) {
     let asked = vec![TaskId(id.into())];
     let seen = seen.then(|| asked[0].worker_name()).into_iter().collect();
-    story.facts.push(Fact::Seen { asked, seen });
+    story.observations.push(Observation::Seen { asked, seen });
     story.round();
 }
 
@@ -118,16 +118,16 @@ fn an_answer_about_a_worker_that_runs_says_nothing() {
 #[test]
 fn a_task_that_is_not_described_is_believed_gone_only_the_second_time_and_beyond_visibility() {
     let mut story = Story::with_workers(&["a"]);
-    let missing = |story: &Story| Fact::Described { task: TaskId("a".into()), at: story.now, facts: None };
-    story.facts = vec![missing(&story)];
+    let missing = |story: &Story| Observation::Described { task: TaskId("a".into()), at: story.now, facts: None };
+    story.observations = vec![missing(&story)];
     story.round();
-    assert_eq!(story.view.tasks[1].value.missing, 0, "too young to be visible");
+    assert_eq!(story.snapshot.tasks[1].value.missing, 0, "too young to be visible");
     story.after(5_000);
-    story.facts = vec![missing(&story)];
+    story.observations = vec![missing(&story)];
     story.round();
     assert!(story.calls_nothing());
     story.after(5_000);
-    story.facts = vec![missing(&story)];
+    story.observations = vec![missing(&story)];
     story.round();
     assert_eq!(story.called().spec.count, 1);
 }
@@ -147,7 +147,7 @@ fn excess_that_never_connected_is_stopped_and_the_rest_is_the_schedulers() {
 fn at_rest_a_round_writes_nothing() {
     let mut story = Story::with_workers(&["a", "b"]);
     story.after(100_000);
-    let plan = reconcile(&story.view, &[], story.now, &story.policy);
+    let plan = reconcile(&story.snapshot, &[], story.now, &story.policy);
     assert_eq!(plan.writes, vec![]);
     assert_eq!((plan.after.len(), plan.due_at), (0, None));
 }

@@ -37,7 +37,7 @@ proptest! {
         story.policy.billing_minimum_ms = minimum;
         for (n, event) in events.into_iter().enumerate() {
             story.after(1_000);
-            let task = &mut story.view.tasks[1 + event.task];
+            let task = &mut story.snapshot.tasks[1 + event.task];
             let mut facts = task.value.facts.clone();
             facts.version = n as u64 + 10;
             (facts.pulled_at, facts.started_at) = (event.pulled_at, event.started_at);
@@ -45,7 +45,7 @@ proptest! {
             // an end once known is not taken back
             facts.stopped_at = event.stopped_at.or(facts.stopped_at);
             facts.state = if facts.stopped_at.is_some() { TaskState::Stopped } else { TaskState::Running };
-            task.value.learn(&facts, Ms::MAX);
+            task.value.apply_facts(&facts, Ms::MAX);
             task.version += 1;
             if event.round {
                 story.round();
@@ -56,7 +56,7 @@ proptest! {
         }
         let billed: BTreeMap<_, _> = story.ledger.clone().into_iter().filter(|(_, amount)| !amount.is_zero()).collect();
         prop_assert_eq!(&billed, &story.bill_of_facts());
-        let kept = story.view.tasks.iter().flat_map(|task| task.value.billed.values().copied());
+        let kept = story.snapshot.tasks.iter().flat_map(|task| task.value.billed.values().copied());
         prop_assert_eq!(kept.sum::<Amount>(), billed.into_values().sum::<Amount>());
     }
 }

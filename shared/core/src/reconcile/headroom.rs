@@ -1,16 +1,18 @@
 //! How many workers there is room for, and which limit says so: its name, its value, whose it is, and what is in use.
 
-use super::draft::Draft;
+use super::changes::Changes;
+use super::reservations;
 use crate::model::ceiling::{Ceiling, Measure, counted, of_a_cluster};
-use crate::model::{Cluster, ClusterConfig, Counts, Effective, Reason, ReasonCode, Scope, Usage, format_size};
+use crate::model::{Cluster, ClusterConfig, Counts, Effective, Scope, Usage, format_size};
 
 /// The most workers a cluster can ever have, by everything that limits it: its configuration, its user's limits for one cluster and for
 /// all of them together, the totals of their groups. With the limit that says so, as in "`cores` = 8 of user:alice".
 pub fn allowed_workers(cluster: &Cluster, limits: &Effective) -> Option<(u32, String)> {
     let cap = cap(cluster, limits).map(|cap| (i64::from(cap.workers), cap.limit));
     let unit = cluster.config.worker_unit();
-    let rooms = cluster.charged.keys.iter().flat_map(|scope| rooms(scope, limits, Counts::default(), unit));
-    let tightest = cap.into_iter().chain(rooms.map(|room| (room.workers, room.limit))).min_by_key(|(max, _)| *max);
+    let headrooms = cluster.reserved.keys.iter().flat_map(|scope| headrooms(scope, limits, Counts::default(), unit));
+    let tightest =
+        cap.into_iter().chain(headrooms.map(|headroom| (headroom.workers, headroom.limit))).min_by_key(|(max, _)| *max);
     tightest.map(|(max, limit)| (max.clamp(0, i64::from(u32::MAX)) as u32, limit))
 }
 
@@ -49,7 +51,7 @@ pub(super) fn cap(cluster: &Cluster, limits: &Effective) -> Option<Cap> {
 }
 
 /// Room for workers under a limit on what all clusters of a user, or of a group, have together.
-pub(super) struct Room {
+pub(super) struct Headroom {
     /// So many more workers; below zero where more is in use than may be.
     pub workers: i64,
     /// "`cores` = 8 of default".
@@ -59,8 +61,8 @@ pub(super) struct Room {
 }
 
 /// The room under each limit on what is counted under `scope`, of which `used` is in use.
-fn rooms(scope: &Scope, limits: &Effective, used: Counts, unit: Counts) -> Vec<Room> {
-    let room = |ceiling: Ceiling| {
+fn headrooms(scope: &Scope, limits: &Effective, used: Counts, unit: Counts) -> Vec<Headroom> {
+    let headroom = |ceiling: Ceiling| {
         let measure = ceiling.measure;
         let (used, each) = (measure.of(&used), measure.of(&unit));
         if each <= 0 {
@@ -73,35 +75,14 @@ fn rooms(scope: &Scope, limits: &Effective, used: Counts, unit: Counts) -> Vec<R
         let whose = if ceiling.from == *scope { String::new() } else { format!(" by {scope}") };
         let limit = ceiling.to_string();
         let full = format!("{limit} {full} ({} in use{whose})", measure.text(used));
-        Some(Room { workers: (ceiling.value - used).div_euclid(each), limit, full })
+        Some(Headroom { workers: (ceiling.value - used).div_euclid(each), limit, full })
     };
-    Measure::ALL.into_iter().filter_map(|measure| counted(limits, scope, measure)).filter_map(room).collect()
+    Measure::ALL.into_iter().filter_map(|measure| counted(limits, scope, measure)).filter_map(headroom).collect()
 }
 
-impl Draft<'_> {
-    /// The tightest of the limits on what all clusters of the user, and of each of their groups, have together.
-    pub fn room_under_limits(&self, unit: Counts) -> Option<Room> {
-        let delta = self.delta();
-        let rooms = |usage: &Usage| rooms(&usage.scope, &self.view.limits, usage.counts + delta, unit);
-        self.view.usage.iter().flat_map(|usage| rooms(&usage.value)).min_by_key(|room| room.workers)
-    }
-
-    /// Nothing is started, and why; where that may change by itself, it is looked at again after a while.
-    pub fn wait_for_room(&mut self, message: String, missing: i64, again: bool) {
-        let why = Reason::new(ReasonCode::WaitingForRoom, message).with("missing", missing);
-        if !again {
-            self.cluster.next_try = None;
-            self.cluster.waiting = Some(why);
-        } else {
-            self.hold_back(why);
-        }
-    }
-
-    /// Nothing is started, and why: looked at again after a while.
-    pub fn hold_back(&mut self, why: Reason) {
-        self.cluster.waiting = Some(why);
-        let at = self.cluster.next_try.filter(|at| *at > self.now).unwrap_or(self.now + self.policy.room_retry_ms);
-        self.cluster.next_try = Some(at);
-        self.wait_until(at);
-    }
+/// The tightest of the limits on what all clusters of the user, and of each of their groups, have together.
+pub(super) fn under_limits(changes: &Changes, unit: Counts) -> Option<Headroom> {
+    let delta = reservations::delta(changes);
+    let of = |usage: &Usage| headrooms(&usage.scope, &changes.snapshot.limits, usage.counts + delta, unit);
+    changes.snapshot.usage.iter().flat_map(|usage| of(&usage.value)).min_by_key(|headroom| headroom.workers)
 }
