@@ -32,7 +32,7 @@ pub enum Separation {
 
 impl Separation {
     /// Do tasks run under other uids than the gateway's own?
-    pub fn changes_user(&self) -> bool {
+    pub(crate) fn changes_user(&self) -> bool {
         matches!(self, Separation::Accounts(_) | Separation::UidRange(_))
     }
 }
