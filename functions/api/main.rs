@@ -5,7 +5,7 @@ use faregate_auth::access::Access;
 use faregate_functions::{
     Aws, Outside, Settings, chain, front_door, gateway, init_logs, key_ring_and_sign_in, outside, sign_in,
 };
-use faregate_gateway::machine::Machine;
+use faregate_machine::Machine;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use std::sync::Arc;

@@ -6,9 +6,9 @@ use faregate_core::model::TaskSizes;
 use faregate_core::options::Options;
 use faregate_core::ports::{Launcher, Ports, Schedulers};
 use faregate_dynamodb::DynamoStore;
-use faregate_gateway::machine::Machine;
 use faregate_gateway::{Gateway, GatewayConfig};
 use faregate_keys::KeyRing;
+use faregate_machine::Machine;
 use std::sync::Arc;
 
 /// What reaches the world outside, and what a main may need of it beside.

@@ -49,6 +49,21 @@ fn on_one_machine_store_and_launcher_wait_for_no_http_and_no_cryptographic_libra
 }
 
 #[test]
+fn sign_in_waits_for_no_router_and_no_gateway() {
+    let tree = compiled_for("faregate-auth");
+    assert_eq!(named(&tree, &["axum", "faregate-api", "faregate-gateway"]), Vec::<&String>::new());
+    assert!(!named(&tree, &["faregate-keys "]).is_empty(), "{tree:?}");
+}
+
+#[test]
+fn the_proxy_waits_for_no_router_and_no_way_to_sign_in() {
+    let tree = compiled_for("faregate-proxy");
+    let outside = ["axum", "faregate-api", "faregate-auth", "faregate-gateway", "argon2", "jsonwebtoken"];
+    assert_eq!(named(&tree, &outside), Vec::<&String>::new());
+    assert!(!named(&tree, &["faregate-headers "]).is_empty(), "{tree:?}");
+}
+
+#[test]
 fn kerberos_knows_nothing_of_gateways() {
     let tree = compiled_for("faregate-kerberos");
     let ours: Vec<&String> =

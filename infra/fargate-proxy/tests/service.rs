@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use faregate_core::model::ClusterName;
-use faregate_gateway::machine::now;
 use faregate_keys::{KeyRing, Ticket, Use};
+use faregate_machine::now;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};

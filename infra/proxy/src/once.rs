@@ -3,8 +3,8 @@
 use crate::routes::RouteSource;
 use async_trait::async_trait;
 use faregate_core::model::Ms;
-use faregate_gateway::machine::now;
 use faregate_keys::TICKET_LIFE_MS;
+use faregate_machine::now;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;

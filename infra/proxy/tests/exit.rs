@@ -34,7 +34,7 @@ async fn answers_of_the_proxy_the_gateway_and_dashboards_have_a_policy() {
         let dashboard = Dashboard::start().await;
         proxy.publish(([127, 0, 0, 1], 1).into(), Some(dashboard.address)).await;
         let name = cluster();
-        let expires_at = faregate_gateway::machine::now() + 60_000;
+        let expires_at = faregate_machine::now() + 60_000;
         let ticket = |purpose| {
             let ticket = faregate_keys::Ticket { key_id: "k1".into(), expires_at, nonce: 1 };
             ticket.issue(&proxy.ring, purpose, &name).unwrap()

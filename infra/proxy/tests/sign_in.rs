@@ -4,8 +4,8 @@
 mod support;
 
 use faregate_core::model::ClusterName;
-use faregate_gateway::machine::now;
 use faregate_keys::{Ticket, Use};
+use faregate_machine::now;
 use faregate_proxy::{Api, ProxyConfig};
 use std::sync::atomic::Ordering;
 use support::dashboard::Dashboard;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use faregate_core::model::{Certificate, ClusterName, Ms};
 use faregate_core::ports::Host;
-use faregate_gateway::machine::Machine;
+use faregate_machine::Machine;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// The machine, some time later.

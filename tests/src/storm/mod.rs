@@ -30,8 +30,8 @@ use faregate_auth::methods::SharedPassword;
 use faregate_core::model::{ClusterName, TaskRole};
 use faregate_core::ports::{Accounts, Store};
 use faregate_gateway::Gateway;
-use faregate_gateway::machine::Machine;
 use faregate_keys::KeyRing;
+use faregate_machine::Machine;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 

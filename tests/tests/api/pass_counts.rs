@@ -1,6 +1,6 @@
 //! What a pass over many clusters reads and writes.
 
-use faregate_gateway::machine::now;
+use faregate_machine::now;
 use faregate_sqlite::SqliteStore;
 use faregate_tests::crowd::{Counted, Crowd, PERIOD_MS, StandIns, fill};
 use std::sync::Arc;

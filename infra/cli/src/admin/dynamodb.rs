@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::Client;
 use faregate_core::model::{Policy, Prices};
 use faregate_dynamodb::DynamoStore;
 use faregate_gateway::admin::Admin;
-use faregate_gateway::machine::Machine;
+use faregate_machine::Machine;
 use std::sync::Arc;
 
 /// How AWS is reached: as the environment says.

@@ -5,8 +5,8 @@ use crate::serve::{fingerprints, read_key_ring, write_key_ring};
 use clap::Subcommand;
 use faregate_gateway::Refusal;
 use faregate_gateway::admin::Act;
-use faregate_gateway::machine::random;
 use faregate_keys::KeyRing;
+use faregate_machine::random;
 use faregate_sqlite::SqliteStore;
 
 /// What to do about the keys.

@@ -9,7 +9,7 @@ use clap::Args;
 use faregate_core::model::Ms;
 use faregate_core::ports::{Wake, Wakes, WakesError};
 use faregate_gateway::admin::Admin;
-use faregate_gateway::machine::Machine;
+use faregate_machine::Machine;
 use faregate_sqlite::SqliteStore;
 use std::path::PathBuf;
 use std::sync::Arc;

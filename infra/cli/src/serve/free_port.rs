@@ -1,6 +1,6 @@
 //! Ports of our choice.
 
-use faregate_gateway::machine::random;
+use faregate_machine::random;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
 /// Below the range from which the kernel takes ports for outgoing connections: nobody's connection can take such a port while its

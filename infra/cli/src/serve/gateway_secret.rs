@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use faregate_gateway::machine::random;
+use faregate_machine::random;
 use faregate_proxy::GATEWAY_SECRET;
 use std::io;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use super::data_dir::write_private;
 use super::{DataDir, DataDirError};
-use faregate_gateway::machine::random;
 use faregate_keys::KeyRing;
+use faregate_machine::random;
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;

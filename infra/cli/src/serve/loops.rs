@@ -7,7 +7,7 @@ use crate::wakes::LocalWakes;
 use faregate_core::model::{ClusterName, Ms, TaskFacts};
 use faregate_core::ports::{Store, Wake, Wakes};
 use faregate_gateway::Gateway;
-use faregate_gateway::machine::Machine;
+use faregate_machine::Machine;
 use faregate_processes::ProcessLauncher;
 use faregate_sqlite::SqliteStore;
 use std::sync::Arc;

@@ -31,7 +31,7 @@ use faregate_auth as auth;
 use faregate_core::model::Ms;
 use faregate_core::options::InvalidDeclaration;
 use faregate_core::ports::Ports;
-use faregate_gateway::machine::now;
+use faregate_machine::now;
 use faregate_proxy::raise_descriptor_limit;
 use proxy::Proxy;
 use rustix::fs::Mode;

@@ -1,7 +1,7 @@
 //! Where the gateway's Unix socket is: in the data directory, unless that path is too long for one.
 
 use super::data_dir::{DataDir, write_private};
-use faregate_gateway::machine::random;
+use faregate_machine::random;
 use rustix::process::geteuid;
 use std::fs::DirBuilder;
 use std::io;

@@ -24,7 +24,7 @@ use crate::trust::{Origin, Remote, Trust};
 use answer::{Answer, refuse, refuse_for_now};
 use entry::Entry;
 use exit::{Departing, depart};
-use faregate_gateway::machine::now;
+use faregate_machine::now;
 use gateway::Gateway;
 use hosts::Hosts;
 use http::{Method, Request, Response, StatusCode};

@@ -4,9 +4,9 @@ use super::Site;
 use super::answer::{Answer, refuse_for_now};
 use crate::config::Scheme;
 use faregate_core::model::ClusterName;
-use faregate_gateway::machine::now;
 use faregate_headers::Cookie;
 use faregate_keys::{Ticket, Use};
+use faregate_machine::now;
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 

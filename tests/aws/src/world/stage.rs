@@ -5,7 +5,7 @@ use super::saga::Saga;
 use super::setup::Setup;
 use faregate_core::model::{ClusterName, Ms, TaskId};
 use faregate_core::ports::Host;
-use faregate_gateway::machine::Machine;
+use faregate_machine::Machine;
 use faregate_world::Dice;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -2,7 +2,7 @@
 
 use crate::process::{cpu_seconds, forget_peak, peak, resident};
 use faregate_core::model::{ClusterName, Ms};
-use faregate_gateway::machine::now;
+use faregate_machine::now;
 use faregate_sqlite::SqliteStore;
 use faregate_tests::crowd::{Counted, Counts, Crowd, IDLE_TIMEOUT_MS, PERIOD_MS, fill};
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ use faregate_aws_tests::ministack::{self, Ministack};
 use faregate_aws_tests::table::create_table;
 use faregate_aws_tests::wire::{Call, Wire};
 use faregate_dynamodb::DynamoStore;
-use faregate_gateway::machine::now;
+use faregate_machine::now;
 use faregate_tests::crowd::{Counted, Crowd, PERIOD_MS, STAND_INS, StandIns, WORKERS, fill};
 use std::collections::BTreeMap;
 use std::sync::Arc;

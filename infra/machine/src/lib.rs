@@ -1,6 +1,10 @@
-//! Clock, randomness and announcements of this machine.
+//! Clock, randomness and announcements of this machine: the core's [`Host`], for every host that there is, and [`now`] for the proxy.
+//!
+//! Depends on core and keys (clusters' certificates are drawn here). Begin with [`Machine`].
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
-use crate::steady::Steady;
+mod steady;
+
 use async_trait::async_trait;
 use aws_lc_rs::rand;
 use faregate_core::model::{Certificate, ClusterName, Ms};
@@ -10,6 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use steady::Steady;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
