@@ -29,7 +29,7 @@ fn config(settings: &Settings, secret: SignInSecret) -> Result<Config, String> {
     if settings.sign_in.iter().any(|method| method == "kerberos") {
         let keytab = secret.keytab.ok_or("the secret of sign-in has no `keytab`")?;
         let keytab = STANDARD.decode(keytab.trim()).map_err(|_| "`keytab` in the secret of sign-in is no base64")?;
-        config.keytab = Some(keytab);
+        config.tables.kerberos.keytab_bytes = Some(keytab);
     }
     Ok(config)
 }
@@ -67,12 +67,12 @@ mod tests {
         let auth = json!({"jupyterhub": {"api_url": "https://hub.example/hub/api"}});
         let config = read("jupyterhub,kerberos,basic", "true", auth, secret()).unwrap();
         assert_eq!(config.methods, ["jupyterhub", "kerberos", "basic"]);
-        assert_eq!(config.basic.password.as_deref(), Some("p"));
-        assert_eq!(config.jupyterhub.api_token.as_deref(), Some("t"));
-        assert_eq!(config.keytab.as_deref(), Some(&[5, 2][..]));
+        assert_eq!(config.tables.basic.password.as_deref(), Some("p"));
+        assert_eq!(config.tables.jupyterhub.api_token.as_deref(), Some("t"));
+        assert_eq!(config.tables.kerberos.keytab_bytes.as_deref(), Some(&[5, 2][..]));
         let own = read("basic", "false", json!({"admins": ["root"]}), secret()).unwrap();
         assert!(own.admins.contains("root"));
-        assert_eq!(own.basic.password, None, "the secret always has one: it counts where it is asked for");
+        assert_eq!(own.tables.basic.password, None, "the secret always has one: it counts where it is asked for");
     }
 
     #[test]

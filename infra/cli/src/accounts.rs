@@ -1,7 +1,7 @@
 //! The accounts of this machine, as its name services know them.
 
 use async_trait::async_trait;
-use faregate_auth::methods::{Account, SystemAccounts};
+use faregate_auth::methods::peer::{Account, SystemAccounts};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -292,7 +292,9 @@ mod tests {
     fn basic_is_read_also_where_a_password_is_shared() {
         let read = |auth: &str, shared| {
             let settings = Settings::read(&format!(r#"{{"auth": {auth}}}"#)).unwrap();
-            settings.sign_in(&["basic".to_owned()], &SignIn::placeholders(shared)).map(|config| config.basic.password)
+            settings
+                .sign_in(&["basic".to_owned()], &SignIn::placeholders(shared))
+                .map(|config| config.tables.basic.password)
         };
         assert_eq!(read("{}", true), Ok(Some("placeholder".to_owned())));
         assert_eq!(read(r#"{"basic": {}}"#, true), Ok(Some("placeholder".to_owned())));

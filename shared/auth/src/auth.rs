@@ -51,13 +51,13 @@ pub struct SignedIn {
 
 impl Auth {
     /// Sessions are signed with the ring's newest key, and good with any. Users named in `admins` are admins, whatever the
-    /// method. Basic is asked last: a password that looks like something else is that.
+    /// method.
     pub fn new(
         ring: &KeyRing,
         mut methods: Vec<Box<dyn Method>>,
         admins: BTreeSet<String>,
     ) -> Result<Self, KeyRingError> {
-        methods.sort_by_key(|method| method.name() == "basic");
+        methods.sort_by_key(|method| method.is_asked_last());
         let (groups, sessions) = (BTreeMap::new(), Sessions::new(ring)?);
         Ok(Auth { methods, admins, groups, sessions, guesses: Arc::default(), failures: FailureLog::default() })
     }
@@ -172,12 +172,12 @@ fn leave_tokens_groups(who: &mut Identity) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::methods::SharedPassword;
+    use crate::methods::basic::Basic;
     use http::header;
 
     async fn signed_in(authorization: &str) -> Option<Identity> {
         let ring = KeyRing::from_random(&[7; 64]);
-        let methods: Vec<Box<dyn Method>> = vec![Box::new(SharedPassword { password: None })];
+        let methods: Vec<Box<dyn Method>> = vec![Box::new(Basic::anybody())];
         let auth = Auth::new(&ring, methods, ["root".to_owned()].into()).unwrap();
         let headers = [(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap())].into_iter().collect();
         auth.sign_in(&headers, "session", &Peer::default(), 0).await.ok().map(|signed_in| signed_in.who)

@@ -1,25 +1,12 @@
 //! How people sign in, as it is configured: the same on one machine (`[auth]` of its file) and on AWS (`auth` of the Settings).
 
 use crate::MOST_GROUPS;
-use crate::methods::{jupyterhub, jwt, kerberos};
+use crate::methods::Tables;
+use crate::registry::{find, method_names};
 use faregate_core::model::{MachineToken, user_name};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The methods, in the order in which they are tried where nothing else is said, and the fields of each one's table.
-const METHODS: [(&str, &[&str]); 6] = [
-    ("tokens", &[]),
-    ("jwt", &jwt::Config::FIELDS),
-    ("jupyterhub", &jupyterhub::Config::FIELDS),
-    ("kerberos", &kerberos::Config::FIELDS),
-    ("peer", &[]),
-    ("basic", &["password"]),
-];
-
-/// What stands beside the methods' tables.
-const OWN: [&str; 3] = ["methods", "admins", "groups"];
 
 /// How people sign in.
 #[derive(Clone, Default, PartialEq)]
@@ -30,30 +17,9 @@ pub struct Config {
     pub admins: BTreeSet<String>,
     /// Groups, and who is in them beside those of whom a method says so.
     pub groups: BTreeMap<String, BTreeSet<String>>,
-    /// `[auth.basic]`.
-    pub basic: Basic,
-    /// `[auth.jwt]`.
-    pub jwt: jwt::Config,
-    /// `[auth.jupyterhub]`.
-    pub jupyterhub: jupyterhub::Config,
-    /// `[auth.kerberos]`.
-    pub kerberos: kerberos::Config,
-    /// The keytab itself, where it is no file.
-    pub keytab: Option<Vec<u8>>,
+    /// What is set of each.
+    pub tables: Tables,
 }
-
-/// `[auth.basic]`.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Basic {
-    /// One password that all users share; none = everybody has their own.
-    pub password: Option<String>,
-}
-
-/// The table of a method that has nothing to be set.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
 
 /// A configuration that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,8 +45,13 @@ pub enum AuthConfigError {
 }
 
 impl AuthConfigError {
-    fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+    /// This field has this problem.
+    pub fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
         AuthConfigError::Invalid { field: field.into(), problem: problem.into() }
+    }
+
+    pub(crate) fn unknown_method(name: &str) -> Self {
+        AuthConfigError::Unknown { at: "auth.methods".into(), name: name.to_owned(), known: method_names() }
     }
 }
 
@@ -93,17 +64,20 @@ impl std::fmt::Debug for Config {
 }
 
 impl Config {
+    /// What stands beside the methods' tables.
+    pub const OWN: [&str; 3] = ["methods", "admins", "groups"];
+
     /// Reads it. Errors name the field, and never quote what may be a secret.
     pub fn read(value: &Value) -> Result<Config, AuthConfigError> {
         let fields = object("auth", value)?;
         // where nothing is said, the tables say it
-        let tables = || METHODS.iter().map(|(name, _)| *name).filter(|name| fields.contains_key(*name));
+        let tables = || method_names().into_iter().filter(|name| fields.contains_key(*name));
         let methods = match fields.get("methods") {
             Some(value) => methods(value)?,
             None => tables().map(str::to_owned).collect(),
         };
         if let Some(name) = tables().find(|name| !methods.iter().any(|method| method == name)) {
-            return Err(AuthConfigError::new(
+            return Err(AuthConfigError::invalid(
                 format!("auth.{name}"),
                 format!("is set, and `auth.methods` does not name `{name}`"),
             ));
@@ -114,16 +88,13 @@ impl Config {
                 "methods" => {}
                 "admins" => config.admins = users("auth.admins", value)?,
                 "groups" => config.groups = groups(value)?,
-                "basic" => config.basic = table("basic", value)?,
-                "jwt" => config.jwt = table("jwt", value)?,
-                "jupyterhub" => config.jupyterhub = table("jupyterhub", value)?,
-                "kerberos" => config.kerberos = table("kerberos", value)?,
-                "tokens" => Nothing {} = table("tokens", value)?,
-                "peer" => Nothing {} = table("peer", value)?,
-                _ => {
-                    let known = OWN.into_iter().chain(METHODS.map(|(name, _)| name)).collect();
-                    return Err(AuthConfigError::Unknown { at: "auth".into(), name: name.clone(), known });
-                }
+                _ => match find(name) {
+                    Some(method) => (method.read)(value, &mut config.tables)?,
+                    None => {
+                        let known = Config::OWN.into_iter().chain(method_names()).collect();
+                        return Err(AuthConfigError::Unknown { at: "auth".into(), name: name.clone(), known });
+                    }
+                },
             }
         }
         config.check()?;
@@ -131,39 +102,26 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), AuthConfigError> {
-        if self.basic.password.as_ref().is_some_and(String::is_empty) {
-            let problem =
-                "must be text of at least one character; leave it out where everybody has a password of their own";
-            return Err(AuthConfigError::new("auth.basic.password", problem));
-        }
-        if self.basic.password.is_some() && !self.admins.is_empty() {
-            let problem = "cannot be named where everybody shares one password (`auth.basic.password`): whoever knows it could be one of them";
-            return Err(AuthConfigError::new("auth.admins", problem));
-        }
-        let uses = |name: &str| self.methods.iter().any(|method| method == name);
-        if uses("jwt") {
-            self.jwt.check()?;
-        }
-        if uses("jupyterhub") {
-            self.jupyterhub.check()?;
-        }
-        if uses("kerberos") {
-            self.kerberos.check()?;
+        for method in self.methods.iter().filter_map(|name| find(name)) {
+            (method.check)(self)?;
         }
         if let Some(group) = self.groups.keys().find(|group| MachineToken::of_group(group).is_some()) {
             let problem = format!("has `{group}`: a group called `token:…` is a machine token's own");
-            return Err(AuthConfigError::new("auth.groups", problem));
+            return Err(AuthConfigError::invalid("auth.groups", problem));
         }
         let all = self.groups.values().flatten();
         if let Some(user) = all.clone().find(|user| all.clone().filter(|other| other == user).count() > MOST_GROUPS) {
-            return Err(AuthConfigError::new("auth.groups", format!("has `{user}` in more than {MOST_GROUPS} groups")));
+            return Err(AuthConfigError::invalid(
+                "auth.groups",
+                format!("has `{user}` in more than {MOST_GROUPS} groups"),
+            ));
         }
         Ok(())
     }
 }
 
 fn object<'a>(field: &str, value: &'a Value) -> Result<&'a Map<String, Value>, AuthConfigError> {
-    value.as_object().ok_or_else(|| AuthConfigError::new(field, format!("must be a table, not {}", kind(value))))
+    value.as_object().ok_or_else(|| AuthConfigError::invalid(field, format!("must be a table, not {}", kind(value))))
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -177,16 +135,19 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// One method's table.
-fn table<T: DeserializeOwned>(method: &'static str, value: &Value) -> Result<T, AuthConfigError> {
+/// One method's table, which has these fields.
+pub(crate) fn table<T: DeserializeOwned>(
+    value: &Value,
+    method: &str,
+    known: &[&'static str],
+) -> Result<T, AuthConfigError> {
     let at = format!("auth.{method}");
-    let known = METHODS.iter().find(|(name, _)| *name == method).map_or(&[][..], |(_, fields)| fields);
     for (name, value) in object(&at, value)? {
         if !known.contains(&name.as_str()) {
             return Err(AuthConfigError::Unknown { at, name: name.clone(), known: known.to_vec() });
         }
         if value.is_null() {
-            return Err(AuthConfigError::new(format!("{at}.{name}"), "is null; leave it out instead"));
+            return Err(AuthConfigError::invalid(format!("{at}.{name}"), "is null; leave it out instead"));
         }
     }
     // a message of the parser's quotes values, and one of them may be a secret
@@ -197,31 +158,28 @@ fn table<T: DeserializeOwned>(method: &'static str, value: &Value) -> Result<T, 
             !message.is_empty() && !message.starts_with("missing field")
         });
         match wrong {
-            Some((name, value)) => AuthConfigError::new(format!("{at}.{name}"), format!("cannot be {}", kind(value))),
+            Some((name, value)) => {
+                AuthConfigError::invalid(format!("{at}.{name}"), format!("cannot be {}", kind(value)))
+            }
             // all that is there is good by itself: a field is missing, and the message has nothing but its name
-            None => AuthConfigError::new(at.clone(), error.to_string()),
+            None => AuthConfigError::invalid(at.clone(), error.to_string()),
         }
     })
 }
 
 fn words<'a>(field: &str, value: &'a Value) -> Result<Vec<&'a str>, AuthConfigError> {
     let words = value.as_array().and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
-    words.ok_or_else(|| AuthConfigError::new(field, format!("must be a list of texts, not {}", kind(value))))
+    words.ok_or_else(|| AuthConfigError::invalid(field, format!("must be a list of texts, not {}", kind(value))))
 }
 
 fn methods(value: &Value) -> Result<Vec<String>, AuthConfigError> {
     let words = words("auth.methods", value)?;
     for (at, name) in words.iter().enumerate() {
-        let known = METHODS.map(|(name, _)| name);
-        if !known.contains(name) {
-            return Err(AuthConfigError::Unknown {
-                at: "auth.methods".into(),
-                name: (*name).to_owned(),
-                known: known.into(),
-            });
+        if find(name).is_none() {
+            return Err(AuthConfigError::unknown_method(name));
         }
         if words[..at].contains(name) {
-            return Err(AuthConfigError::new("auth.methods", format!("names `{name}` twice")));
+            return Err(AuthConfigError::invalid("auth.methods", format!("names `{name}` twice")));
         }
     }
     Ok(words.into_iter().map(str::to_owned).collect())
@@ -230,7 +188,7 @@ fn methods(value: &Value) -> Result<Vec<String>, AuthConfigError> {
 fn users(field: &str, value: &Value) -> Result<BTreeSet<String>, AuthConfigError> {
     let name = |name: &str| {
         user_name(name).map_err(|_| {
-            AuthConfigError::new(field, format!("has `{}`, which no user can be called", name.escape_debug()))
+            AuthConfigError::invalid(field, format!("has `{}`, which no user can be called", name.escape_debug()))
         })
     };
     words(field, value)?.into_iter().map(name).collect()

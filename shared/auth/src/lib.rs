@@ -16,18 +16,20 @@ mod method;
 pub mod methods;
 mod open;
 mod presented;
+mod registry;
 mod session;
 #[cfg(test)]
 mod stub;
 mod web;
 
 pub use auth::{Auth, MOST_GROUPS, SessionStart, SignedIn};
-pub use config::{AuthConfigError, Basic, Config};
+pub use config::{AuthConfigError, Config};
 pub use error::AuthError;
 pub use failed::{Failed, FailureLog};
 pub use faregate_headers::Peer;
 pub use guesses::Guesses;
 pub use method::{Authenticated, Method};
-pub use open::OpenError;
+pub use open::{OpenError, Opened};
 pub use presented::{Presented, authorization};
+pub use registry::{Backends, MethodConfig, manual, method_names};
 pub use web::Web;

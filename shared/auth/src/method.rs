@@ -33,6 +33,10 @@ pub trait Method: Send + Sync {
     fn accepts(&self, presented: &Presented, peer: &Peer) -> bool;
     /// Who it is. Only ever asked of what it [accepts](Method::accepts).
     async fn authenticate(&self, presented: &Presented, peer: &Peer, now: Ms) -> Result<Authenticated, AuthError>;
+    /// Is it asked last, wherever it stands? What it accepts may be another's.
+    fn is_asked_last(&self) -> bool {
+        false
+    }
     /// Can these credentials be guessed, as passwords can? Then tries are counted.
     fn is_guessable(&self) -> bool {
         false

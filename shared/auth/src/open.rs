@@ -1,14 +1,12 @@
 //! From the configuration to the methods it names.
 
 use crate::access::Access;
-use crate::methods::{
-    JupyterHub, Jwt, KerberosError, Once, OwnProcesses, Passwords, PeerAccounts, SharedPassword, SystemAccounts, Tokens,
-};
+use crate::methods::basic::Basic;
+use crate::methods::peer::SystemAccounts;
+use crate::registry::{Backends, find};
 use crate::{Auth, AuthConfigError, Config, Method, Web};
-use async_trait::async_trait;
-use faregate_core::model::Ms;
-use faregate_core::ports::StoreError;
 use faregate_keys::{KeyRing, KeyRingError};
+use std::error::Error;
 use std::sync::Arc;
 
 /// A configuration that reads well, and cannot be carried out.
@@ -16,21 +14,17 @@ use std::sync::Arc;
 pub enum OpenError {
     /// A value that cannot be.
     #[error(transparent)]
-    AuthConfigError(#[from] AuthConfigError),
-    /// No way in by Kerberos.
+    Config(#[from] AuthConfigError),
+    /// A method says why it cannot be used.
     #[error(transparent)]
-    Kerberos(#[from] KerberosError),
+    Method(Box<dyn Error + Send + Sync>),
     /// No sessions.
     #[error(transparent)]
     Keys(#[from] KeyRingError),
 }
 
-#[async_trait]
-impl Once for Access {
-    async fn first_time(&self, what: &str, until: Ms) -> Result<bool, StoreError> {
-        self.use_once(what, until).await
-    }
-}
+/// A method that its configuration describes, or why there is none.
+pub type Opened = Result<Box<dyn Method>, OpenError>;
 
 impl Config {
     /// What it describes, where nobody's processes are known. Where no method is configured nobody comes in.
@@ -45,7 +39,7 @@ impl Config {
         access: &Arc<Access>,
         accounts: Arc<dyn SystemAccounts>,
     ) -> Result<Auth, OpenError> {
-        Ok(self.with(ring, self.methods_with(access, Some(accounts))?)?.with_access(access))
+        Ok(self.with(ring, self.methods_with(access, Some(&accounts))?)?.with_access(access))
     }
 
     /// The methods alone, in order.
@@ -56,50 +50,22 @@ impl Config {
     fn methods_with(
         &self,
         access: &Arc<Access>,
-        accounts: Option<Arc<dyn SystemAccounts>>,
+        accounts: Option<&Arc<dyn SystemAccounts>>,
     ) -> Result<Vec<Box<dyn Method>>, OpenError> {
-        let web = Arc::new(Web::default());
-        self.methods.iter().map(|name| self.method(name, access, &web, accounts.as_ref())).collect()
+        let backends = Backends { access, web: &Arc::new(Web::default()), accounts };
+        let open = |name: &String| match find(name) {
+            Some(entry) => (entry.open)(self, &backends),
+            None => Err(AuthConfigError::unknown_method(name).into()),
+        };
+        self.methods.iter().map(open).collect()
     }
 
     /// Processes of this system user come in, under any name they give: where nobody signs in.
     pub fn open_to_own(&self, ring: &KeyRing, uid: u32) -> Result<Auth, OpenError> {
-        self.with(ring, vec![Box::new(OwnProcesses { uid })])
+        self.with(ring, vec![Box::new(Basic::own_processes(uid))])
     }
 
     fn with(&self, ring: &KeyRing, methods: Vec<Box<dyn Method>>) -> Result<Auth, OpenError> {
         Ok(Auth::new(ring, methods, self.admins.clone())?.with_groups(self.groups.clone()))
-    }
-
-    fn method(
-        &self,
-        name: &str,
-        access: &Arc<Access>,
-        web: &Arc<Web>,
-        accounts: Option<&Arc<dyn SystemAccounts>>,
-    ) -> Result<Box<dyn Method>, OpenError> {
-        Ok(match name {
-            "peer" => match accounts {
-                Some(accounts) => Box::new(PeerAccounts { accounts: accounts.clone() }),
-                None => {
-                    let problem =
-                        "names `peer`, which is for one machine: here nobody's process is known by its connection";
-                    return Err(
-                        AuthConfigError::Invalid { field: "auth.methods".into(), problem: problem.into() }.into()
-                    );
-                }
-            },
-            "jwt" => Box::new(Jwt::new(self.jwt.clone(), web.clone())?),
-            "jupyterhub" => Box::new(JupyterHub::new(self.jupyterhub.clone(), web.clone())?),
-            "kerberos" => match &self.keytab {
-                Some(keytab) => Box::new(self.kerberos.with_keytab(keytab, access.clone())?),
-                None => Box::new(self.kerberos.open(access.clone())?),
-            },
-            "tokens" => Box::new(Tokens { access: access.clone() }),
-            _ => match &self.basic.password {
-                Some(password) => Box::new(SharedPassword { password: Some(password.clone()) }),
-                None => Box::new(Passwords { access: access.clone() }),
-            },
-        })
     }
 }

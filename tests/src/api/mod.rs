@@ -12,7 +12,8 @@ use crate::contended::{Contended, Meets};
 use axum::Router;
 use faregate_api::{App, Dashboards, router};
 use faregate_auth::access::Access;
-use faregate_auth::methods::{SharedPassword, Tokens};
+use faregate_auth::methods::basic::Basic;
+use faregate_auth::methods::tokens::Tokens;
 use faregate_auth::{Auth, Method};
 use faregate_core::command::Listen;
 use faregate_core::model::{ClusterConfig, ClusterName, Limits, Policy, Scope};
@@ -127,7 +128,7 @@ impl Api {
             check_launch: |_| Ok(()),
         }));
         let access = Arc::new(Access::new(store.clone(), host.clone()));
-        let basic = SharedPassword { password: setup.password };
+        let basic = setup.password.map_or_else(Basic::anybody, Basic::shared);
         let usual = |access: &Arc<Access>| -> Vec<Box<dyn Method>> {
             vec![Box::new(Tokens { access: access.clone() }), Box::new(basic)]
         };

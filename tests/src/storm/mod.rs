@@ -26,7 +26,7 @@ use axum::response::Response;
 use faregate_api::{App, Dashboards};
 use faregate_auth::Auth;
 use faregate_auth::access::Access;
-use faregate_auth::methods::SharedPassword;
+use faregate_auth::methods::basic::Basic;
 use faregate_core::model::{ClusterName, TaskRole};
 use faregate_core::ports::{Accounts, Store};
 use faregate_gateway::Gateway;
@@ -67,7 +67,7 @@ pub struct Failures(Arc<Mutex<Vec<String>>>);
 impl Failures {
     /// The real router over a gateway, its users in their groups. Every user's password is `x`.
     pub fn router(&self, gateway: Arc<Gateway>, records: Arc<dyn Accounts>, people: &People) -> Router {
-        let basic = SharedPassword { password: Some("x".into()) };
+        let basic = Basic::shared("x");
         let auth = Auth::new(gateway.ring(), vec![Box::new(basic)], Default::default()).unwrap();
         let router = faregate_api::router(App {
             gateway,

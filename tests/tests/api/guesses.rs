@@ -2,7 +2,8 @@
 
 use faregate_auth::Method;
 use faregate_auth::access::Access;
-use faregate_auth::methods::{Passwords, Tokens};
+use faregate_auth::methods::basic::Basic;
+use faregate_auth::methods::tokens::Tokens;
 use faregate_gateway::admin::Act;
 use faregate_tests::api::{Answer, Api, Methods, Setup};
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ const ELSEWHERE: &str = "198.51.100.7";
 
 fn setup() -> Setup {
     let methods = |access: &Arc<Access>| -> Vec<Box<dyn Method>> {
-        let (passwords, tokens) = (Passwords { access: access.clone() }, Tokens { access: access.clone() });
+        let (passwords, tokens) = (Basic::own(access.clone()), Tokens { access: access.clone() });
         vec![Box::new(passwords), Box::new(tokens)]
     };
     let methods: Methods = Box::new(methods);

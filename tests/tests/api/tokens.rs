@@ -3,7 +3,8 @@
 use faregate_api::Dashboards;
 use faregate_auth::Method;
 use faregate_auth::access::Access;
-use faregate_auth::methods::{Passwords, Tokens};
+use faregate_auth::methods::basic::Basic;
+use faregate_auth::methods::tokens::Tokens;
 use faregate_core::model::{Cluster, ClusterName, Limits, Scope};
 use faregate_gateway::admin::Act;
 use faregate_tests::api::{Answer, Api, Call, Methods, Setup};
@@ -16,7 +17,7 @@ const DAY: i64 = 24 * 60 * MINUTE;
 /// Everybody has a password of their own, and may make tokens.
 async fn with_passwords(users: &[(&str, &str)]) -> Api {
     let methods = |access: &Arc<Access>| -> Vec<Box<dyn Method>> {
-        let (passwords, tokens) = (Passwords { access: access.clone() }, Tokens { access: access.clone() });
+        let (passwords, tokens) = (Basic::own(access.clone()), Tokens { access: access.clone() });
         vec![Box::new(passwords), Box::new(tokens)]
     };
     let methods: Methods = Box::new(methods);

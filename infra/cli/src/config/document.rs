@@ -2,6 +2,7 @@
 
 use super::Config;
 use super::keys::{Key, SECTIONS};
+use faregate_auth::{manual, method_names};
 
 /// Width of the comments' text.
 const WIDTH: usize = 100;
@@ -18,7 +19,12 @@ pub fn document() -> String {
             out.push_str(&entry(key));
         }
     }
-    out.push_str(TABLES);
+    let methods = method_names().iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+    out.push_str(&TABLES.replace("METHODS", &methods));
+    for table in manual() {
+        out.push('#');
+        out.push_str(table);
+    }
     out
 }
 
@@ -56,7 +62,7 @@ fn wrap(text: &str) -> String {
     lines + &line + "\n"
 }
 
-/// The tables: nothing in them is set by default.
+/// The tables, but for those of ways to sign in: nothing in them is set by default.
 const TABLES: &str = r##"
 # ---- Limits ------------------------------------------------------
 
@@ -134,7 +140,7 @@ const TABLES: &str = r##"
 # loopback, the system account of the connecting process is the user, with its groups.
 #
 # [auth]
-# methods = ["tokens", "jwt", "jupyterhub", "kerberos", "peer", "basic"]
+# methods = [METHODS]
 #
 # Users who may see and stop the clusters of all, and set limits. Not beside one password that all share.
 #
@@ -144,29 +150,4 @@ const TABLES: &str = r##"
 #
 # [auth.groups]
 # research = ["alice", "bob"]
-#
-# One password that all users share. Without it each user has their own: `faregate admin users add alice`.
-#
-# [auth.basic]
-# password = "a long secret"
-#
-# Tokens of an OIDC issuer, as `Bearer` or as Basic's password.
-#
-# [auth.jwt]
-# issuer = "https://login.example.com/realms/science"
-# audience = "faregate"
-# user_claim = "preferred_username"
-# groups_claim = "groups"
-# admin_groups = ["gateway-admins"]
-#
-# Tokens of a JupyterHub. With a service's name, only those that may access it.
-#
-# [auth.jupyterhub]
-# api_url = "https://hub.example.com/hub/api"
-# service_name = "faregate"
-#
-# Tickets for `HTTP/<this host>`.
-#
-# [auth.kerberos]
-# keytab = "/etc/faregate/http.keytab"
 "##;

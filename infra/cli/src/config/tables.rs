@@ -77,7 +77,7 @@ pub fn auth(value: &Value, to: &mut auth::Config) -> Result<(), Problem> {
         auth::AuthConfigError::Unknown { at, name, known } => unknown(&at, &name, known.into_iter()),
         auth::AuthConfigError::Invalid { field, problem } => Problem::new(&field, problem),
     })?;
-    if let Some(keytab) = &mut to.kerberos.keytab {
+    if let Some(keytab) = &mut to.tables.kerberos.keytab {
         *keytab = expand(keytab.as_ref()).map_err(|what| Problem::new("auth.kerberos.keytab", what))?;
     }
     Ok(())

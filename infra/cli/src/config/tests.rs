@@ -52,7 +52,7 @@ fn every_example_that_is_commented_out_is_good() {
     assert_eq!(config.cluster.cluster_max_workers, Some(8));
     assert_eq!(config.gateway.data_dir.as_deref(), Some(Path::new("/var/lib/faregate")));
     assert_eq!(config.limits.len(), 3);
-    assert_eq!(config.auth.basic.password.as_deref(), Some("a long secret"));
+    assert_eq!(config.auth.tables.basic.password.as_deref(), Some("a long secret"));
     assert!(!config.options.is_empty());
     let config =
         Config::parse(&uncommented("password = \"a long secret\"")).expect("good, with passwords of users' own");

@@ -10,7 +10,8 @@ mod tests;
 
 pub use config::Config;
 
-use crate::{AuthConfigError, AuthError, Authenticated, Method, Peer, Presented, Web};
+use crate::registry::{Backends, MethodConfig};
+use crate::{AuthConfigError, AuthError, Authenticated, Method, Opened, Peer, Presented, Web};
 use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use faregate_core::model::Ms;
@@ -19,6 +20,26 @@ use hub::{Hub, authorization, silent};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, Semaphore};
+
+impl MethodConfig for Config {
+    const NAME: &'static str = "jupyterhub";
+    const ORDER: u8 = 30;
+    const MANUAL: &'static str = r##"
+# Tokens of a JupyterHub. With a service's name, only those that may access it.
+#
+# [auth.jupyterhub]
+# api_url = "https://hub.example.com/hub/api"
+# service_name = "faregate"
+"##;
+
+    fn check(&self, _: &crate::Config) -> Result<(), AuthConfigError> {
+        self.check()
+    }
+
+    fn open(&self, backends: &Backends<'_>) -> Opened {
+        Ok(Box::new(JupyterHub::new(self.clone(), backends.web.clone())?))
+    }
+}
 
 /// What the hub said of a token is remembered so long, …
 const REMEMBERED_MS: Ms = 60_000;
@@ -118,7 +139,7 @@ fn crowded() -> AuthError {
 #[async_trait]
 impl Method for JupyterHub {
     fn name(&self) -> &'static str {
-        "jupyterhub"
+        Config::NAME
     }
 
     fn challenge(&self) -> Option<HeaderValue> {

@@ -1,6 +1,8 @@
 //! Kerberos: `Authorization: Negotiate <token>`, checked with the service's key alone. No KDC is asked, so none need be in reach.
 
-use crate::{AuthConfigError, AuthError, Authenticated, Method, Peer, Presented};
+use crate::access::Access;
+use crate::registry::{Backends, MethodConfig};
+use crate::{AuthConfigError, AuthError, Authenticated, Method, OpenError, Opened, Peer, Presented};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// `[auth.kerberos]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The file with the service's keys.
@@ -24,12 +26,21 @@ pub struct Config {
     pub realms: Vec<String>,
     /// So many seconds may clocks be apart.
     pub clock_skew: u32,
+    /// The keytab itself, where it is no file.
+    #[serde(skip)]
+    pub keytab_bytes: Option<Vec<u8>>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         // RFC 4120, 8.2: five minutes
-        Config { keytab: None, service_name: "HTTP".to_owned(), realms: Vec::new(), clock_skew: 300 }
+        Config {
+            keytab: None,
+            service_name: "HTTP".to_owned(),
+            realms: Vec::new(),
+            clock_skew: 300,
+            keytab_bytes: None,
+        }
     }
 }
 
@@ -48,7 +59,7 @@ pub enum KerberosError {
     )]
     NoKey { service: String, has: KeytabError },
     #[error(transparent)]
-    AuthConfigError(#[from] AuthConfigError),
+    Config(#[from] AuthConfigError),
 }
 
 /// Remembers what may be used once.
@@ -58,6 +69,13 @@ pub trait Once: Send + Sync {
     async fn first_time(&self, what: &str, until: Ms) -> Result<bool, StoreError>;
 }
 
+#[async_trait]
+impl Once for Access {
+    async fn first_time(&self, what: &str, until: Ms) -> Result<bool, StoreError> {
+        self.use_once(what, until).await
+    }
+}
+
 /// The method.
 pub struct Kerberos {
     keytab: Keytab,
@@ -65,15 +83,34 @@ pub struct Kerberos {
     once: Arc<dyn Once>,
 }
 
-impl Config {
-    /// Its fields, as the configuration names them.
-    pub const FIELDS: [&str; 4] = ["keytab", "service_name", "realms", "clock_skew"];
+impl MethodConfig for Config {
+    const NAME: &'static str = "kerberos";
+    const ORDER: u8 = 40;
+    const MANUAL: &'static str = r##"
+# Tickets for `HTTP/<this host>`.
+#
+# [auth.kerberos]
+# keytab = "/etc/faregate/http.keytab"
+"##;
 
+    fn check(&self, _: &crate::Config) -> Result<(), AuthConfigError> {
+        self.check()
+    }
+
+    fn open(&self, backends: &Backends<'_>) -> Opened {
+        let opened = match &self.keytab_bytes {
+            Some(keytab) => self.with_keytab(keytab, backends.access.clone()),
+            None => self.with_file(backends.access.clone()),
+        };
+        Ok(Box::new(opened.map_err(|error| OpenError::Method(error.into()))?))
+    }
+}
+
+impl Config {
     /// What can be said without reading the keytab.
     pub fn check(&self) -> Result<(), AuthConfigError> {
-        let invalid = |field: &str, problem: &str| {
-            Err(AuthConfigError::Invalid { field: format!("auth.kerberos.{field}"), problem: problem.to_owned() })
-        };
+        let invalid =
+            |field: &str, problem: &str| Err(AuthConfigError::invalid(format!("auth.kerberos.{field}"), problem));
         if self.service_name.is_empty() || self.service_name.contains(['/', '@']) {
             return invalid("service_name", "is the first part of `HTTP/host@REALM`, without what follows");
         }
@@ -87,7 +124,7 @@ impl Config {
     }
 
     /// The method, with the keys of the file that is named.
-    pub fn open(&self, once: Arc<dyn Once>) -> Result<Kerberos, KerberosError> {
+    pub fn with_file(&self, once: Arc<dyn Once>) -> Result<Kerberos, KerberosError> {
         let path = self.keytab.clone().ok_or(KerberosError::NoKeytab)?;
         let bytes = std::fs::read(&path).map_err(|source| KerberosError::Read { path, source })?;
         self.with_keytab(&bytes, once)
@@ -112,7 +149,7 @@ impl Config {
 #[async_trait]
 impl Method for Kerberos {
     fn name(&self) -> &'static str {
-        "kerberos"
+        Config::NAME
     }
 
     fn challenge(&self) -> Option<HeaderValue> {
@@ -141,7 +178,7 @@ impl Method for Kerberos {
         }
         let reply = answer.map(|answer| HeaderValue::try_from(format!("Negotiate {}", STANDARD.encode(answer))));
         let reply = reply.transpose().map_err(|_| AuthError::denied("the answer is no header"))?;
-        Ok(Authenticated { reply, ..Authenticated::user(user, self.name()) })
+        Ok(Authenticated { reply, ..Authenticated::user(user, Config::NAME) })
     }
 }
 
@@ -206,9 +243,9 @@ mod tests {
     #[test]
     fn a_configuration_that_cannot_work_says_why() {
         let read = |text: &str| serde_json::from_str::<Config>(text);
-        assert_eq!(read(r#"{}"#).unwrap(), Config::default());
+        assert!(read(r#"{}"#).unwrap() == Config::default());
         assert!(read(r#"{"keytabs": "x"}"#).is_err());
-        let wrong = |text: &str| match read(text).unwrap().open(Arc::new(Down)) {
+        let wrong = |text: &str| match read(text).unwrap().with_file(Arc::new(Down)) {
             Ok(_) => panic!("{text} is good"),
             Err(error) => error.to_string(),
         };

@@ -2,10 +2,12 @@
 //! connection, and that account is the user. It is what PostgreSQL calls peer authentication.
 
 use crate::groups::groups;
-use crate::{AuthError, Authenticated, Method, Peer, Presented};
+use crate::registry::{Backends, MethodConfig};
+use crate::{AuthConfigError, AuthError, Authenticated, Method, Opened, Peer, Presented};
 use async_trait::async_trait;
 use faregate_core::model::{Identity, Ms, user_name};
 use http::HeaderValue;
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// A system account.
@@ -22,6 +24,29 @@ pub struct Account {
 pub trait SystemAccounts: Send + Sync {
     /// The account of this user id; none when there is no such one. An error is a sentence.
     async fn account(&self, uid: u32) -> Result<Option<Account>, String>;
+}
+
+/// `[auth.peer]`: there is nothing to be set.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {}
+
+impl MethodConfig for Config {
+    const NAME: &'static str = "peer";
+    const ORDER: u8 = 50;
+    const MANUAL: &'static str = "";
+
+    fn check(&self, _: &crate::Config) -> Result<(), AuthConfigError> {
+        Ok(())
+    }
+
+    fn open(&self, backends: &Backends<'_>) -> Opened {
+        let Some(accounts) = backends.accounts else {
+            let problem = "names `peer`, which is for one machine: here nobody's process is known by its connection";
+            return Err(AuthConfigError::invalid("auth.methods", problem).into());
+        };
+        Ok(Box::new(PeerAccounts { accounts: accounts.clone() }))
+    }
 }
 
 /// The account of the connecting process is the user.
@@ -52,7 +77,7 @@ impl PeerAccounts {
 #[async_trait]
 impl Method for PeerAccounts {
     fn name(&self) -> &'static str {
-        "peer"
+        Config::NAME
     }
 
     fn challenge(&self) -> Option<HeaderValue> {
@@ -76,7 +101,7 @@ impl Method for PeerAccounts {
             Presented::Basic { name, .. } if !name.is_empty() => user_name(name).ok(),
             _ => user_name(&account.name).ok(),
         };
-        let mut entered = Authenticated::user(user_name(&account.name).unwrap_or_default(), self.name());
+        let mut entered = Authenticated::user(user_name(&account.name).unwrap_or_default(), Config::NAME);
         if claimed.as_ref() != Some(&entered.who.name) {
             let name = &account.name;
             return Err(AuthError::Forbidden(format!(

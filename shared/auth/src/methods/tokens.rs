@@ -1,11 +1,32 @@
 //! Machine tokens: sent by programs as Bearer, or as the password of Basic.
 
 use crate::access::{Access, TOKEN_PREFIX};
-use crate::{AuthError, Authenticated, Method, Peer, Presented};
+use crate::registry::{Backends, MethodConfig};
+use crate::{AuthConfigError, AuthError, Authenticated, Method, Opened, Peer, Presented};
 use async_trait::async_trait;
 use faregate_core::model::{Identity, MachineToken, Ms, Role, TokenUse};
 use http::HeaderValue;
+use serde::Deserialize;
 use std::sync::Arc;
+
+/// `[auth.tokens]`: there is nothing to be set.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {}
+
+impl MethodConfig for Config {
+    const NAME: &'static str = "tokens";
+    const ORDER: u8 = 10;
+    const MANUAL: &'static str = "";
+
+    fn check(&self, _: &crate::Config) -> Result<(), AuthConfigError> {
+        Ok(())
+    }
+
+    fn open(&self, backends: &Backends<'_>) -> Opened {
+        Ok(Box::new(Tokens { access: backends.access.clone() }))
+    }
+}
 
 /// Takes what begins with `fgt_`. Who comes with a token is its user, in the groups and for the scopes that it was given.
 pub struct Tokens {
@@ -16,7 +37,7 @@ pub struct Tokens {
 #[async_trait]
 impl Method for Tokens {
     fn name(&self) -> &'static str {
-        "tokens"
+        Config::NAME
     }
 
     /// Nobody is asked for a token: a browser that asks for a password gets one with Basic.
@@ -34,7 +55,7 @@ impl Method for Tokens {
         let token = token.ok_or(AuthError::denied("there is no such token of this user, or it is no longer good"))?;
         let MachineToken { id, user, groups, scopes, .. } = token;
         let token = Some(TokenUse { id, scopes });
-        let who = Identity { name: user, groups, role: Role::User, method: self.name().to_owned(), token };
+        let who = Identity { name: user, groups, role: Role::User, method: Config::NAME.to_owned(), token };
         Ok(Authenticated { who, reply: None })
     }
 

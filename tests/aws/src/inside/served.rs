@@ -6,7 +6,7 @@ use fake_ecs::FakeEcs;
 use faregate_api::{App, Dashboards, router};
 use faregate_auth::Auth;
 use faregate_auth::access::Access;
-use faregate_auth::methods::SharedPassword;
+use faregate_auth::methods::basic::Basic;
 use faregate_core::model::{ClusterName, TaskId};
 use faregate_core::ports::Wake;
 use faregate_keys::Use;
@@ -26,7 +26,7 @@ pub struct Served {
 impl Served {
     /// Serves a gateway.
     pub fn new(inside: &Inside) -> Served {
-        let basic = SharedPassword { password: Some("x".into()) };
+        let basic = Basic::shared("x");
         let auth = Auth::new(&inside.ring, vec![Box::new(basic)], Default::default()).unwrap();
         let app = App {
             gateway: inside.gateway.clone(),

@@ -162,7 +162,7 @@ pub async fn gate() -> Gate {
         "jupyterhub": {"api_url": format!("{}/hub/api", hub.url), "service_name": "faregate"},
     });
     let mut config = Config::read(&config).unwrap();
-    config.keytab = Some(keytab());
+    config.tables.kerberos.keytab_bytes = Some(keytab());
     let methods = move |access: &Arc<Access>| -> Vec<Box<dyn Method>> { config.methods(access).unwrap() };
     let api = Api::with(Setup { methods: Some(Box::new(methods)), ..Setup::default() }).await;
     for (user, password) in [("alice", "correct horse"), ("bob", "battery staple")] {

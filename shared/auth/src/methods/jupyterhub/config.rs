@@ -18,9 +18,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Its fields, as the configuration names them.
-    pub const FIELDS: [&str; 3] = ["api_url", "api_token", "service_name"];
-
     /// Can the hub be asked?
     pub fn check(&self) -> Result<(), AuthConfigError> {
         self.user_url()?;
@@ -51,5 +48,5 @@ impl std::fmt::Debug for Config {
 }
 
 fn wrong(field: &str, problem: &str) -> AuthConfigError {
-    AuthConfigError::Invalid { field: format!("auth.jupyterhub.{field}"), problem: problem.to_owned() }
+    AuthConfigError::invalid(format!("auth.jupyterhub.{field}"), problem)
 }

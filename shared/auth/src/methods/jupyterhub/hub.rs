@@ -2,6 +2,7 @@
 
 use super::Config;
 use crate::groups::groups;
+use crate::registry::MethodConfig;
 use crate::web::{Answer, NoAnswer};
 use crate::{AuthConfigError, AuthError, Authenticated, Web};
 use faregate_core::model::{Role, user_name};
@@ -80,7 +81,7 @@ impl Hub {
             None if whose.kind == "user" => self.groups_of(&whose.name, deadline).await?,
             known => known.unwrap_or_default(),
         };
-        let mut entered = Authenticated::user(name, "jupyterhub");
+        let mut entered = Authenticated::user(name, Config::NAME);
         if whose.admin == Some(true) {
             entered.who.role = Role::Admin;
         }

@@ -59,10 +59,6 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Its fields, as the configuration names them.
-    pub const FIELDS: [&str; 8] =
-        ["issuer", "audience", "jwks_url", "user_claim", "groups_claim", "admin_groups", "algorithms", "leeway"];
-
     /// Can tokens be judged by it?
     pub fn check(&self) -> Result<(), AuthConfigError> {
         web::address(&self.issuer).map_err(|problem| wrong("issuer", problem))?;
@@ -93,7 +89,7 @@ impl Config {
 }
 
 fn wrong(field: &str, problem: &str) -> AuthConfigError {
-    AuthConfigError::Invalid { field: format!("auth.jwt.{field}"), problem: problem.to_owned() }
+    AuthConfigError::invalid(format!("auth.jwt.{field}"), problem)
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<String>, D::Error> {
@@ -125,14 +121,6 @@ mod tests {
         assert_eq!((config.user_claim.as_str(), config.leeway), ("sub", 60));
         let config = read(json!({"issuer": "https://id.example", "audience": ["a", "b"]})).unwrap();
         assert_eq!(config.audience.len(), 2);
-    }
-
-    #[test]
-    fn every_field_is_known_by_its_name() {
-        for field in Config::FIELDS {
-            let message = serde_json::from_value::<Config>(json!({field: {}})).unwrap_err().to_string();
-            assert!(!message.contains("unknown"), "{field}: {message}");
-        }
     }
 
     #[test]

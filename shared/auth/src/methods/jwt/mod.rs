@@ -14,13 +14,37 @@ mod tests;
 pub use config::Config;
 
 use crate::groups::groups;
-use crate::{AuthConfigError, AuthError, Authenticated, Method, Peer, Presented, Web, web};
+use crate::registry::{Backends, MethodConfig};
+use crate::{AuthConfigError, AuthError, Authenticated, Method, Opened, Peer, Presented, Web, web};
 use async_trait::async_trait;
 use faregate_core::model::{Ms, Role, user_name};
 use http::HeaderValue;
 use issuer::Issuer;
 use std::sync::Arc;
 use token::{Token, looks_like_one};
+
+impl MethodConfig for Config {
+    const NAME: &'static str = "jwt";
+    const ORDER: u8 = 20;
+    const MANUAL: &'static str = r##"
+# Tokens of an OIDC issuer, as `Bearer` or as Basic's password.
+#
+# [auth.jwt]
+# issuer = "https://login.example.com/realms/science"
+# audience = "faregate"
+# user_claim = "preferred_username"
+# groups_claim = "groups"
+# admin_groups = ["gateway-admins"]
+"##;
+
+    fn check(&self, _: &crate::Config) -> Result<(), AuthConfigError> {
+        self.check()
+    }
+
+    fn open(&self, backends: &Backends<'_>) -> Opened {
+        Ok(Box::new(Jwt::new(self.clone(), backends.web.clone())?))
+    }
+}
 
 /// Lets in whoever has a good token: as `Bearer`, or as the password of Basic.
 pub struct Jwt {
@@ -41,7 +65,7 @@ impl Jwt {
 #[async_trait]
 impl Method for Jwt {
     fn name(&self) -> &'static str {
-        "jwt"
+        Config::NAME
     }
 
     fn challenge(&self) -> Option<HeaderValue> {
@@ -63,7 +87,7 @@ impl Method for Jwt {
         let named = claims::groups(&token.claims, &self.config)?;
         let key = self.issuer.key(token.kid.as_deref(), token.algorithm, now).await?;
         token.verify(&key)?;
-        let mut entered = Authenticated::user(user, self.name());
+        let mut entered = Authenticated::user(user, Config::NAME);
         if named.iter().any(|group| self.config.admin_groups.contains(group)) {
             entered.who.role = Role::Admin;
         }
