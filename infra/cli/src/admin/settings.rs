@@ -3,6 +3,7 @@
 use super::AdminError;
 use clap::Subcommand;
 use faregate_api::settings::{InvalidSettings, Settings, SignIn};
+use faregate_auth::Config;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use yaml_rust2::{Yaml, YamlLoader};
@@ -93,12 +94,8 @@ fn check(parameters: &Parameters) -> Result<String, InvalidSettings> {
     let placeholders = SignIn::placeholders(parameters.shared_password);
     // where the methods are not known, those that the tables name
     let methods = parameters.sign_in.clone().unwrap_or_else(|| {
-        let mut named: Vec<String> = settings
-            .auth
-            .keys()
-            .filter(|name| !["admins", "groups", "methods"].contains(&name.as_str()))
-            .cloned()
-            .collect();
+        let mut named: Vec<String> =
+            settings.auth.keys().filter(|name| !Config::OWN.contains(&name.as_str())).cloned().collect();
         if named.is_empty() {
             named.push("tokens".to_owned());
         }
@@ -120,6 +117,7 @@ fn check(parameters: &Parameters) -> Result<String, InvalidSettings> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     fn checked(text: &str) -> Result<String, Vec<String>> {
         parameters(text).and_then(|parameters| check(&parameters)).map_err(|error| error.0)
@@ -167,5 +165,19 @@ mod tests {
                 .len(),
             2
         );
+    }
+
+    #[test]
+    fn the_template_knows_every_way_to_sign_in_but_that_of_one_machine() {
+        let template = include_str!("../../../../template.yaml");
+        let (_, pattern) = template.split_once("AllowedPattern: ^(basic|").unwrap();
+        let (pattern, repeated) = pattern.split_once(')').unwrap();
+        let listed: Vec<&str> = std::iter::once("basic").chain(pattern.split('|')).collect();
+        assert!(repeated.starts_with(&format!("(,({}))*$\n", listed.join("|"))), "{repeated:.80}");
+        for says in [format!("'some of {}; comma", listed.join(", ")), format!("are tried: {}.", listed.join(", "))] {
+            assert!(template.contains(&says), "{says}");
+        }
+        let names = faregate_auth::method_names().into_iter().filter(|name| *name != "peer");
+        assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), names.collect());
     }
 }
