@@ -3,8 +3,9 @@
 use faregate_api::{App, Dashboards, router};
 use faregate_auth::access::Access;
 use faregate_functions::{
-    Aws, Outside, Settings, chain, front_door, gateway, init_logs, key_ring_and_sign_in, outside, sign_in,
+    Aws, Records, Settings, chain, cluster_settings, front_door, init_logs, key_ring_and_sign_in, schedulers, sign_in,
 };
+use faregate_gateway::Gateway;
 use faregate_machine::Machine;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -23,12 +24,17 @@ async fn app() -> Result<App, Error> {
     let aws = Aws::from_env()?;
     let secret = settings.sign_in_secret.as_deref().ok_or("`FAREGATE_SIGN_IN_SECRET` is not set")?;
     let (ring, secret) = key_ring_and_sign_in(&aws.secrets(), &settings.secret, secret).await?;
-    let Outside { ports, store, .. } = outside(&settings, &aws, None);
-    let access = Arc::new(Access::new(store, Arc::new(Machine::default())));
+    let records = Records::new(&settings, &aws);
+    let gateway = Gateway::new(
+        records.context(&settings, ring.clone()),
+        schedulers(&settings, &aws)?,
+        cluster_settings(&settings)?,
+    );
+    let access = Arc::new(Access::new(records.store, Arc::new(Machine::default())));
     Ok(App {
         auth: sign_in(&settings, secret, &ring, &access)?,
         access,
-        gateway: Arc::new(gateway(&settings, ports, ring)?),
+        gateway: Arc::new(gateway),
         prefix: String::new(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         dashboards: settings

@@ -1,12 +1,13 @@
 //! The reconciler: takes wakes, and alone starts and stops tasks. One cluster's error is a later wake of its own, never a failed batch.
 
 use aws_lambda_events::sqs::SqsEvent;
+use faregate_core::command::Listen;
 use faregate_ecs::EcsLauncher;
 use faregate_functions::{
-    Aws, Outside, Settings, SqsWakes, Taken, WakeMessage, chain, each, ecs_settings, gateway, init_logs, key_ring,
-    outside,
+    Aws, Records, RecordsAreRoutes, Settings, SqsWakes, Taken, WakeMessage, chain, each, ecs_settings, init_logs,
+    key_ring, schedulers,
 };
-use faregate_gateway::Gateway;
+use faregate_gateway::Reconciler;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use std::sync::Arc;
 
@@ -18,14 +19,14 @@ async fn main() -> Result<(), Error> {
     let parts = Arc::new(parts);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| {
         let parts = parts.clone();
-        async move { Ok::<_, Error>(each(event.payload, move |body| turn(parts.clone(), body)).await) }
+        async move { Ok::<_, Error>(each(event.payload, move |body| reconcile(parts.clone(), body)).await) }
     }))
     .await
 }
 
-/// What a turn is taken with.
+/// What a wake is handled with.
 struct Parts {
-    gateway: Gateway,
+    reconciler: Reconciler,
     wakes: Arc<SqsWakes>,
 }
 
@@ -34,20 +35,24 @@ async fn parts() -> Result<Parts, Error> {
     let aws = Aws::from_env()?;
     let ring = key_ring(&aws.secrets(), &settings.secret).await?;
     let launcher = EcsLauncher::new(ecs_settings(&settings.stack)?, aws.later(Aws::ecs), aws.later(Aws::s3));
-    let Outside { ports, wakes, .. } = outside(&settings, &aws, Some(Arc::new(launcher)));
-    Ok(Parts { gateway: gateway(&settings, ports, ring)?, wakes })
+    let records = Records::new(&settings, &aws);
+    let (context, schedulers) = (records.context(&settings, ring), schedulers(&settings, &aws)?);
+    let (api_url, listen) = (settings.api_url.clone(), Listen::own_address());
+    let reconciler =
+        Reconciler::new(context, Arc::new(launcher), Arc::new(RecordsAreRoutes), schedulers, api_url, listen);
+    Ok(Parts { reconciler, wakes: records.wakes })
 }
 
-async fn turn(parts: Arc<Parts>, body: String) -> Taken {
+async fn reconcile(parts: Arc<Parts>, body: String) -> Taken {
     let message: WakeMessage = match serde_json::from_str(&body) {
         Ok(message) => message,
         Err(error) => {
-            tracing::error!(body, %error, "this is no wake");
+            tracing::error!(body, %error, "unreadable wake");
             return Taken::No;
         }
     };
-    let Err(error) = parts.gateway.turn(&message.wake).await else { return Taken::Yes };
-    tracing::warn!(wake = ?message.wake, failed = message.failed, error = chain(&error), "a turn failed; it is taken again");
+    let Err(error) = parts.reconciler.reconcile(&message.wake).await else { return Taken::Yes };
+    tracing::warn!(wake = ?message.wake, failed = message.failed, error = chain(&error), "reconcile failed; it is tried again");
     match message.again() {
         Some((again, delay_ms)) if parts.wakes.send(&again, delay_ms).await.is_ok() => Taken::Yes,
         _ => Taken::No,

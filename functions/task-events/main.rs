@@ -1,14 +1,12 @@
 //! What ECS tells of its tasks: at least once, in any order, or never. Each event writes its task's item, and wakes its cluster.
 //!
 //! That of a task which failed waits for the end of its log, for a moment: what the reconciler makes of the task then has its last line,
-//! and no turn waits for a log.
+//! and no reconcile waits for a log.
 
 use aws_lambda_events::sqs::SqsEvent;
-use faregate_core::model::Policy;
-use faregate_core::ports::Ports;
 use faregate_ecs::event::{failed_by_itself, task_facts};
-use faregate_functions::{Aws, Settings, Taken, TaskLogs, chain, each, init_logs, outside};
-use faregate_gateway::task_event;
+use faregate_functions::{Aws, Records, Settings, Taken, TaskLogs, chain, each, init_logs};
+use faregate_gateway::TaskEvents;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use std::sync::Arc;
 
@@ -16,9 +14,9 @@ use std::sync::Arc;
 async fn main() -> Result<(), Error> {
     init_logs();
     let settings = Settings::from_env()?;
-    let ports = outside(&settings, &Aws::from_env()?, None).ports;
+    let task_events = Records::new(&settings, &Aws::from_env()?).task_events(&settings);
     let logs = TaskLogs::from_env(&settings.stack)?;
-    let world = Arc::new(World { ports, policy: settings.policy, logs });
+    let world = Arc::new(World { task_events, logs });
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| {
         let world = world.clone();
         async move { Ok::<_, Error>(each(event.payload, move |body| take(world.clone(), body)).await) }
@@ -28,28 +26,27 @@ async fn main() -> Result<(), Error> {
 
 /// What an event is taken in with.
 struct World {
-    ports: Ports,
-    policy: Policy,
+    task_events: TaskEvents,
     logs: TaskLogs,
 }
 
 async fn take(world: Arc<World>, body: String) -> Taken {
-    let World { ports, policy, logs } = &*world;
+    let World { task_events, logs } = &*world;
     let mut facts = match task_facts(&body) {
         Ok(Some(facts)) => facts,
         Ok(None) => return Taken::Yes, // a task of somebody else
         Err(error) => {
-            tracing::error!(error = chain(&error), "an event cannot be read");
+            tracing::error!(error = chain(&error), "unreadable task event");
             return Taken::No;
         }
     };
     if failed_by_itself(&facts) {
         facts.last_lines = logs.last_lines(&facts.id).await;
     }
-    match task_event(ports, policy, &facts).await {
+    match task_events.apply(&facts).await {
         Ok(()) => Taken::Yes,
         Err(error) => {
-            tracing::warn!(task = %facts.id, %error, "an event was not taken in; it comes again");
+            tracing::warn!(task = %facts.id, %error, "task event failed; it is delivered again");
             Taken::No
         }
     }

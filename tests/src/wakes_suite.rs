@@ -26,7 +26,9 @@ async fn next(fixture: &dyn Fixture) -> Wake {
 /// Of clusters, and of the sweep with its cursor, whatever is in it.
 pub async fn what_is_sent_arrives_as_it_was(fixture: &dyn Fixture) {
     let cursor = Some("records:3:äöü \"quoted\"".to_owned());
-    for wake in [Wake::Cluster(samples::name("alice", 1)), Wake::Sweep { cursor: None }, Wake::Sweep { cursor }] {
+    for wake in
+        [Wake::Cluster(samples::name("alice", 1)), Wake::OrphanScan { cursor: None }, Wake::OrphanScan { cursor }]
+    {
         fixture.wakes().wake(wake.clone(), 0).await.unwrap();
         assert_eq!(next(fixture).await, wake);
     }

@@ -39,7 +39,7 @@ async fn answers_of_the_proxy_the_gateway_and_dashboards_have_a_policy() {
             let ticket = faregate_keys::Ticket { key_id: "k1".into(), expires_at, nonce: 1 };
             ticket.issue(&proxy.ring, purpose, &name).unwrap()
         };
-        let cookie = format!("faregate-dashboard={}", ticket(Use::Pass));
+        let cookie = format!("faregate-dashboard={}", ticket(Use::DashboardSession));
         let cookie = [("cookie", cookie.as_str())];
         let base = match sign_in {
             true => format!("/p/clusters/{name}"),

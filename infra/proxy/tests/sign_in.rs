@@ -35,7 +35,7 @@ fn issued(proxy: &Proxy, purpose: Use, name: &ClusterName, nonce: u64, expires_a
 }
 
 fn pass(proxy: &Proxy, name: &ClusterName) -> String {
-    format!("faregate-dashboard={}", issued(proxy, Use::Pass, name, 1, now() + 60_000))
+    format!("faregate-dashboard={}", issued(proxy, Use::DashboardSession, name, 1, now() + 60_000))
 }
 
 fn other() -> ClusterName {
@@ -63,7 +63,7 @@ async fn the_cookie_opens_and_the_key_in_the_path_does_not() {
     assert!(policy.contains(&format!("default-src http://gateway.example/clusters/{name}/ ")), "{policy}");
     assert_eq!(gateway.requests.load(Ordering::SeqCst), 0);
 
-    let expired = format!("faregate-dashboard={}", issued(&proxy, Use::Pass, &name, 1, now() - 1));
+    let expired = format!("faregate-dashboard={}", issued(&proxy, Use::DashboardSession, &name, 1, now() - 1));
     let everlasting = format!("faregate-dashboard={}", proxy.key(&name));
     for cookie in ["session=x", &pass(&proxy, &other()), &expired, &everlasting] {
         let reply = ask(proxy.public, "GET", &path, &[("cookie", cookie)], "").await;
@@ -163,7 +163,7 @@ async fn a_websocket_needs_the_cookie_of_its_cluster_and_a_page_of_its_own_origi
     let cookie = format!("cookie: {}\r\n", pass(&proxy, &cluster()));
     let own = "origin: http://gateway.example\r\n";
     assert_eq!(upgrade(&proxy, &format!("{cookie}{own}")).await, "HTTP/1.1 101");
-    let expired = issued(&proxy, Use::Pass, &cluster(), 1, now() - 1);
+    let expired = issued(&proxy, Use::DashboardSession, &cluster(), 1, now() - 1);
     for refused in [
         own.to_owned(),
         format!("cookie: {}\r\n{own}", pass(&proxy, &other())),

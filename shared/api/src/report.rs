@@ -34,7 +34,7 @@ impl<'a> Report<'a> {
         let opens = cluster.status == Status::Running && who.allows(TokenScope::Connect);
         let tls = Tls {
             tls_cert: opens.then_some(&cluster.tls_cert),
-            tls_key: opens.then(|| app.gateway.open_key(cluster)).transpose()?,
+            tls_key: opens.then(|| app.gateway.context.open_key(cluster)).transpose()?,
         };
         Ok(Report { tls: Some(tls), ..Report::short(app, who, cluster)? })
     }
@@ -65,7 +65,7 @@ pub fn dashboard_route(app: &App, cluster: &Cluster) -> Result<Option<String>, R
     match app.dashboards {
         Dashboards::Nowhere => Ok(None),
         Dashboards::Here { .. } | Dashboards::Elsewhere { .. } if app.dashboards.are_keyed() => {
-            Ok(Some(format!("/clusters/{name}/{}/status", app.gateway.dashboard_key(cluster)?)))
+            Ok(Some(format!("/clusters/{name}/{}/status", app.gateway.clusters.dashboard_key(cluster)?)))
         }
         Dashboards::Here { .. } | Dashboards::Elsewhere { .. } => Ok(Some(format!("/clusters/{name}/status"))),
     }

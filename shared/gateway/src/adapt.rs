@@ -1,7 +1,7 @@
 //! Scale and adapt: requests to the cluster's own scheduler. Nothing is written; its next heartbeat tells what it wants.
 
 use super::create::{refuse_frozen, refuse_unreadable};
-use super::{Gateway, Refusal};
+use super::{Clusters, Refusal};
 use faregate_core::model::{Addresses, Cluster, ClusterName, Effective, Identity, Ms, Status};
 use faregate_core::ports::{Ask, Question, SchedulerError};
 use faregate_core::reconcile::allowed_workers;
@@ -14,7 +14,7 @@ pub struct Scaled {
     pub warning: Option<String>,
 }
 
-impl Gateway {
+impl Clusters {
     /// Asks the scheduler for `count` workers, or as many as the cluster can ever have. What has no room at the moment is started when
     /// there is room.
     pub async fn scale(&self, who: &Identity, name: &ClusterName, count: u32) -> Result<Scaled, Refusal> {
@@ -64,7 +64,7 @@ impl Gateway {
     /// The cluster, its scheduler's addresses, and what applies to its user.
     async fn scalable(&self, who: &Identity, name: &ClusterName) -> Result<(Cluster, Addresses, Effective), Refusal> {
         let cluster = self.get(who, name).await?;
-        let limits = self.limits_of(&cluster.user, &cluster.groups).await?;
+        let limits = self.context.limits_of(&cluster.user, &cluster.groups).await?;
         match cluster.addresses {
             Some(addresses) if cluster.status == Status::Running => {
                 refuse_frozen(&limits)?;
@@ -78,17 +78,17 @@ impl Gateway {
     async fn refuse_more(&self, cluster: &Cluster, limits: &Effective, count: u32) -> Result<(), Refusal> {
         if i64::from(count) > cluster.reserved.counts.workers {
             refuse_unreadable(limits)?;
-            self.refuse_spent(&cluster.user, limits).await?;
-            self.ports().store.check_room()?;
+            self.context.refuse_spent(&cluster.user, limits).await?;
+            self.context.store.check_room()?;
         }
         Ok(())
     }
 
     /// Asks until it answers, or for long enough. A scheduler that is slow to answer is not failed for that.
     async fn tell(&self, cluster: &Cluster, addresses: &Addresses, question: Question) -> Result<(), Refusal> {
-        let host = &self.ports().host;
-        let deadline = host.uptime() + self.policy().scheduler_call_ms;
-        let token = self.token(cluster, Use::Cluster)?;
+        let host = &self.context.host;
+        let deadline = host.uptime() + self.context.policy().scheduler_call_ms;
+        let token = self.context.token(cluster, Use::Cluster)?;
         let mut pause: Ms = 100;
         loop {
             let ask = Ask {
@@ -97,7 +97,7 @@ impl Gateway {
                 token: token.clone(),
                 question: question.clone(),
             };
-            let error = match self.ports().schedulers.ask(vec![ask]).await.pop() {
+            let error = match self.schedulers.ask(vec![ask]).await.pop() {
                 Some(Ok(_)) => return Ok(()),
                 Some(Err(error)) => error,
                 None => SchedulerError::Relay("no answer at all".into()),

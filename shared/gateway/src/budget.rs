@@ -1,6 +1,6 @@
 //! Budgets: a month's spending held against its limit.
 
-use super::{Gateway, Refusal, Spent};
+use super::{Context, Refusal, Spent};
 use faregate_core::model::clock::is_younger;
 use faregate_core::model::{Effective, LimitValue, Month, Ms, Reason, ReasonCode};
 use faregate_core::ports::StoreError;
@@ -13,7 +13,7 @@ pub(super) struct CachedSpent {
     usd: f64,
 }
 
-impl Gateway {
+impl Context {
     /// Refuses what would start anything, once the user's budget is spent. Reads nothing for those who have none.
     pub(super) async fn refuse_spent(&self, user: &str, limits: &Effective) -> Result<(), Refusal> {
         let Some(budget) = &limits.budget else { return Ok(()) };

@@ -1,6 +1,6 @@
 //! The clock was set, and the host has noticed.
 
-use super::Gateway;
+use super::Enforcer;
 use faregate_core::model::{Cluster, ClusterName, Ms, Record};
 use faregate_core::ports::{Expect, StoreError, TransactError, Write};
 use std::sync::PoisonError;
@@ -10,7 +10,7 @@ const PAGE: usize = 100;
 /// Tries when others write the record at the same time.
 const TRIES: u32 = 8;
 
-impl Gateway {
+impl Enforcer {
     /// The clock was set by so much (forward above zero). Clusters have lived, and shall live, for as long as before: the moments that
     /// they count from move along. All that is active is looked at again, as what was due may lie ahead now. How many those are.
     pub async fn clock_was_set(&self, by: Ms) -> Result<usize, StoreError> {
@@ -20,7 +20,7 @@ impl Gateway {
             if cluster.wants_to_run() {
                 self.shift(&cluster.name, by).await?;
             }
-            self.wake(&cluster.name, 0).await;
+            self.context.wake(&cluster.name, 0).await;
         }
         Ok(active.len())
     }
@@ -29,7 +29,7 @@ impl Gateway {
     pub async fn wake_active(&self) -> Result<usize, StoreError> {
         let active = self.active_clusters().await?;
         for cluster in &active {
-            self.wake(&cluster.name, 0).await;
+            self.context.wake(&cluster.name, 0).await;
         }
         Ok(active.len())
     }
@@ -37,7 +37,7 @@ impl Gateway {
     async fn active_clusters(&self) -> Result<Vec<Cluster>, StoreError> {
         let (mut cursor, mut active) = (None, Vec::new());
         loop {
-            let page = self.ports().store.active(cursor.as_deref(), PAGE).await?;
+            let page = self.context.store.active(cursor.as_deref(), PAGE).await?;
             active.extend(page.items.into_iter().map(|row| row.cluster));
             cursor = page.cursor;
             if cursor.is_none() {
@@ -48,15 +48,17 @@ impl Gateway {
 
     async fn shift(&self, name: &ClusterName, by: Ms) -> Result<(), StoreError> {
         for attempt in 0..TRIES {
-            let Some(stored) = self.ports().store.cluster(name).await? else { return Ok(()) };
+            let Some(stored) = self.context.store.cluster(name).await? else { return Ok(()) };
             let mut cluster = stored.value;
             cluster.shift(by);
-            cluster.due_at = Some(self.now());
+            cluster.due_at = Some(self.context.now());
             let expect = Expect::Version(stored.version);
             let write = Write::Put { record: Record::Cluster(Box::new(cluster)), expect };
-            match self.ports().store.transact(vec![write]).await {
+            match self.context.store.transact(vec![write]).await {
                 Ok(()) => return Ok(()),
-                Err(TransactError::Conflicts(_) | TransactError::Contention) => self.jitter(20 << attempt).await,
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => {
+                    self.context.jitter(20 << attempt).await
+                }
                 Err(TransactError::Failed(error)) => return Err(error),
             }
         }

@@ -1,6 +1,6 @@
 //! A new cluster: one transaction, one wake.
 
-use super::{Gateway, Refusal};
+use super::{Clusters, Refusal};
 use faregate_core::model::ceiling::{Measure, counted};
 use faregate_core::model::{
     Cluster, ClusterName, Counts, Effective, Heartbeat, Identity, Ms, PaceStep, Record, Scope, Stored, effective,
@@ -15,16 +15,16 @@ use std::net::SocketAddr;
 /// Tries of a transaction that meets others at the same counters.
 const TRIES: u32 = 8;
 
-impl Gateway {
+impl Clusters {
     /// What a user may choose.
     pub async fn options_of(&self, who: &Identity) -> Result<Options, Refusal> {
-        let limits = self.limits_of(&who.name, &who.groups).await?;
-        Ok(self.options().within(&limits.allowed, &self.config.base))
+        let limits = self.context.limits_of(&who.name, &who.groups).await?;
+        Ok(self.options().within(&limits.allowed, &self.settings.base))
     }
 
     /// Refused for users who are frozen, as of a minute ago at most: they read why.
     pub async fn refuse_frozen(&self, who: &Identity) -> Result<(), Refusal> {
-        let items = self.limit_items(self.policy().limits_cache_ms).await?;
+        let items = self.context.limit_items(self.context.policy().limits_cache_ms).await?;
         if items.in_force.values().all(|limits| limits.frozen.is_none()) {
             return Ok(());
         }
@@ -36,20 +36,21 @@ impl Gateway {
     /// Refused with [`Refusal::Invalid`] when an option is wrong or a limit is reached, with [`Refusal::Conflict`] when others
     /// were always faster: nothing was written then, and the same request may be sent again.
     pub async fn create(&self, who: &Identity, chosen: Map<String, Value>) -> Result<ClusterName, Refusal> {
-        self.next_step(&who.name, self.now())?;
-        let limits = self.limits_of(&who.name, &who.groups).await?;
+        self.next_step(&who.name, self.context.now())?;
+        let limits = self.context.limits_of(&who.name, &who.groups).await?;
         refuse_frozen(&limits)?;
         refuse_unreadable(&limits)?;
-        let options = self.options().within(&limits.allowed, &self.config.base);
+        let options = self.options().within(&limits.allowed, &self.settings.base);
         let (options, config) =
-            options.apply(&chosen, &self.config.base).map_err(|e| Refusal::Invalid(e.to_string()))?;
-        self.refuse_spent(&who.name, &limits).await?;
-        self.ports().store.check_room()?;
-        let host = &self.ports().host;
+            options.apply(&chosen, &self.settings.base).map_err(|e| Refusal::Invalid(e.to_string()))?;
+        self.context.refuse_spent(&who.name, &limits).await?;
+        self.context.store.check_room()?;
+        let host = &self.context.host;
         let now = host.now();
-        let name = ClusterName::mint(&self.ring().user_key(&who.name), now, host.random());
+        let name = ClusterName::mint(&self.context.ring().user_key(&who.name), now, host.random());
         let certificate = host.certificate(&name).map_err(Refusal::Internal)?;
         let tls_key = self
+            .context
             .ring()
             .seal(certificate.key_pem.as_bytes(), &name, host.nonce())
             .map_err(|e| Refusal::Internal(e.to_string()))?;
@@ -62,7 +63,7 @@ impl Gateway {
             Write::Put { record: Record::Heartbeat(Heartbeat::new(name.clone())), expect: Expect::Absent },
         ];
         for scope in keys {
-            let ceiling = if safety_rule!(self.policy(), charge_conditionally) {
+            let ceiling = if safety_rule!(self.context.policy(), charge_conditionally) {
                 limits.ceiling(&scope)
             } else {
                 Counts::UNBOUNDED
@@ -74,7 +75,7 @@ impl Gateway {
             writes.push(Write::Count { scope, delta: Counts::CLUSTER, ceiling, now, pace });
         }
         for attempt in 0..TRIES {
-            match self.ports().store.transact(writes.clone()).await {
+            match self.context.store.transact(writes.clone()).await {
                 Ok(()) => {
                     for write in &writes {
                         // further ones change nothing of which step comes next
@@ -83,7 +84,7 @@ impl Gateway {
                         }
                     }
                     tracing::info!(cluster = %name, user = who.name, "created");
-                    self.wake(&name, 0).await;
+                    self.context.wake(&name, 0).await;
                     return Ok(name);
                 }
                 Err(TransactError::Conflicts(conflicts)) => {
@@ -95,7 +96,7 @@ impl Gateway {
                         *pace = next;
                     }
                 }
-                Err(TransactError::Contention) => self.jitter(20 << attempt).await,
+                Err(TransactError::Contention) => self.context.jitter(20 << attempt).await,
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }
@@ -116,17 +117,17 @@ fn only_the_pace(conflicts: &[Conflict], writes: &[Write]) -> Option<(usize, Ms)
     }
 }
 
-impl Gateway {
+impl Clusters {
     /// Before anything is written: a cluster that the launcher can never start would only fail later.
     fn refuse_what_cannot_be_launched(&self, cluster: &Cluster) -> Result<(), Refusal> {
-        let (listen, api_url) = (&self.config.listen, &self.config.api_url);
+        let (listen, api_url) = (&self.settings.listen, &self.settings.api_url);
         // the longest address that there is
         let scheduler = SocketAddr::from(([255; 4], u16::MAX));
         let specs = [
-            scheduler_spec(cluster, self.policy(), listen, api_url),
+            scheduler_spec(cluster, self.context.policy(), listen, api_url),
             worker_spec(cluster, (1, false), scheduler, listen, api_url),
         ];
-        specs.iter().try_for_each(self.config.check_launch).map_err(Refusal::Invalid)
+        specs.iter().try_for_each(self.settings.check_launch).map_err(Refusal::Invalid)
     }
 }
 

@@ -1,13 +1,13 @@
 //! What the host measured of clusters' files, where they are on a disk of the gateway's.
 
-use super::{Gateway, Refusal};
+use super::{Enforcer, Refusal};
 use faregate_core::model::{ClusterName, Reason, Status};
 use faregate_core::reconcile::enforce::{DiskUse, DiskVerdict, judge_disk};
 use std::collections::HashMap;
 use std::sync::PoisonError;
 
-impl Gateway {
-    /// Takes in one look at all clusters: one that is over its limit ends, one that is near it is warned by the next pass.
+impl Enforcer {
+    /// Takes in one look at all clusters: one that is over its limit ends, one that is near it is warned by the next enforcement run.
     pub async fn disk_measured(&self, found: Vec<(ClusterName, DiskUse)>) -> Result<(), Refusal> {
         let (mut warnings, mut outcome) = (HashMap::new(), Ok(()));
         for (name, found) in found {
@@ -18,15 +18,15 @@ impl Gateway {
                 }
                 DiskVerdict::End(reason) => {
                     // one that cannot be ended keeps no other one running
-                    outcome = outcome.and(self.end(&name, None, Status::Failed, reason).await.map(drop));
+                    outcome = outcome.and(self.context.end(&name, None, Status::Failed, reason).await.map(drop));
                 }
             }
         }
-        *self.disk.lock().unwrap_or_else(PoisonError::into_inner) = warnings;
+        *self.disk_warnings.lock().unwrap_or_else(PoisonError::into_inner) = warnings;
         outcome
     }
 
     pub(super) fn disk_warning(&self, name: &ClusterName) -> Option<Reason> {
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.disk_warnings.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 }

@@ -1,6 +1,6 @@
 //! Why a cluster is as it is: what it waits for, which limits hold it, and how its tasks ended.
 
-use super::{Gateway, Refusal};
+use super::{Clusters, Refusal};
 use faregate_core::model::ceiling::{Measure, counted};
 use faregate_core::model::{
     Cluster, ClusterName, Counts, Effective, Identity, LaunchState, Ms, Reason, Status, Stored, Task, TaskRole, Usage,
@@ -77,24 +77,24 @@ pub struct EndedTask {
     pub last_lines: Vec<String>,
 }
 
-impl Gateway {
+impl Clusters {
     /// Why one of the caller's clusters is as it is; also after its end, for as long as it is remembered.
     pub async fn explain(&self, who: &Identity, name: &ClusterName) -> Result<Explanation, Refusal> {
         let cluster = self.get(who, name).await?;
-        let limits = self.limits_of(&cluster.user, &cluster.groups).await?;
-        let children = self.ports().store.children(name).await?;
+        let limits = self.context.limits_of(&cluster.user, &cluster.groups).await?;
+        let children = self.context.store.children(name).await?;
         let wanted = cluster.wants_to_run();
         let held_by = match wanted {
             true => {
-                let usage = self.ports().store.usage(&cluster.reserved.keys).await?;
-                let spent = self.spent_out(&cluster.user, &limits).await?;
+                let usage = self.context.store.usage(&cluster.reserved.keys).await?;
+                let spent = self.context.spent_out(&cluster.user, &limits).await?;
                 held_by(&cluster, &limits, &usage, spent)
             }
             false => Vec::new(),
         };
         let waiting = self.waiting(&cluster, &children);
         let most = allowed_workers(&cluster, &limits);
-        let deadline = deadline(&cluster, &limits, self.policy()).filter(|_| wanted);
+        let deadline = deadline(&cluster, &limits, self.context.policy()).filter(|_| wanted);
         let (ends_at, ends_by) = deadline.map(|d| (d.at, ends_by(&cluster, d))).unzip();
         let (most, most_by) = most.unzip();
         Ok(Explanation {
@@ -114,11 +114,11 @@ impl Gateway {
     }
 }
 
-impl Gateway {
+impl Clusters {
     /// What it waits for: its scheduler first, then what keeps it from starting more, then workers that do not start.
     fn waiting(&self, cluster: &Cluster, children: &Children) -> Option<Reason> {
         let seen_at = children.heartbeat.as_ref().and_then(|heartbeat| heartbeat.value.seen_at);
-        let silent = waiting_for_scheduler(cluster, seen_at, self.now(), self.policy());
+        let silent = waiting_for_scheduler(cluster, seen_at, self.context.now(), self.context.policy());
         let failure = || cluster.start_failure.clone().filter(|_| cluster.wants_to_run());
         silent.or_else(|| cluster.waiting.clone()).or_else(failure)
     }

@@ -1,6 +1,6 @@
 //! How its owner makes a cluster live longer.
 
-use super::{Gateway, Refusal};
+use super::{Clusters, Refusal};
 use faregate_core::model::{Cluster, ClusterName, Identity, Ms, ReasonCode, Record};
 use faregate_core::ports::{Expect, TransactError, Write};
 use faregate_core::reconcile::enforce::{Longest, deadline, utc};
@@ -8,7 +8,7 @@ use faregate_core::reconcile::enforce::{Longest, deadline, utc};
 /// Tries when others write the record at the same time.
 const TRIES: u32 = 8;
 
-impl Gateway {
+impl Clusters {
     /// Lets a cluster live for at least `ms` from now. When it ends then; none = it has no end.
     ///
     /// It ends no sooner by this than without it. [`Refusal::Invalid`] when a limit lets it live less long.
@@ -18,14 +18,14 @@ impl Gateway {
             if !cluster.status.is_active() || !cluster.wants_to_run() {
                 return Err(Refusal::Conflict(format!("Cluster '{name}' is not active any more")));
             }
-            let limits = self.limits_of(&cluster.user, &cluster.groups).await?;
-            let now = self.now();
-            if let Some(longest) = Longest::of(&limits, self.policy())
+            let limits = self.context.limits_of(&cluster.user, &cluster.groups).await?;
+            let now = self.context.now();
+            if let Some(longest) = Longest::of(&limits, self.context.policy())
                 && now.saturating_add(ms) > cluster.created_at.saturating_add(longest.ms)
             {
                 return Err(Refusal::Invalid(too_long(&cluster, &longest, ms, now)));
             }
-            let ends_at = deadline(&cluster, &limits, self.policy()).map(|deadline| deadline.at);
+            let ends_at = deadline(&cluster, &limits, self.context.policy()).map(|deadline| deadline.at);
             let ends_at = match ends_at {
                 Some(at) if at < now.saturating_add(ms) => now.saturating_add(ms),
                 soon_enough => return Ok(soon_enough),
@@ -34,9 +34,11 @@ impl Gateway {
             // should it still end soon, it is warned of anew
             cluster.warnings.retain(|warning| warning.code != ReasonCode::MaxLifetime);
             let write = Write::Put { record: Record::Cluster(Box::new(cluster)), expect: Expect::Version(version) };
-            match self.ports().store.transact(vec![write]).await {
+            match self.context.store.transact(vec![write]).await {
                 Ok(()) => return Ok(Some(ends_at)),
-                Err(TransactError::Conflicts(_) | TransactError::Contention) => self.jitter(20 << attempt).await,
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => {
+                    self.context.jitter(20 << attempt).await
+                }
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }

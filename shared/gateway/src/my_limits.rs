@@ -1,6 +1,6 @@
 //! What a user may have, whose rule each limit is, what is in use and what is left.
 
-use super::{Gateway, Refusal};
+use super::{Clusters, Refusal};
 use faregate_core::model::ceiling::{Measure, counted};
 use faregate_core::model::{Counts, Effective, Identity, LimitValue, Month, Ms, Scope};
 use serde::Serialize;
@@ -16,14 +16,14 @@ pub struct MyLimits {
     pub groups: Map<String, Value>,
 }
 
-impl Gateway {
+impl Clusters {
     /// The caller's limits, and what they have in use of them.
     pub async fn my_limits(&self, who: &Identity) -> Result<MyLimits, Refusal> {
-        let limits = self.limits_of(&who.name, &who.groups).await?;
+        let limits = self.context.limits_of(&who.name, &who.groups).await?;
         let mut keys = vec![Scope::User(who.name.clone())];
         keys.extend(who.groups.iter().cloned().map(Scope::Group));
-        let used: Vec<Counts> = self.ports().store.usage(&keys).await?.into_iter().map(|u| u.value.counts).collect();
-        let spent = self.spent(&who.name, Month::of(self.now())).await?;
+        let used: Vec<Counts> = self.context.store.usage(&keys).await?.into_iter().map(|u| u.value.counts).collect();
+        let spent = self.context.spent(&who.name, Month::of(self.context.now())).await?;
 
         let mut of = Map::new();
         let mut groups = Map::new();
@@ -39,7 +39,7 @@ impl Gateway {
         of.insert("cluster_cores".into(), plain(&limits.cluster_cores, |n| json!(n)));
         of.insert("cluster_memory".into(), plain(&limits.cluster_memory, |n| json!(n)));
         of.extend(tightest(&limits, &keys, &used));
-        of.insert("max_lifetime".into(), max_lifetime(&limits, self.policy().max_lifetime_ms));
+        of.insert("max_lifetime".into(), max_lifetime(&limits, self.context.policy().max_lifetime_ms));
         of.insert("idle_timeout".into(), plain(&limits.idle_timeout_ms, seconds));
         let none = json!({"limit": null, "from": null, "used": spent.usd(), "left": null});
         let budget = limits.budget.as_ref().map_or(none, |budget| spent.of_budget(budget));

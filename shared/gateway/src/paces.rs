@@ -1,18 +1,18 @@
 //! How far users are in the pace of creating clusters, as this process knows it: the counters decide, but what was read there lately
 //! spares a write that would fail, and all of it for those who are far too fast.
 
-use super::{Gateway, Refusal};
+use super::{Clusters, Refusal};
 use faregate_core::model::{Ms, Pace, PaceStep};
 use std::sync::PoisonError;
 
 /// Users kept in mind; when there are more, all are forgotten, and the counters tell them anew.
 const MOST: usize = 4_096;
 
-impl Gateway {
+impl Clusters {
     /// The step that one more cluster of a user takes, for all that is known; none where any pace will do. Refused for those who may
     /// create nothing yet: a counter never says less than it did.
     pub(super) fn next_step(&self, user: &str, now: Ms) -> Result<Option<PaceStep>, Refusal> {
-        let Some(pace) = Pace::of(self.policy()) else { return Ok(None) };
+        let Some(pace) = Pace::of(self.context.policy()) else { return Ok(None) };
         let known = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
         let paid_at = known.get(user).copied().unwrap_or_default();
         pace.step(paid_at, now).map(Some).map_err(|wait| refusal(user, pace, wait))

@@ -1,6 +1,6 @@
 //! What a user sees of their clusters.
 
-use super::{Gateway, Refusal};
+use super::{Clusters, Refusal};
 use faregate_core::model::{Cluster, ClusterName, Identity, Ms, Status, Version};
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ const PAGE: usize = 500;
 /// `?wait` looks again at least this often, should an announcement have been missed.
 const LOOK_AGAIN_MS: Ms = 500;
 
-impl Gateway {
+impl Clusters {
     /// Is the store there?
     pub async fn health(&self) -> Result<(), String> {
-        self.ports().store.limits().await.map(drop).map_err(|e| e.to_string())
+        self.context.store.limits().await.map(drop).map_err(|e| e.to_string())
     }
 
     /// One of the caller's clusters: 404 when there is none of that name, 403 when it is another's.
@@ -22,7 +22,7 @@ impl Gateway {
 
     /// The same, and its version.
     pub(super) async fn own(&self, who: &Identity, name: &ClusterName) -> Result<(Cluster, Version), Refusal> {
-        let stored = self.ports().store.cluster(name).await?.ok_or_else(|| not_found(name))?;
+        let stored = self.context.store.cluster(name).await?.ok_or_else(|| not_found(name))?;
         if stored.value.user != who.name {
             return Err(not_yours(name));
         }
@@ -31,8 +31,8 @@ impl Gateway {
 
     /// The same, once it has left PENDING, or after a while. A cluster that failed to start is a [`Refusal::Conflict`].
     pub async fn wait(&self, who: &Identity, name: &ClusterName) -> Result<Cluster, Refusal> {
-        let host = &self.ports().host;
-        let deadline = host.uptime() + self.policy().wait_ms;
+        let host = &self.context.host;
+        let deadline = host.uptime() + self.context.policy().wait_ms;
         loop {
             let cluster = self.get(who, name).await?;
             if cluster.target == Status::Failed {
@@ -49,11 +49,11 @@ impl Gateway {
 
     /// The caller's clusters in any of these states, oldest first.
     pub async fn list(&self, who: &Identity, statuses: &[Status]) -> Result<Vec<Arc<Cluster>>, Refusal> {
-        let user = self.ring().user_key(&who.name);
+        let user = self.context.ring().user_key(&who.name);
         let mut found = Vec::new();
         let mut cursor = None;
         loop {
-            let page = self.ports().store.clusters(&user, cursor.as_deref(), PAGE).await?;
+            let page = self.context.store.clusters(&user, cursor.as_deref(), PAGE).await?;
             let own = page.items.into_iter().map(|s| s.value);
             found.extend(own.filter(|c| c.user == who.name && statuses.contains(&c.status)));
             cursor = page.cursor;

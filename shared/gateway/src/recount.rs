@@ -1,7 +1,7 @@
 //! Counters recomputed from the records: drift is repaired, and said so. A step at a time, as the records are many.
 
 use super::trim::Ended;
-use super::{Gateway, Refusal};
+use super::{Enforcer, Refusal};
 use faregate_core::model::clock::is_ahead;
 use faregate_core::model::{Cluster, ClusterName, Counts, Scope, Stored, Usage};
 use faregate_core::ports::{StoreError, TransactError};
@@ -25,7 +25,7 @@ pub struct RecountCursor {
     groups: Vec<String>,
 }
 
-impl Gateway {
+impl Enforcer {
     /// One step of a round over all users and groups that have an active cluster; none begins one. How many counters were repaired, and
     /// what is left; none = the round is over.
     pub async fn recount_step(&self, cursor: Option<RecountCursor>) -> Result<(usize, Option<RecountCursor>), Refusal> {
@@ -75,7 +75,7 @@ impl Gateway {
     async fn each_active(&self, mut each: impl FnMut(Cluster) + Send) -> Result<(), StoreError> {
         let mut cursor = None;
         loop {
-            let page = self.ports().store.active(cursor.as_deref(), PAGE).await?;
+            let page = self.context.store.active(cursor.as_deref(), PAGE).await?;
             page.items.into_iter().for_each(|row| each(row.cluster));
             cursor = page.cursor;
             if cursor.is_none() {
@@ -91,12 +91,12 @@ impl Gateway {
         let scope = Scope::User(user.to_owned());
         let before = self.counter(&scope).await?;
         let mut sum = Counts::default();
-        let key = self.ring().user_key(user);
-        let (mut ended, now) = (Ended::default(), self.now());
+        let key = self.context.ring().user_key(user);
+        let (mut ended, now) = (Ended::default(), self.context.now());
         let mut cursor = None;
         loop {
-            let page = self.ports().store.clusters(&key, cursor.as_deref(), PAGE).await?;
-            page.items.iter().for_each(|cluster| ended.see(&cluster.value, now, self.policy().young_ms));
+            let page = self.context.store.clusters(&key, cursor.as_deref(), PAGE).await?;
+            page.items.iter().for_each(|cluster| ended.see(&cluster.value, now, self.context.policy().grace_period_ms));
             let counted = |c: &&Stored<Arc<Cluster>>| c.value.reserved.keys.contains(&scope);
             for cluster in page.items.iter().filter(counted) {
                 sum = sum + cluster.value.reserved.counts;
@@ -121,10 +121,10 @@ impl Gateway {
         let before = self.counter(&scope).await?;
         // a write may land as late as its caller lives and another call of his besides, and says when he made it; if the clock was set
         // since, that may have been just before
-        let changed_at = Some(before.value.changed_at).filter(|at| !is_ahead(*at, self.now())).unwrap_or(0);
-        let changed_at = changed_at.max(self.ports().host.steady_since());
-        let last_seen = changed_at + 2 * self.policy().caller_life_ms + self.policy().visibility_ms;
-        if self.now() < last_seen {
+        let changed_at = Some(before.value.changed_at).filter(|at| !is_ahead(*at, self.context.now())).unwrap_or(0);
+        let changed_at = changed_at.max(self.context.host.steady_since());
+        let last_seen = changed_at + 2 * self.context.policy().max_call_ms + self.context.policy().visibility_ms;
+        if self.context.now() < last_seen {
             return Ok(false);
         }
         let mut names: Vec<ClusterName> = Vec::new();
@@ -134,7 +134,7 @@ impl Gateway {
             }
         })
         .await?;
-        let reads: Vec<_> = names.iter().map(|name| self.ports().store.cluster(name)).collect();
+        let reads: Vec<_> = names.iter().map(|name| self.context.store.cluster(name)).collect();
         let mut clusters = stream::iter(reads).buffer_unordered(AT_ONCE);
         let mut sum = Counts::default();
         while let Some(cluster) = clusters.next().await {
@@ -145,13 +145,13 @@ impl Gateway {
     }
 
     async fn counter(&self, scope: &Scope) -> Result<Stored<Usage>, StoreError> {
-        let read = self.ports().store.usage(std::slice::from_ref(scope)).await?.pop();
+        let read = self.context.store.usage(std::slice::from_ref(scope)).await?.pop();
         read.ok_or_else(|| StoreError::Failed(format!("nothing was read of the counter of {scope}")))
     }
 
     /// Is what a cluster is counted for what its launches and tasks come to? If not, its next turn makes it so.
     async fn check_charge(&self, cluster: &Cluster) -> Result<(), StoreError> {
-        let store = &self.ports().store;
+        let store = &self.context.store;
         let children = store.children(&cluster.name).await?;
         let workers =
             reserved_by_workers(children.launches.iter().map(|l| &l.value), children.tasks.iter().map(|t| &t.value));
@@ -165,17 +165,17 @@ impl Gateway {
             .is_some_and(|again| again.value.reserved == cluster.reserved && again.value.launches == cluster.launches)
         {
             tracing::error!(cluster = %cluster.name, ?counted, ?workers, "a cluster is not counted for what it has: its turn repairs it");
-            self.wake(&cluster.name, 0).await;
+            self.context.wake(&cluster.name, 0).await;
         }
         Ok(())
     }
 
     async fn repair(&self, before: Stored<Usage>, sum: Counts) -> Result<bool, Refusal> {
-        let store = &self.ports().store;
+        let store = &self.context.store;
         if before.value.counts == sum {
             return Ok(false);
         }
-        let version = match safety_rule!(self.policy(), recount_on_version) {
+        let version = match safety_rule!(self.context.policy(), recount_on_version) {
             true => before.version,
             false => self.counter(&before.value.scope).await?.version,
         };

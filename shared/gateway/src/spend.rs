@@ -1,6 +1,6 @@
 //! What a user has spent in a month: the ledger's entries of what has ended, and what runs, computed now.
 
-use super::Gateway;
+use super::Context;
 use async_trait::async_trait;
 use faregate_core::model::{Amount, Cluster, ClusterConfig, ClusterName, Month, Ms, Policy, Task, UserKey};
 use faregate_core::ports::{Children, Host, Store, StoreError};
@@ -53,15 +53,14 @@ impl Spent {
     }
 }
 
-impl Gateway {
+impl Context {
     /// What a user has spent in a month, up to now. Exact: nothing is counted twice, and nothing is lost.
     pub async fn spent(&self, user: &str, month: Month) -> Result<Spent, StoreError> {
-        let ports = self.ports();
-        spent(ports.store.as_ref(), ports.host.as_ref(), self.policy(), user, &self.ring().user_key(user), month).await
+        spent(self.store.as_ref(), self.host.as_ref(), self.policy(), user, &self.ring().user_key(user), month).await
     }
 }
 
-/// The same for whoever has no gateway.
+/// The same for whoever has no context.
 pub(crate) async fn spent(
     store: &dyn Store,
     host: &dyn Host,

@@ -1,7 +1,8 @@
 //! Stopping: one conditional write, one wake.
 
+use super::context::wake;
 use super::read::not_yours;
-use super::{Gateway, Refusal, wake};
+use super::{Clusters, Context, Refusal};
 use faregate_core::model::{ClusterName, Identity, Reason, ReasonCode, Status};
 use faregate_core::ports::{Host, StopRequest, Store, TransactError, Wakes};
 
@@ -14,7 +15,7 @@ pub enum Caller {
     Cluster(ClusterName),
 }
 
-impl Gateway {
+impl Clusters {
     /// Turns a cluster towards STOPPED. Also fine for one that does not exist, or has ended: a cluster that ends itself asks once
     /// and never again.
     pub async fn stop(&self, caller: &Caller, name: &ClusterName) -> Result<(), Refusal> {
@@ -25,12 +26,12 @@ impl Gateway {
             }
             Caller::Cluster(_) => return Err(not_yours(name)),
         };
-        if self.end(name, user.clone(), Status::Stopped, reason).await? {
+        if self.context.end(name, user.clone(), Status::Stopped, reason).await? {
             return Ok(());
         }
         match user {
             // none of that name is theirs: is it another's?
-            Some(_) if self.ports().store.cluster(name).await?.is_some() => Err(not_yours(name)),
+            Some(_) if self.context.store.cluster(name).await?.is_some() => Err(not_yours(name)),
             _ => Ok(()),
         }
     }
@@ -40,10 +41,10 @@ impl Gateway {
         let mut cursor = None;
         let mut stopped = 0;
         loop {
-            let page = self.ports().store.active(cursor.as_deref(), 100).await?;
+            let page = self.context.store.active(cursor.as_deref(), 100).await?;
             // one that has ended is only listed until the last late call has landed
             for row in page.items.into_iter().filter(|row| !row.cluster.status.is_ended()) {
-                self.end(&row.cluster.name, None, Status::Stopped, reason.clone()).await?;
+                self.context.end(&row.cluster.name, None, Status::Stopped, reason.clone()).await?;
                 stopped += 1;
             }
             cursor = page.cursor;
@@ -52,9 +53,11 @@ impl Gateway {
             }
         }
     }
+}
 
+impl Context {
     /// One conditional write, and a wake when it changed something. False when there is no such cluster (of that user).
-    pub(super) async fn end(
+    pub(crate) async fn end(
         &self,
         name: &ClusterName,
         user: Option<String>,
@@ -62,8 +65,7 @@ impl Gateway {
         reason: Reason,
     ) -> Result<bool, Refusal> {
         let request = StopRequest { name: name.clone(), user, target, reason, now: self.now() };
-        let ports = self.ports();
-        Ok(end(&*ports.store, &*ports.wakes, &*ports.host, &request).await?.is_some())
+        Ok(end(&*self.store, &*self.wakes, &*self.host, &request).await?.is_some())
     }
 }
 

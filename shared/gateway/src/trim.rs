@@ -1,6 +1,6 @@
 //! A bound on the records of ended clusters: the oldest go, as their time to live would have them go.
 
-use super::Gateway;
+use super::Enforcer;
 use faregate_core::model::{Cluster, ClusterName, Ms, Record};
 use faregate_core::ports::{Expect, StoreError, TransactError, Write};
 
@@ -37,10 +37,10 @@ impl Ended {
     }
 }
 
-impl Gateway {
+impl Enforcer {
     /// Has the oldest of a user's ended clusters forgotten, where there are more than are kept. How many.
     pub(super) async fn trim(&self, user: &str, ended: &Ended) -> Result<usize, StoreError> {
-        let keep = self.policy().keep_records;
+        let keep = self.context.policy().keep_records;
         if keep == 0 {
             return Ok(0);
         }
@@ -57,13 +57,13 @@ impl Gateway {
     /// Has all records of one cluster expire now, its own last. False when not everything that it cost is in the ledger, or others
     /// wrote meanwhile: another time.
     async fn forget_early(&self, name: &ClusterName) -> Result<bool, StoreError> {
-        let store = &self.ports().store;
+        let store = &self.context.store;
         let Some(cluster) = store.cluster(name).await? else { return Ok(false) };
         let children = store.children(name).await?;
         if cluster.value.active || !children.tasks.iter().all(|task| task.value.settled) {
             return Ok(false);
         }
-        let expired = Some(self.now());
+        let expired = Some(self.context.now());
         let put = |record, version| Write::Put { record, expect: Expect::Version(version) };
         let mut writes = Vec::new();
         for mut task in children.tasks {

@@ -16,8 +16,8 @@ pub enum Use {
     Dashboard,
     /// Leave to look at a dashboard, in a link that is followed once.
     Ticket,
-    /// The same in a cookie.
-    Pass,
+    /// The same in a cookie, for hours.
+    DashboardSession,
     /// Signing session cookies (the derived value is the JWT's key).
     Session,
 }
@@ -28,7 +28,7 @@ impl Use {
             Use::Cluster => "cluster",
             Use::Dashboard => "dashboard",
             Use::Ticket => "ticket",
-            Use::Pass => "pass",
+            Use::DashboardSession => "pass",
             Use::Session => "session",
         }
     }

@@ -11,4 +11,4 @@ mod ticket;
 
 pub use certificate::issue_certificate;
 pub use key_ring::{KeyRing, KeyRingError, RingKey, Use, dashboard_key};
-pub use ticket::{PASS_LIFE_MS, TICKET_LIFE_MS, Ticket};
+pub use ticket::{DASHBOARD_SESSION_MS, TICKET_LIFE_MS, Ticket};

@@ -7,9 +7,9 @@ use faregate_core::model::{ClusterName, Ms};
 /// How long the link that an API hands to a browser may wait to be followed, in milliseconds.
 pub const TICKET_LIFE_MS: Ms = 60_000;
 /// How long a dashboard's cookie is good, in milliseconds: a working day. Then its visitor signs in again.
-pub const PASS_LIFE_MS: Ms = 12 * 3_600_000;
+pub const DASHBOARD_SESSION_MS: Ms = 12 * 3_600_000;
 
-/// What is in a ticket ([`Use::Ticket`]: once, in a link) or in a pass ([`Use::Pass`]: again and again, in a cookie).
+/// What is in a ticket ([`Use::Ticket`]: once, in a link) or in a session cookie ([`Use::DashboardSession`]: again and again).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     /// The ring key that signs it.
@@ -43,7 +43,7 @@ impl Ticket {
 
     /// What `text` says, when it was issued for that use of that cluster with a key of the ring, and has not expired.
     pub fn open(text: &str, ring: &KeyRing, purpose: Use, name: &ClusterName, now: Ms) -> Option<Self> {
-        let longest = if purpose == Use::Ticket { TICKET_LIFE_MS } else { PASS_LIFE_MS };
+        let longest = if purpose == Use::Ticket { TICKET_LIFE_MS } else { DASHBOARD_SESSION_MS };
         // one that is good for longer was issued by a clock that was ahead
         let is_good = |ticket: &Ticket| now < ticket.expires_at && !is_ahead(ticket.expires_at, now + longest);
         let ticket = Ticket::parse(text).filter(is_good)?;
@@ -52,9 +52,9 @@ impl Ticket {
         Some(ticket)
     }
 
-    /// The pass that it is exchanged for.
-    pub fn pass(&self, now: Ms) -> Ticket {
-        Ticket { expires_at: now + PASS_LIFE_MS, ..self.clone() }
+    /// The session that it is exchanged for.
+    pub fn session(&self, now: Ms) -> Ticket {
+        Ticket { expires_at: now + DASHBOARD_SESSION_MS, ..self.clone() }
     }
 
     /// What tells that it was used: no secret.
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(open(Use::Ticket, &a, NOW), Some(ticket()));
         assert_eq!(open(Use::Ticket, &a, NOW + TICKET_LIFE_MS - 1), Some(ticket()));
         assert_eq!(open(Use::Ticket, &a, NOW + TICKET_LIFE_MS), None);
-        assert_eq!(open(Use::Pass, &a, NOW), None);
+        assert_eq!(open(Use::DashboardSession, &a, NOW), None);
         assert_eq!(open(Use::Ticket, &name("b"), NOW), None);
         assert_eq!(Ticket::open(&text, &KeyRing::from_random(&[9; 64]), Use::Ticket, &a, NOW), None);
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));

@@ -5,6 +5,7 @@
 mod events;
 mod queue;
 pub mod served;
+mod unreachable;
 
 use crate::ministack::{self, Ministack, REGION};
 use crate::table::create_table;
@@ -16,8 +17,8 @@ use faregate_core::options::Options as ClusterOptions;
 use faregate_core::ports::{Ports, Schedulers};
 use faregate_dynamodb::DynamoStore;
 use faregate_ecs::EcsLauncher;
-use faregate_functions::{Absent, SqsWakes};
-use faregate_gateway::{Gateway, GatewayConfig};
+use faregate_functions::{RecordsAreRoutes, SqsWakes};
+use faregate_gateway::{ClusterSettings, Enforcer, Gateway, Reconciler, Services};
 use faregate_keys::KeyRing;
 use faregate_machine::Machine;
 use std::collections::BTreeSet;
@@ -55,7 +56,7 @@ impl Default for Options {
             policy: Policy::fargate(),
             base: ClusterConfig::default(),
             choices: ClusterOptions::default(),
-            schedulers: Arc::new(Absent),
+            schedulers: Arc::new(unreachable::Unreachable),
             reconcilers: 4,
             batch: 10,
             pass_ms: 0,
@@ -67,8 +68,12 @@ impl Default for Options {
 
 /// A gateway, and the AWS under it.
 pub struct Inside {
-    /// The core.
+    /// What the API serves.
     pub gateway: Arc<Gateway>,
+    /// Time as an event.
+    pub enforcer: Arc<Enforcer>,
+    /// What starts and stops tasks.
+    pub reconciler: Arc<Reconciler>,
     /// Its records.
     pub store: Arc<DynamoStore>,
     /// Its key ring.
@@ -128,12 +133,14 @@ impl Inside {
         let dynamodb = aws_sdk_dynamodb::Client::new(&config);
         let store = Arc::new(DynamoStore::new(|| dynamodb, table.clone()));
         let ring = KeyRing::from_random(&[7; 64]);
-        let gateway = gateway(&options, &ring, store.clone(), &queue, (&config, &to_ecs)).await;
+        let services = services(&options, &ring, store.clone(), &queue, (&config, &to_ecs)).await;
         let mut loops = JoinSet::new();
         let told = events::Told::default();
         loops.spawn(receiver.deliver(told.clone()));
         let mut inside = Inside {
-            gateway: gateway.clone(),
+            gateway: services.gateway.clone(),
+            enforcer: services.enforcer.clone(),
+            reconciler: services.reconciler.clone(),
             store: store.clone(),
             ring,
             aws: Arc::new(aws),
@@ -151,31 +158,31 @@ impl Inside {
             loops,
             _tasks: tasks,
         };
-        inside.run(gateway, store);
+        inside.run(&services, store);
         inside
     }
 
-    /// A second set of the shells over the same table, queue and ECS: a gateway with caches of its own, with reconcilers and passes of
+    /// A second set of the shells over the same table, queue and ECS: services with caches of their own, with reconcilers and enforcement of
     /// its own, which takes its share of the events.
     pub async fn twin(&mut self) -> Arc<Gateway> {
         let config = ministack::sdk_config(&self.aws.url).await;
         let dynamodb = aws_sdk_dynamodb::Client::new(&config);
         let store = Arc::new(DynamoStore::new(|| dynamodb, self.table.clone()));
         let world = (&config, &*self.to_ecs);
-        let gateway = gateway(&self.options, &self.ring, store.clone(), &self.queue, world).await;
-        self.run(gateway.clone(), store);
-        gateway
+        let services = services(&self.options, &self.ring, store.clone(), &self.queue, world).await;
+        self.run(&services, store);
+        services.gateway
     }
 
-    /// Lets a gateway's reconcilers and passes run.
-    fn run(&mut self, gateway: Arc<Gateway>, store: Arc<DynamoStore>) {
+    /// Lets reconcilers and enforcement run.
+    fn run(&mut self, services: &Services, store: Arc<DynamoStore>) {
         for n in 0..self.options.reconcilers {
             let sqs = self.sqs.clone();
             let reader = queue::Reader {
                 client: self.sqs.clone(),
                 queue: self.queue.clone(),
                 batch: self.options.batch,
-                gateway: gateway.clone(),
+                reconciler: services.reconciler.clone(),
                 wakes: SqsWakes::new(|| sqs, &self.queue),
                 turns: self.turns.clone(),
                 cut_off: (self.cut_off_percent.clone(), self.options.cut_off.1),
@@ -184,10 +191,10 @@ impl Inside {
             self.loops.spawn(reader.run());
         }
         if self.options.pass_ms > 0 {
-            let passes = queue::passes(gateway.clone(), store, self.options.pass_ms, self.repaired.clone());
+            let passes = queue::passes(services.clone(), store, self.options.pass_ms, self.repaired.clone());
             self.loops.spawn(passes);
         }
-        self.told.add(gateway);
+        self.told.add(services.task_events.clone());
     }
 
     /// From now on turns come to their end.
@@ -214,34 +221,33 @@ impl Inside {
 }
 
 /// The core over AWS's adapters, as one function has it.
-async fn gateway(
+async fn services(
     options: &Options,
     ring: &KeyRing,
     store: Arc<DynamoStore>,
     queue: &str,
     (config, to_ecs): (&aws_config::SdkConfig, &Wire),
-) -> Arc<Gateway> {
+) -> Services {
     let ecs = aws_sdk_ecs::Client::new(&ministack::sdk_config(&to_ecs.url).await);
     let (sqs, s3) = (aws_sdk_sqs::Client::new(config), path_style(config));
     let mut base = options.base.clone();
     base.fit(TaskSizes::Fargate).unwrap();
-    Arc::new(Gateway::new(GatewayConfig {
-        ports: Ports {
-            store,
-            wakes: Arc::new(SqsWakes::new(|| sqs, queue)),
-            launcher: Arc::new(EcsLauncher::new(launcher_settings(), || ecs, || s3)),
-            schedulers: options.schedulers.clone(),
-            routes: Arc::new(Absent),
-            host: Arc::new(Machine::default()),
-        },
-        ring: ring.clone(),
-        policy: options.policy.clone(),
+    let ports = Ports {
+        store,
+        wakes: Arc::new(SqsWakes::new(|| sqs, queue)),
+        launcher: Arc::new(EcsLauncher::new(launcher_settings(), || ecs, || s3)),
+        schedulers: options.schedulers.clone(),
+        routes: Arc::new(RecordsAreRoutes),
+        host: Arc::new(Machine::default()),
+    };
+    let settings = ClusterSettings {
         options: options.choices.clone().with_sizes(TaskSizes::Fargate),
         base,
         api_url: "http://127.0.0.1:9/api".into(),
         listen: Listen::own_address(),
         check_launch: faregate_ecs::check_launch,
-    }))
+    };
+    Services::new(ports, ring.clone(), options.policy.clone(), settings)
 }
 
 fn path_style(config: &aws_config::SdkConfig) -> aws_sdk_s3::Client {

@@ -147,7 +147,7 @@ async fn a_changed_limit_is_seen_by_the_pass_at_once() {
     // what was read before may be believed for a minute
     assert!(inside.gateway.policy().limits_cache_ms <= 60_000);
     let name = served.create("alice").await;
-    let report = inside.gateway.pass(0).await.unwrap();
+    let report = inside.enforcer.enforce(0).await.unwrap();
     assert_eq!((report.active, report.ended), (2, 2), "{report:?}");
     let explained = served.call("GET", &format!("{name}/explain")).basic("alice").send().await.json();
     assert_eq!(explained["status"], "STOPPING", "{explained}");

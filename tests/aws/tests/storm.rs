@@ -78,11 +78,11 @@ fn policy() -> Policy {
         start_backoff_ms: 500,
         room_retry_ms: 2_500,
         launch_window_ms: 30_000,
-        caller_life_ms: 10_000,
+        max_call_ms: 10_000,
         visibility_ms: 2_000,
-        young_ms: 20_000,
+        grace_period_ms: 20_000,
         scheduler_call_ms: 3_000,
-        sweep_step_ms: 200,
+        orphan_scan_step_ms: 200,
         ..Policy::fargate()
     }
 }

@@ -19,7 +19,7 @@ use faregate_core::command::Listen;
 use faregate_core::model::{ClusterConfig, ClusterName, Limits, Policy, Scope};
 use faregate_core::options::Options;
 use faregate_core::ports::{Ports, Store, Wake};
-use faregate_gateway::{Gateway, GatewayConfig};
+use faregate_gateway::{ClusterSettings, Enforcer, Gateway, Reconciler, Services};
 use faregate_keys::{KeyRing, Use};
 use faregate_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -59,6 +59,10 @@ pub struct Setup {
 pub struct Api {
     /// Under the router.
     pub gateway: Arc<Gateway>,
+    /// Time as an event, which comes when a test calls it.
+    pub enforcer: Arc<Enforcer>,
+    /// What starts and stops tasks.
+    pub reconciler: Arc<Reconciler>,
     /// Accounts and tokens.
     pub access: Arc<Access>,
     /// What is served.
@@ -117,16 +121,14 @@ impl Api {
             host: host.clone(),
         };
         let ring = KeyRing::from_random(&std::array::from_fn(|i| i as u8));
-        let gateway = Arc::new(Gateway::new(GatewayConfig {
-            ports,
-            ring: ring.clone(),
-            policy: setup.policy,
+        let settings = ClusterSettings {
             options: setup.options,
             base: setup.base,
             api_url: format!("http://127.0.0.1:8000{}/api", setup.prefix),
             listen: Listen::loopback(),
             check_launch: |_| Ok(()),
-        }));
+        };
+        let Services { gateway, enforcer, reconciler, .. } = Services::new(ports, ring.clone(), setup.policy, settings);
         let access = Arc::new(Access::new(store.clone(), host.clone()));
         let basic = setup.password.map_or_else(Basic::anybody, Basic::shared);
         let usual = |access: &Arc<Access>| -> Vec<Box<dyn Method>> {
@@ -145,6 +147,8 @@ impl Api {
         });
         Api {
             gateway,
+            enforcer,
+            reconciler,
             access,
             router,
             host,
@@ -208,12 +212,12 @@ impl Api {
 
     /// Lets the reconciler look at a cluster once.
     pub async fn turn(&self, name: &ClusterName) {
-        self.gateway.turn(&Wake::Cluster(name.clone())).await.expect("a turn");
+        self.reconciler.reconcile(&Wake::Cluster(name.clone())).await.expect("a wake that is handled");
     }
 
     /// The scheduler of a RUNNING cluster asks for so many workers: they are launched as far as there is room, and connect.
     pub async fn want(&self, name: &ClusterName, workers: u32) {
-        // one launch a turn
+        // one launch for each wake
         for _ in 0..=workers.div_ceil(self.gateway.policy().tasks_per_launch) {
             let body = json!({"count": workers, "active_workers": self.launcher.workers(name)});
             let mut whole = heartbeat();

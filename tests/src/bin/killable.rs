@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         policy.launch_retry_ms = 200;
         policy.launch_list_ms = 200;
         policy.launch_window_ms = 10_000;
-        policy.caller_life_ms = 300;
+        policy.max_call_ms = 300;
         policy.visibility_ms = 200;
         policy.check_ms = 300;
         policy.stop_retry_ms = 1_000;

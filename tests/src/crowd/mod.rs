@@ -18,7 +18,7 @@ use faregate_core::model::{ClusterConfig, Ms, Policy, Prices, Rates};
 use faregate_core::options::Options;
 use faregate_core::ports::{Ports, Store};
 use faregate_dask::HttpSchedulers;
-use faregate_gateway::{Gateway, GatewayConfig};
+use faregate_gateway::{ClusterSettings, Enforcer, Services};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ const QUESTION: Duration = Duration::from_secs(5);
 
 /// A gateway over a store that counts, which starts nothing.
 pub struct Counted {
-    /// The gateway.
-    pub gateway: Gateway,
+    /// What is counted.
+    pub enforcer: Arc<Enforcer>,
     /// What it reads and writes.
     pub store: Arc<CountingStore>,
     /// What it asks.
@@ -48,24 +48,23 @@ impl Counted {
         let schedulers = Arc::new(CountingSchedulers::new(Arc::new(HttpSchedulers::new(QUESTION))));
         let wakes = Arc::new(QuietWakes::default());
         let clock = Arc::new(LaterClock::default());
-        let gateway = Gateway::new(GatewayConfig {
-            ports: Ports {
-                store: store.clone(),
-                wakes: wakes.clone(),
-                launcher: Arc::new(QuietLauncher::default()),
-                schedulers: schedulers.clone(),
-                routes: Arc::new(QuietRoutes::default()),
-                host: clock.clone(),
-            },
-            ring: ring(),
-            policy: policy(),
+        let ports = Ports {
+            store: store.clone(),
+            wakes: wakes.clone(),
+            launcher: Arc::new(QuietLauncher::default()),
+            schedulers: schedulers.clone(),
+            routes: Arc::new(QuietRoutes::default()),
+            host: clock.clone(),
+        };
+        let settings = ClusterSettings {
             options: Options::default(),
             base: ClusterConfig::default(),
             api_url: "http://127.0.0.1:9/api".into(),
             listen: Listen::own_address(),
             check_launch: |_| Ok(()),
-        });
-        Counted { gateway, store, schedulers, wakes, clock }
+        };
+        let Services { enforcer, .. } = Services::new(ports, ring(), policy(), settings);
+        Counted { enforcer, store, schedulers, wakes, clock }
     }
 
     /// Puts its clock forward to a pass in which every scheduler that has answered is to be asked again.

@@ -10,7 +10,7 @@ use faregate_core::command::Listen;
 use faregate_core::model::{ClusterConfig, ClusterName, Policy, TaskFacts, TaskRole};
 use faregate_core::ports::Ports;
 use faregate_dask::HttpSchedulers;
-use faregate_gateway::{Gateway, GatewayConfig};
+use faregate_gateway::{ClusterSettings, Enforcer, Reconciler, Services, TaskEvents};
 use faregate_keys::KeyRing;
 use faregate_machine::Machine;
 use faregate_processes::{ProcessLauncher, Settings};
@@ -26,7 +26,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 /// Turns at once.
-const TURNS: usize = 4;
+const WAKES_AT_ONCE: usize = 4;
 /// Between two passes, and two recounts.
 const PASS: Duration = Duration::from_millis(500);
 
@@ -70,35 +70,34 @@ impl Local {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api_url = format!("http://{}/api", listener.local_addr().unwrap());
         let dice = Mutex::new(Dice::new(contention_percent.into()));
-        let gateway = Arc::new(Gateway::new(GatewayConfig {
-            ports: Ports {
-                store: Arc::new(Contended {
-                    inner: store.clone(),
-                    meets: Box::new(move |_| dice.lock().unwrap().percent(contention_percent)),
-                }),
-                wakes: wakes.clone(),
-                launcher: launcher.clone(),
-                schedulers: Arc::new(HttpSchedulers::new(Duration::from_secs(5))),
-                routes: Arc::new(QuietRoutes::default()),
-                host: Arc::new(Machine::default()),
-            },
-            ring: ring.clone(),
-            policy: policy(),
+        let ports = Ports {
+            store: Arc::new(Contended {
+                inner: store.clone(),
+                meets: Box::new(move |_| dice.lock().unwrap().percent(contention_percent)),
+            }),
+            wakes: wakes.clone(),
+            launcher: launcher.clone(),
+            schedulers: Arc::new(HttpSchedulers::new(Duration::from_secs(5))),
+            routes: Arc::new(QuietRoutes::default()),
+            host: Arc::new(Machine::default()),
+        };
+        let settings = ClusterSettings {
             options: choices(),
             base: ClusterConfig::default(),
             api_url: api_url.clone(),
             listen: Listen::loopback(),
             check_launch: |_| Ok(()),
-        }));
+        };
+        let services = Services::new(ports, ring.clone(), policy(), settings);
         let failures = Failures::default();
-        let router = failures.router(gateway.clone(), store.clone(), people);
+        let router = failures.router(services.gateway.clone(), store.clone(), people);
         let mut loops = JoinSet::new();
-        for _ in 0..TURNS {
-            loops.spawn(take_turns(gateway.clone(), wakes.clone()));
+        for _ in 0..WAKES_AT_ONCE {
+            loops.spawn(take_wakes(services.reconciler.clone(), wakes.clone()));
         }
         let repaired = Arc::new(AtomicUsize::new(0));
-        loops.spawn(take_events(gateway.clone(), launcher.events()));
-        loops.spawn(pass(gateway, repaired.clone()));
+        loops.spawn(take_events(services.task_events, launcher.events()));
+        loops.spawn(enforce(services.enforcer, repaired.clone()));
         let served = router.clone();
         loops.spawn(async move { axum::serve(listener, served).await.unwrap() });
         let running: Running = Arc::new(move || running(&api_url));
@@ -128,29 +127,29 @@ fn policy() -> Policy {
     }
 }
 
-async fn take_turns(gateway: Arc<Gateway>, wakes: Arc<LocalWakes>) {
+async fn take_wakes(reconciler: Arc<Reconciler>, wakes: Arc<LocalWakes>) {
     loop {
         let wake = wakes.next().await;
-        let well = gateway.turn(&wake).await.is_ok();
+        let well = reconciler.reconcile(&wake).await.is_ok();
         wakes.done(wake, well);
     }
 }
 
 /// Until each is taken in.
-async fn take_events(gateway: Arc<Gateway>, mut events: UnboundedReceiver<TaskFacts>) {
+async fn take_events(task_events: Arc<TaskEvents>, mut events: UnboundedReceiver<TaskFacts>) {
     while let Some(facts) = events.recv().await {
-        while gateway.task_event(&facts).await.is_err() {
+        while task_events.apply(&facts).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }
 
-async fn pass(gateway: Arc<Gateway>, repaired: Arc<AtomicUsize>) {
-    let since = gateway.now();
+async fn enforce(enforcer: Arc<Enforcer>, repaired: Arc<AtomicUsize>) {
+    let since = faregate_machine::now();
     loop {
         tokio::time::sleep(PASS).await;
-        gateway.pass(since).await.unwrap();
-        repaired.fetch_add(gateway.recount_active().await.unwrap(), Ordering::SeqCst);
+        enforcer.enforce(since).await.unwrap();
+        repaired.fetch_add(enforcer.recount_active().await.unwrap(), Ordering::SeqCst);
     }
 }
 

@@ -55,7 +55,7 @@ async fn what_runs_is_counted_now_and_what_has_ended_once() {
     // the same when it has ended, but for what its tasks lived since
     *api.launcher.lives_ms.lock().unwrap() = HOUR;
     api.end("alice", &first).await;
-    api.host.pass(2 * api.gateway.policy().caller_life_ms + 1);
+    api.host.pass(2 * api.gateway.policy().max_call_ms + 1);
     api.turn(&first).await;
     let seen = usage(&api, "?month=2027-01").await.json();
     assert_eq!(hours(&seen["clusters"][first.as_str()]), (3.0, 6.0, 3.6));

@@ -2,7 +2,7 @@
 
 use faregate_core::model::{ClusterName, LaunchState, Policy, Record};
 use faregate_core::ports::{Host, Store, Wake, Write};
-use faregate_gateway::TurnError;
+use faregate_gateway::ReconcileError;
 use faregate_tests::api::{Api, Setup};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -44,7 +44,7 @@ async fn when_its_time_is_up_a_turn_leaves_what_it_learned_to_the_next() {
     let (api, name, _) = contended(u32::MAX, is_task).await;
     let (begun, sent) = (api.host.now(), api.wakes.sent());
     api.turn(&name).await;
-    assert!(api.host.now() - begun >= Policy::fargate().caller_life_ms);
+    assert!(api.host.now() - begun >= Policy::fargate().max_call_ms);
     assert_eq!(api.wakes.sent(), sent + 1);
     assert_eq!(api.store.children(&name).await.unwrap().launches[0].value.state, LaunchState::Pending);
 }
@@ -52,8 +52,8 @@ async fn when_its_time_is_up_a_turn_leaves_what_it_learned_to_the_next() {
 #[tokio::test]
 async fn a_turn_that_has_learned_nothing_gives_way_soon() {
     let (api, name, tried) = contended(u32::MAX, is_launch).await;
-    let gave_way = api.gateway.turn(&Wake::Cluster(name.clone())).await;
-    assert!(matches!(gave_way, Err(TurnError::Contended(of)) if of == name));
+    let gave_way = api.reconciler.reconcile(&Wake::Cluster(name.clone())).await;
+    assert!(matches!(gave_way, Err(ReconcileError::Contended(of)) if of == name));
     assert_eq!(tried.load(Ordering::Relaxed), 7);
     assert!(api.store.children(&name).await.unwrap().launches.is_empty(), "nothing was called");
 }

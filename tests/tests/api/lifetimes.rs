@@ -46,7 +46,7 @@ async fn a_pass_ends_what_is_too_old_and_leaves_what_was_extended() {
     let (first, second) = (api.running("alice").await, api.running("alice").await);
     extend(&api, "alice", &second, json!({"seconds": 7200})).await;
     api.host.pass(3_600_000);
-    api.gateway.pass(api.gateway.now()).await.unwrap();
+    api.enforcer.enforce(api.gateway.now()).await.unwrap();
     assert_eq!(api.report("alice", &first).await["status"], "STOPPING");
     assert_snapshot!(explain(&api, "alice", &first).await.json()["reason"]["message"].as_str().unwrap(), @"its lifetime of 3600 s is over");
     assert_eq!(api.report("alice", &second).await["status"], "RUNNING");

@@ -64,7 +64,7 @@ async fn while_an_item_cannot_be_read_its_user_starts_nothing_new_and_reads_why(
     assert_eq!(create(&api, "bob", json!({})).await.status, 201, "others are not concerned");
     // mended, remembered, and broken again: what was last in force holds
     api.limit("user:alice", Limits { clusters: Some(1), ..Limits::default() }).await;
-    api.gateway.pass(0).await.unwrap();
+    api.enforcer.enforce(0).await.unwrap();
     api.limit("user:alice", broken).await;
     assert!(
         refused(create(&api, "alice", json!({})).await)

@@ -5,7 +5,7 @@ use faregate_core::model::{
     Usage,
 };
 use faregate_core::ports::{Expect, Host, Idleness, Question, Store, Write};
-use faregate_gateway::PassReport;
+use faregate_gateway::EnforcementReport;
 use faregate_tests::api::{Api, Setup};
 use insta::assert_snapshot;
 
@@ -18,8 +18,8 @@ async fn api(base: ClusterConfig, policy: Policy) -> Api {
     Api::with(Setup { base, policy, groups, ..Setup::default() }).await
 }
 
-async fn pass(api: &Api) -> PassReport {
-    api.gateway.pass(api.host.now()).await.unwrap()
+async fn pass(api: &Api) -> EnforcementReport {
+    api.enforcer.enforce(api.host.now()).await.unwrap()
 }
 
 async fn record(api: &Api, name: &ClusterName) -> Cluster {
@@ -245,21 +245,21 @@ async fn counters_that_drifted_are_repaired_step_by_step() {
     api.want(&name, 2).await;
     let scopes = [Scope::User("alice".into()), Scope::Group("a".into())];
     let good = api.store.usage(&scopes).await.unwrap();
-    assert_eq!(api.gateway.recount_active().await, Ok(0));
+    assert_eq!(api.enforcer.recount_active().await, Ok(0));
     for (scope, usage) in scopes.iter().zip(&good) {
         let drifted = Usage { counts: usage.value.counts + Counts::CLUSTER, ..usage.value.clone() };
         api.store.put_usage(&drifted, usage.version).await.unwrap();
         assert_eq!(&drifted.scope, scope);
     }
-    let (repaired, left) = api.gateway.recount_step(None).await.unwrap();
+    let (repaired, left) = api.enforcer.recount_step(None).await.unwrap();
     assert_eq!((repaired, left.is_some()), (1, true), "users first");
     assert_eq!(
-        api.gateway.recount_step(left.clone()).await.unwrap(),
+        api.enforcer.recount_step(left.clone()).await.unwrap(),
         (0, None),
         "a group that was changed lately is left"
     );
     api.host.pass(HOUR);
-    assert_eq!(api.gateway.recount_step(left).await.unwrap(), (1, None));
+    assert_eq!(api.enforcer.recount_step(left).await.unwrap(), (1, None));
     let now = api.store.usage(&scopes).await.unwrap();
     assert_eq!(
         now.iter().map(|u| u.value.counts).collect::<Vec<_>>(),

@@ -16,14 +16,14 @@ async fn a_pass_reads_an_index_row_and_a_heartbeat_of_each_cluster_and_writes_no
     fill(&*store, &crowd).await;
     let gateway = Counted::new(store);
     let since = crowd.now - PERIOD_MS;
-    gateway.gateway.pass(since).await.unwrap();
+    gateway.enforcer.enforce(since).await.unwrap();
     let limits: usize = gateway.store.take().values().map(|count| count.written).sum();
     assert_eq!(limits, crowd.limits().len(), "the first pass remembers the limits, and writes nothing else");
 
     for n in 1..=3 {
         gateway.pass_until_all_are_due();
         gateway.schedulers.take();
-        let report = gateway.gateway.pass(since).await.unwrap();
+        let report = gateway.enforcer.enforce(since).await.unwrap();
         let counts = gateway.store.take();
         let read = |method: &str| counts.get(method).map_or(0, |count| count.read);
         let written: usize = counts.values().map(|count| count.written).sum();

@@ -74,7 +74,7 @@ async fn the_oldest_ended_clusters_are_forgotten_but_not_what_they_cost() {
     for _ in 0..6 {
         let name = api.running("alice").await;
         api.end("alice", &name).await;
-        api.host.pass(2 * api.gateway.policy().caller_life_ms);
+        api.host.pass(2 * api.gateway.policy().max_call_ms);
         api.turn(&name).await;
         names.push(name);
     }
@@ -86,19 +86,19 @@ async fn the_oldest_ended_clusters_are_forgotten_but_not_what_they_cost() {
     let all: Vec<String> = names.iter().map(ToString::to_string).collect();
     assert_eq!(listed().await, all);
     let month = Month::of(api.gateway.now());
-    let cost = api.gateway.spent("alice", month).await.unwrap();
+    let cost = api.gateway.context.spent("alice", month).await.unwrap();
     assert!(!cost.clusters[&names[0]].total().is_zero());
 
     // not before all that may still be learned of them is
-    api.host.pass(api.gateway.policy().young_ms);
-    api.gateway.recount("alice").await.unwrap();
+    api.host.pass(api.gateway.policy().grace_period_ms);
+    api.enforcer.recount("alice").await.unwrap();
     api.host.pass(1);
     assert!(api.store.forget_expired(api.gateway.now()).await.unwrap() > 0);
     assert_eq!(listed().await, all[3..], "three ended ones, and the one that runs");
     assert_eq!(api.store.children(&names[0]).await.unwrap(), Default::default(), "nothing is left of the others");
-    let after = api.gateway.spent("alice", month).await.unwrap();
+    let after = api.gateway.context.spent("alice", month).await.unwrap();
     assert_eq!(after.clusters[&names[0]], cost.clusters[&names[0]]);
-    api.gateway.recount("alice").await.unwrap();
+    api.enforcer.recount("alice").await.unwrap();
     assert_eq!(listed().await, all[3..]);
     assert_eq!(api.store.cluster(&names[6]).await.unwrap().unwrap().value.status, Status::Running);
 }

@@ -1,7 +1,7 @@
 //! Signing in: Basic, the session cookie, and sign-in to dashboards.
 
 use faregate_api::Dashboards;
-use faregate_keys::{PASS_LIFE_MS, Ticket, Use};
+use faregate_keys::{DASHBOARD_SESSION_MS, Ticket, Use};
 use faregate_tests::api::{Api, Setup};
 use serde_json::json;
 
@@ -213,9 +213,9 @@ async fn signing_in_to_a_dashboard_sets_its_cookie_and_leads_back() {
             let (value, attributes) = line.split_once("; ").unwrap();
             assert_eq!(attributes, format!("Path={prefix}/clusters/{name}/; HttpOnly; SameSite=Lax; Secure"));
             let pass = value.strip_prefix("__Secure-faregate-dashboard=").unwrap();
-            let open = |name, now| Ticket::open(pass, api.gateway.ring(), Use::Pass, name, now);
+            let open = |name, now| Ticket::open(pass, api.gateway.ring(), Use::DashboardSession, name, now);
             let now = api.gateway.now();
-            assert_eq!(open(&name, now).unwrap().expires_at, now + PASS_LIFE_MS, "not for ever");
+            assert_eq!(open(&name, now).unwrap().expires_at, now + DASHBOARD_SESSION_MS, "not for ever");
             assert_eq!(open(&"0".repeat(32).parse().unwrap(), now), None);
             let session = if prefix.is_empty() { "__Host-faregate-session" } else { "__Secure-faregate-session" };
             assert_eq!(answer.set_cookies(session).len(), 1, "the next dashboard asks for no password");

@@ -190,7 +190,7 @@ async fn what_lets_anybody_in_to_a_cluster_is_for_the_scope_connect() {
                         let answer = call.send().await;
                         let said = String::from_utf8_lossy(&answer.body).into_owned();
                         assert_eq!(answer.status, 200, "{path}");
-                        let secret = api.gateway.dashboard_key(&stored(&api, &name).await).unwrap();
+                        let secret = api.gateway.clusters.dashboard_key(&stored(&api, &name).await).unwrap();
                         for secret in [key, &secret, &api.token(&name)] {
                             assert!(!said.contains(secret), "{path}");
                         }

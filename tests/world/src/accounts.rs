@@ -174,7 +174,7 @@ impl State {
 
     /// Whoever writes knows the limits as they were when it began, or cached them some time before; and may write late.
     pub fn staleness(&self) -> Ms {
-        self.setup.policy.limits_cache_ms + 2 * self.setup.policy.caller_life_ms
+        self.setup.policy.limits_cache_ms + 2 * self.setup.policy.max_call_ms
     }
 
     /// What is raised stays under a ceiling that was in force when its writer looked.

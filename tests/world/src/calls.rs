@@ -41,7 +41,7 @@ impl State {
         if !self.faulty() {
             return (latency, 0, Cast::Survives(Fate::Plain));
         }
-        let (faults, life) = (self.setup.faults, self.setup.policy.caller_life_ms);
+        let (faults, life) = (self.setup.faults, self.setup.policy.max_call_ms);
         let mut answer = if self.dice.percent(25) { self.dice.below(300) } else { 0 };
         if self.fault(faults.slow) {
             let slow = self.dice.below(life);

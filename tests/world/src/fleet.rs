@@ -188,7 +188,7 @@ impl State {
         let own = self.fleet.live(TaskRole::Worker).filter(|t| t.cluster == *cluster).count() as i64;
         // the launch was written under limits that were in force then, and called within its window
         let policy = &self.setup.policy;
-        let from = self.now - self.staleness() - policy.launch_window_ms - policy.caller_life_ms;
+        let from = self.now - self.staleness() - policy.launch_window_ms - policy.max_call_ms;
         let caps = self.accounts.limits_since(from, &record.user, &record.groups);
         let most = caps.iter().map(|limits| cap(&record, limits)).max();
         if most.is_some_and(|most| own > most) {

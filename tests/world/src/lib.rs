@@ -38,7 +38,7 @@ use faregate_core::command::Listen;
 use faregate_core::model::SafetySwitches;
 use faregate_core::options::Options;
 use faregate_core::ports::{ENTRIES_A_PAGE, Ports};
-use faregate_gateway::{Gateway, GatewayConfig};
+use faregate_gateway::{ClusterSettings, Services};
 use faregate_keys::KeyRing;
 use setup::S;
 use state::{Event, State};
@@ -80,7 +80,7 @@ pub fn live(setup: Setup, trace: bool) -> Outcome {
     let world = Arc::new(World { state: Mutex::new(State::new(setup, trace)) });
     lock(&world.state).plan();
     let mut executor = Executor::default();
-    let mut gateways: Vec<Arc<Gateway>> = (0..PROCESSES).map(|_| world.gateway()).collect();
+    let mut processes: Vec<Services> = (0..PROCESSES).map(|_| world.services()).collect();
     loop {
         let event = {
             let mut state = lock(&world.state);
@@ -93,7 +93,7 @@ pub fn live(setup: Setup, trace: bool) -> Outcome {
                 None => break,
             }
         };
-        world.happen(event, &mut executor, &mut gateways);
+        world.happen(event, &mut executor, &mut processes);
         let now = lock(&world.state).now;
         executor.turn(now, || std::mem::take(&mut lock(&world.state).crashed));
     }
@@ -112,29 +112,28 @@ impl World {
         World { state: Mutex::new(state) }
     }
 
-    /// A gateway of this world, with caches of its own.
-    fn gateway(self: &Arc<Self>) -> Arc<Gateway> {
+    /// A process of this world, with caches of its own.
+    fn services(self: &Arc<Self>) -> Services {
         let state = lock(&self.state);
-        Arc::new(Gateway::new(GatewayConfig {
-            ports: Ports {
-                store: self.clone(),
-                wakes: self.clone(),
-                launcher: self.clone(),
-                schedulers: self.clone(),
-                routes: self.clone(),
-                host: self.clone(),
-            },
-            ring: KeyRing::from_random(&[7; 64]),
-            policy: state.setup.policy.clone(),
+        let ports = Ports {
+            store: self.clone(),
+            wakes: self.clone(),
+            launcher: self.clone(),
+            schedulers: self.clone(),
+            routes: self.clone(),
+            host: self.clone(),
+        };
+        let settings = ClusterSettings {
             options: Options::default(),
             base: state.setup.base.clone(),
+            api_url: "http://127.0.0.1:8000/api".into(),
             listen: Listen::loopback(),
             check_launch: |_| Ok(()),
-            api_url: "http://127.0.0.1:8000/api".into(),
-        }))
+        };
+        Services::new(ports, KeyRing::from_random(&[7; 64]), state.setup.policy.clone(), settings)
     }
 
-    fn happen(self: &Arc<Self>, event: Event, executor: &mut Executor, gateways: &mut [Arc<Gateway>]) {
+    fn happen(self: &Arc<Self>, event: Event, executor: &mut Executor, processes: &mut [Services]) {
         let mut state = lock(&self.state);
         match event {
             Event::Wake(waker) => waker.wake(),
@@ -146,14 +145,14 @@ impl World {
             Event::Unless(ticket, event) => {
                 if !state.taken.contains(&ticket) {
                     drop(state);
-                    self.happen(*event, executor, gateways);
+                    self.happen(*event, executor, processes);
                 }
             }
             Event::ProcessCrash(process) => {
                 state.say(|| format!("process {process} crashes"));
                 drop(state);
                 executor.crash(process);
-                gateways[process] = self.gateway();
+                processes[process] = self.services();
             }
             Event::Start(work) => {
                 if state.is_out() {
@@ -164,9 +163,9 @@ impl World {
                     return;
                 }
                 let process = state.dice.below(PROCESSES as i64) as usize;
-                let deadline = state.now + state.setup.policy.caller_life_ms;
+                let deadline = state.now + state.setup.policy.max_call_ms;
                 drop(state);
-                executor.start(self.shell(&gateways[process], work), process, deadline);
+                executor.start(self.shell(&processes[process], work), process, deadline);
             }
         }
     }

@@ -66,6 +66,6 @@ impl State {
 fn label(wake: &Wake) -> String {
     match wake {
         Wake::Cluster(name) => super::state::short(name).to_owned(),
-        Wake::Sweep { cursor } => format!("sweep {cursor:?}"),
+        Wake::OrphanScan { cursor } => format!("sweep {cursor:?}"),
     }
 }

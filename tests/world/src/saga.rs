@@ -108,7 +108,7 @@ impl State {
         let Some(shrink) = &cluster.shrink else { return };
         let known = self.accounts.limits_since(self.now - self.staleness(), &cluster.user, &cluster.groups);
         // whoever says so read the counters a little ago
-        let read_at = self.now - 2 * self.setup.policy.caller_life_ms;
+        let read_at = self.now - 2 * self.setup.policy.max_call_ms;
         let held = |scope: &Scope| self.accounts.most_counted_since(read_at, scope);
         let is_over = |limits: &Effective| {
             cluster.reserved.keys.iter().any(|scope| {

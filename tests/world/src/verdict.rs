@@ -108,7 +108,7 @@ impl State {
     fn judge_cluster(&mut self, cluster: &Cluster) {
         let name = &cluster.name;
         if cluster.status.is_ended() {
-            let landing = 2 * self.setup.policy.caller_life_ms + 100 * S;
+            let landing = 2 * self.setup.policy.max_call_ms + 100 * S;
             if cluster.active && cluster.stopped_at.is_some_and(|at| self.now - at > landing) {
                 self.breach("ended and listed as active", short(name).into());
             }

@@ -8,7 +8,7 @@ use super::state::{Event, State};
 use faregate_core::model::{ClusterName, Content, Identity, Ms, Scope, Status, TaskFacts};
 use faregate_core::ports::{Wake, Wakes};
 use faregate_gateway::admin::{Act, LimitsChange};
-use faregate_gateway::{Caller, Gateway, Refusal};
+use faregate_gateway::{Caller, Gateway, Refusal, Services};
 use serde_json::{Map, Value};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -76,31 +76,32 @@ pub enum Work {
 
 impl World {
     /// The shell that does some work.
-    pub(super) fn shell(self: &Arc<Self>, gateway: &Arc<Gateway>, work: Work) -> Shell {
-        let (world, gateway) = (self.clone(), gateway.clone());
-        Box::pin(async move { world.perform(&gateway, work).await })
+    pub(super) fn shell(self: &Arc<Self>, services: &Services, work: Work) -> Shell {
+        let (world, services) = (self.clone(), services.clone());
+        Box::pin(async move { world.perform(&services, work).await })
     }
 
-    async fn perform(&self, gateway: &Gateway, work: Work) {
+    async fn perform(&self, services: &Services, work: Work) {
+        let Services { gateway, task_events, enforcer, reconciler } = services;
         match work {
-            Work::Turn { message, wake } => match gateway.turn(&wake).await {
+            Work::Turn { message, wake } => match reconciler.reconcile(&wake).await {
                 Ok(()) => lock(&self.state).finish(message),
                 Err(error) => lock(&self.state).say(|| format!("  a turn failed: {error}")),
             },
             Work::Pass => {
                 let since = lock(&self.state).since();
-                let result = gateway.pass(since).await;
+                let result = enforcer.enforce(since).await;
                 lock(&self.state).say(|| format!("pass: {result:?}"));
             }
             Work::ClockSet(by) => {
-                let result = gateway.clock_was_set(by).await;
+                let result = enforcer.clock_was_set(by).await;
                 lock(&self.state).say(|| format!("the clock was set by {} s: {result:?}", by / S));
             }
-            Work::Sweep => drop(self.wake(Wake::Sweep { cursor: None }, 0).await),
+            Work::Sweep => drop(self.wake(Wake::OrphanScan { cursor: None }, 0).await),
             Work::Recount(scope) => {
                 let repaired = match &scope {
-                    Scope::Group(group) => gateway.recount_group(group).await,
-                    Scope::User(user) => gateway.recount(user).await,
+                    Scope::Group(group) => enforcer.recount_group(group).await,
+                    Scope::User(user) => enforcer.recount(user).await,
                     Scope::Default => Ok(false),
                 };
                 lock(&self.state).say(|| format!("recount of {scope}: {repaired:?}"));
@@ -109,13 +110,13 @@ impl World {
                 // the event comes again unless it was taken in
                 let again = Event::Start(Work::Happened { facts: facts.clone(), tries: tries + 1 });
                 let ticket = lock(&self.state).redeliver(tries, again);
-                if gateway.task_event(&facts).await.is_ok() {
+                if task_events.apply(&facts).await.is_ok() {
                     lock(&self.state).taken.insert(ticket);
                 }
             }
             Work::Heartbeat { scheduler, number, name, content, closing } => {
                 let digest = digest(&content);
-                let result = gateway.heartbeat(&name, *content, digest).await;
+                let result = gateway.heartbeats.apply(&name, *content, digest).await;
                 let mut state = lock(&self.state);
                 state.say(|| format!("  heartbeat {scheduler}/{number}: {result:?}"));
                 state.after(10, Event::Dask(scheduler, Schedule::Answered(number, result.is_ok(), closing)));
@@ -123,13 +124,13 @@ impl World {
             Work::Create(who) => self.create(gateway, &who).await,
             Work::Scale(who, count) => {
                 if let Some(name) = self.choose(gateway, &who, Status::Running).await {
-                    let result = gateway.scale(&who, &name, count).await;
+                    let result = gateway.clusters.scale(&who, &name, count).await;
                     lock(&self.state).say(|| format!("{} scales {name} to {count}: {result:?}", who.name));
                 }
             }
             Work::Adapt(who, minimum, maximum) => {
                 if let Some(name) = self.choose(gateway, &who, Status::Running).await {
-                    let result = gateway.adapt(&who, &name, minimum, maximum, true).await;
+                    let result = gateway.clusters.adapt(&who, &name, minimum, maximum, true).await;
                     lock(&self.state).say(|| format!("{} adapts {name}: {result:?}", who.name));
                 }
             }
@@ -137,15 +138,15 @@ impl World {
                 let status = if lock(&self.state).dice.percent(80) { Status::Running } else { Status::Pending };
                 if let Some(name) = self.choose(gateway, &who, status).await {
                     self.note_stop(&name);
-                    let result = gateway.stop(&Caller::User(who.clone()), &name).await;
+                    let result = gateway.clusters.stop(&Caller::User(who.clone()), &name).await;
                     lock(&self.state).say(|| format!("{} stops {name}: {result:?}", who.name));
                 }
             }
             Work::StopAll(who) => {
-                let own = gateway.list(&who, &[Status::Pending, Status::Running]).await.unwrap_or_default();
+                let own = gateway.clusters.list(&who, &[Status::Pending, Status::Running]).await.unwrap_or_default();
                 for cluster in own {
                     self.note_stop(&cluster.name);
-                    let result = gateway.stop(&Caller::User(who.clone()), &cluster.name).await;
+                    let result = gateway.clusters.stop(&Caller::User(who.clone()), &cluster.name).await;
                     lock(&self.state).say(|| format!("{} stops {} and all: {result:?}", who.name, cluster.name));
                 }
             }
@@ -171,19 +172,19 @@ impl World {
             }
             Work::Extend(who, seconds) => {
                 if let Some(name) = self.choose(gateway, &who, Status::Running).await {
-                    let result = gateway.extend(&who, &name, seconds * S).await;
+                    let result = gateway.clusters.extend(&who, &name, seconds * S).await;
                     lock(&self.state).say(|| format!("{} extends {name} by {seconds} s: {result:?}", who.name));
                 }
             }
             Work::Exit(name) => {
-                let result = gateway.stop(&Caller::Cluster(name.clone()), &name).await;
+                let result = gateway.clusters.stop(&Caller::Cluster(name.clone()), &name).await;
                 lock(&self.state).say(|| format!("{name} asks for its end: {result:?}"));
             }
         }
     }
 
     async fn create(&self, gateway: &Gateway, who: &Identity) {
-        let result = gateway.create(who, Map::new()).await;
+        let result = gateway.clusters.create(who, Map::new()).await;
         lock(&self.state).say(|| format!("{} creates: {result:?}", who.name));
         match result {
             Ok(_) | Err(Refusal::Invalid(_)) => {}
@@ -204,7 +205,7 @@ impl World {
 
     /// One of a user's clusters in some state.
     async fn choose(&self, gateway: &Gateway, who: &Identity, status: Status) -> Option<ClusterName> {
-        let own = gateway.list(who, &[status]).await.ok()?;
+        let own = gateway.clusters.list(who, &[status]).await.ok()?;
         let n = lock(&self.state).dice.below(own.len() as i64) as usize;
         own.get(n).map(|cluster| cluster.name.clone())
     }

@@ -1,4 +1,4 @@
-//! What runs beside the API for as long as the gateway does: the reconciler's workers, the launcher's events, the pass, the sweep.
+//! What runs beside the API for as long as the gateway does: the reconciler's workers, the launcher's events, enforcement runs, orphan scans.
 
 use super::data_dir::DataDir;
 use super::room;
@@ -6,7 +6,7 @@ use super::sparing::Sparing;
 use crate::wakes::LocalWakes;
 use faregate_core::model::{ClusterName, Ms, TaskFacts};
 use faregate_core::ports::{Store, Wake, Wakes};
-use faregate_gateway::Gateway;
+use faregate_gateway::{Services, TaskEvents};
 use faregate_machine::Machine;
 use faregate_processes::ProcessLauncher;
 use faregate_sqlite::SqliteStore;
@@ -16,20 +16,20 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// Turns at once.
+/// Wakes handled at once.
 const WORKERS: usize = 4;
-/// Between two sweeps.
-const SWEEP: Duration = Duration::from_secs(60);
+/// Between two orphan scans.
+const ORPHAN_SCAN: Duration = Duration::from_secs(60);
 /// Between two removals of the files of clusters whose records are forgotten.
 const TIDY: Duration = Duration::from_secs(600);
-/// Tries of one event; what is still not taken in then, the sweep finds.
+/// Tries of one event; what is still not taken in then, the orphan scan finds.
 const EVENT_TRIES: u32 = 8;
 
 /// What the loops work with.
 #[derive(Clone)]
 pub struct World {
     /// The core.
-    pub gateway: Arc<Gateway>,
+    pub services: Services,
     /// The queue.
     pub wakes: Arc<LocalWakes>,
     /// Records.
@@ -55,31 +55,31 @@ pub fn start(world: &World, data: &DataDir, check_period: Duration, disk: room::
         loops.spawn(reconcile(world.clone()));
     }
     // listening before the first look, so that nothing falls in between
-    loops.spawn(take_events(world.gateway.clone(), world.launcher.events()));
-    loops.spawn(pass(world.clone(), check_period, since));
-    loops.spawn(sweep(world.clone()));
+    loops.spawn(take_events(world.services.task_events.clone(), world.launcher.events()));
+    loops.spawn(enforce(world.clone(), check_period, since));
+    loops.spawn(scan_orphans(world.clone()));
     loops.spawn(tidy(world.clone(), data.file("clusters")));
     loops.spawn(room::keep(world.clone(), disk.least_free));
     loops.spawn(room::measure(world.clone(), data.path().to_owned(), disk.most_a_cluster));
     loops
 }
 
-/// Takes one wake after the other. A turn is a task of its own, so that its panic is a failed turn.
+/// Takes one wake after the other. Each is handled in a task of its own, so that a panic is a failure like others.
 async fn reconcile(world: World) {
     loop {
         let wake = world.wakes.next().await;
-        let turn = tokio::spawn({
-            let (gateway, wake) = (world.gateway.clone(), wake.clone());
-            async move { gateway.turn(&wake).await }
+        let handled = tokio::spawn({
+            let (reconciler, wake) = (world.services.reconciler.clone(), wake.clone());
+            async move { reconciler.reconcile(&wake).await }
         });
-        let well = match turn.await {
+        let well = match handled.await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
-                tracing::warn!(?wake, error = faregate_core::chain(&error), "a turn failed; it is taken again");
+                tracing::warn!(?wake, error = faregate_core::chain(&error), "reconcile failed; it is tried again");
                 false
             }
             Err(panic) => {
-                tracing::error!(?wake, %panic, "a turn panicked; it is taken again");
+                tracing::error!(?wake, %panic, "reconcile panicked; it is tried again");
                 false
             }
         };
@@ -87,13 +87,13 @@ async fn reconcile(world: World) {
     }
 }
 
-async fn take_events(gateway: Arc<Gateway>, mut events: mpsc::UnboundedReceiver<TaskFacts>) {
+async fn take_events(task_events: Arc<TaskEvents>, mut events: mpsc::UnboundedReceiver<TaskFacts>) {
     while let Some(facts) = events.recv().await {
         let mut tries = 0;
-        while let Err(error) = gateway.task_event(&facts).await {
+        while let Err(error) = task_events.apply(&facts).await {
             tries += 1;
             if tries == EVENT_TRIES {
-                tracing::error!(task = %facts.id, %error, "an event was not taken in; the sweep will find what it was about");
+                tracing::error!(task = %facts.id, %error, "task event failed; the orphan scan will find what it was about");
                 break;
             }
             sleep(Duration::from_millis(50 << tries)).await;
@@ -102,21 +102,21 @@ async fn take_events(gateway: Arc<Gateway>, mut events: mpsc::UnboundedReceiver<
 }
 
 /// Looks at everything that is active: at once, then regularly, and whenever somebody else has written to the store.
-async fn pass(world: World, period: Duration, since: Ms) {
+async fn enforce(world: World, period: Duration, since: Ms) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut sparing = Sparing::default();
     // what was due before this start may lie ahead by now: the clock may have been set meanwhile
-    if let Err(error) = world.gateway.wake_active().await {
+    if let Err(error) = world.services.enforcer.wake_active().await {
         tracing::error!(%error, "clusters were not looked at after the start");
     }
     loop {
         tokio::select! { _ = ticks.tick() => {}, () = foreign_change(&world.store) => {} }
         look_at_the_clock(&world).await;
-        match world.gateway.pass(since).await {
-            Ok(report) => tracing::trace!(?report, "pass"),
-            Err(error) if sparing.may_say() => tracing::error!(%error, "a pass failed"),
-            Err(error) => tracing::debug!(%error, "a pass failed"),
+        match world.services.enforcer.enforce(since).await {
+            Ok(report) => tracing::trace!(?report, "enforcement run"),
+            Err(error) if sparing.may_say() => tracing::error!(%error, "enforcement run failed"),
+            Err(error) => tracing::debug!(%error, "enforcement run failed"),
         }
     }
 }
@@ -124,7 +124,7 @@ async fn pass(world: World, period: Duration, since: Ms) {
 /// Once it was set, what counts from stored moments is moved along with it, and everything is looked at again.
 async fn look_at_the_clock(world: &World) {
     let Some(by) = world.machine.clock_was_set() else { return };
-    match world.gateway.clock_was_set(by).await {
+    match world.services.enforcer.clock_was_set(by).await {
         Ok(clusters) => tracing::warn!(by_ms = by, clusters, "the system clock was set"),
         Err(error) => tracing::error!(by_ms = by, %error, "the system clock was set, and clusters were not told"),
     }
@@ -139,17 +139,17 @@ async fn foreign_change(store: &SqliteStore) {
 }
 
 /// Compares tasks and records both ways, and counters with what they count.
-async fn sweep(world: World) {
-    let mut ticks = interval(SWEEP);
+async fn scan_orphans(world: World) {
+    let mut ticks = interval(ORPHAN_SCAN);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut recounts = None;
     loop {
         ticks.tick().await;
         // the local queue takes everything
-        let _ = world.wakes.wake(Wake::Sweep { cursor: None }, 0).await;
-        match world.gateway.recount_step(recounts.take()).await {
+        let _ = world.wakes.wake(Wake::OrphanScan { cursor: None }, 0).await;
+        match world.services.enforcer.recount_step(recounts.take()).await {
             Ok((_, rest)) => recounts = rest,
-            Err(error) => tracing::error!(%error, "counters were not recounted"),
+            Err(error) => tracing::error!(%error, "recount failed"),
         }
     }
 }

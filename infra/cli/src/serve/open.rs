@@ -14,7 +14,7 @@ use faregate_core::command::Listen;
 use faregate_core::options::Options;
 use faregate_core::ports::Ports;
 use faregate_dask::HttpSchedulers;
-use faregate_gateway::{Gateway, GatewayConfig};
+use faregate_gateway::{ClusterSettings, Services};
 use faregate_keys::KeyRing;
 use faregate_machine::Machine;
 use faregate_processes::ProcessLauncher;
@@ -111,25 +111,23 @@ impl Opened {
     /// Puts it together. `api_url`: where schedulers reach the API.
     pub fn assemble(self, config: &Config, api_url: String, wrap: impl FnOnce(Ports) -> Ports) -> Built {
         let Opened { ring, store, launcher, wakes, machine, ports, options, access, auth } = self;
-        let gateway = Arc::new(Gateway::new(GatewayConfig {
-            ports: wrap(ports),
-            ring,
-            policy: config.policy.clone(),
+        let settings = ClusterSettings {
             options,
             base: config.cluster.clone(),
             api_url,
             listen: Listen::loopback(),
             check_launch: faregate_processes::check_launch,
-        }));
+        };
+        let services = Services::new(wrap(ports), ring, config.policy.clone(), settings);
         let app = App {
-            gateway: gateway.clone(),
+            gateway: services.gateway.clone(),
             access,
             auth,
             prefix: config.gateway.prefix.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             dashboards: Dashboards::Here { sign_in: config.gateway.dashboard_sign_in },
         };
-        Built { world: World { gateway, wakes, store, launcher, machine }, app }
+        Built { world: World { services, wakes, store, launcher, machine }, app }
     }
 }
 

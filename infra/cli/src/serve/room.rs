@@ -84,7 +84,7 @@ async fn measure_all(world: &World, directory: &Path, most: Option<u64>) -> Resu
             measured.into_iter().map(|(name, Measured { bytes, too_much })| (name, DiskUse { bytes, limit, too_much })),
         );
     }
-    world.gateway.disk_measured(found).await.map_err(|error| error.to_string())
+    world.services.enforcer.disk_measured(found).await.map_err(|error| error.to_string())
 }
 
 /// Stops what runs of a cluster whose record cannot be changed. At rest, its files go: they may be what fills the disk.

@@ -43,7 +43,7 @@ pub async fn stop_clusters(world: &World, stop_time: Duration) -> usize {
     let mut failing: Option<Instant> = None;
     let mut sparing = Sparing::default();
     loop {
-        let stopped = match timeout_at(deadline, world.gateway.stop_all(&reason)).await {
+        let stopped = match timeout_at(deadline, world.services.gateway.clusters.stop_all(&reason)).await {
             Ok(stopped) => stopped.map_err(|error| error.to_string()),
             Err(_) => Err("the store does not answer".to_owned()),
         };

@@ -52,7 +52,7 @@ pub(super) fn by_cookie<'a, B>(
             None => {}
         }
     }
-    let is_pass = |text: &str| Ticket::open(text, keys, Use::Pass, &cluster.name, now).is_some();
+    let is_pass = |text: &str| Ticket::open(text, keys, Use::DashboardSession, &cluster.name, now).is_some();
     match headers::cookies(headers, Cookie::dashboard_name(https)).any(is_pass) {
         true if headers::is_of_another_origin(headers) => Entry::Unknown,
         true => Entry::Show(cluster.tail),
@@ -98,13 +98,13 @@ mod tests {
     #[test]
     fn a_pass_opens_its_cluster_until_it_expires() {
         let cookie = |pass: &str| format!("a=b; faregate-dashboard=stale; faregate-dashboard={pass}");
-        let good = cookie(&issued(Use::Pass, NAME, NOW + 1));
+        let good = cookie(&issued(Use::DashboardSession, NAME, NOW + 1));
         assert_eq!(entry(Method::GET, "/status?x", &[("cookie", &good)]), "show /status?x");
         assert_eq!(entry(Method::POST, "/x", &[("cookie", &good)]), "show /x");
         let key = ring().token("k1", Use::Dashboard, &NAME.parse().unwrap()).unwrap();
         for bad in [
-            issued(Use::Pass, NAME, NOW),
-            issued(Use::Pass, &"f".repeat(32), NOW + 1),
+            issued(Use::DashboardSession, NAME, NOW),
+            issued(Use::DashboardSession, &"f".repeat(32), NOW + 1),
             issued(Use::Ticket, NAME, NOW + 1),
             key.clone(),
         ] {
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(entry(Method::GET, &ticket(Use::Ticket, NAME, NOW + 1), &[]), "exchange /status?x");
         for bad in [
             ticket(Use::Ticket, NAME, NOW),
-            ticket(Use::Pass, NAME, NOW + 1),
+            ticket(Use::DashboardSession, NAME, NOW + 1),
             ticket(Use::Ticket, &"f".repeat(32), NOW + 1),
         ] {
             assert_eq!(entry(Method::GET, &bad, &[]), "leave /status?x");
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_pass_does_not_serve_pages_of_other_origins() {
-        let pass = format!("faregate-dashboard={}", issued(Use::Pass, NAME, NOW + 1));
+        let pass = format!("faregate-dashboard={}", issued(Use::DashboardSession, NAME, NOW + 1));
         let upgrade =
             [("cookie", pass.as_str()), ("host", "gw:1"), ("connection", "upgrade"), ("upgrade", "websocket")];
         let with = |more: &[(&'static str, &str)]| {

@@ -24,7 +24,7 @@ impl Site {
                 );
             }
         }
-        let Ok(pass) = ticket.pass(now()).issue(&self.keys.get(), Use::Pass, name) else {
+        let Ok(pass) = ticket.session(now()).issue(&self.keys.get(), Use::DashboardSession, name) else {
             return self.sign_in_at(name, tail);
         };
         let answer = lead_to(&self.prefix, name, tail);

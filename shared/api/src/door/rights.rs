@@ -21,7 +21,7 @@ pub(super) async fn check(app: &App, who: &Identity, parts: &Parts) -> Result<()
     if open_to_the_frozen(who, route.strip_suffix('/').unwrap_or(route)) {
         return Ok(());
     }
-    Ok(app.gateway.refuse_frozen(who).await?)
+    Ok(app.gateway.clusters.refuse_frozen(who).await?)
 }
 
 /// The way in to a dashboard is `connect`; what else looks is `read`, what deletes is `stop`, and all the rest is `create`.

@@ -18,7 +18,7 @@ pub async fn adapt(
     body: Body,
 ) -> Result<Response, Failure> {
     let (minimum, maximum, active) = bounds(&body::read_object(body).await?)?;
-    Ok(answer(app.gateway.adapt(&who, &name, minimum, maximum, active).await?))
+    Ok(answer(app.gateway.clusters.adapt(&who, &name, minimum, maximum, active).await?))
 }
 
 /// Checked `minimum`, `maximum` (null or absent = unbounded) and `active` (absent = true).

@@ -25,6 +25,6 @@ pub async fn create(State(app): State<Arc<App>>, User(who): User, body: Body) ->
         }
     };
     app.access.refuse_removed(&who).await?;
-    let name = app.gateway.create(&who, options).await?;
+    let name = app.gateway.clusters.create(&who, options).await?;
     Ok(json(StatusCode::CREATED, &json!({"name": name})))
 }

@@ -20,7 +20,7 @@ pub async fn dashboard(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Failure> {
-    let cluster = app.gateway.get(&who, &name).await?;
+    let cluster = app.gateway.clusters.get(&who, &name).await?;
     is_shown(&cluster)?;
     let place = uri.path_and_query().map_or("/", |place| place.as_str());
     let odd = |_| Failure::new(StatusCode::NOT_FOUND, "there is no dashboard at this path");
@@ -31,7 +31,7 @@ pub async fn dashboard(
         let place = format!("{url}{}", ticket_path(&app, &cluster, tail)?);
         return Ok(leads_to(StatusCode::SEE_OTHER, HeaderValue::try_from(place).map_err(odd)?));
     }
-    let pass = app.gateway.dashboard_pass(&cluster)?;
+    let pass = app.gateway.clusters.dashboard_session(&cluster)?;
     let mut answer = leads_to(StatusCode::FOUND, HeaderValue::from_str(place).map_err(odd)?);
     if let Some(cookie) = dashboard_cookie(&app, &headers, &name, &pass) {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
@@ -49,5 +49,5 @@ pub fn is_shown(cluster: &Cluster) -> Result<(), Failure> {
 
 /// The path at the proxy that a ticket opens once: it leads to `tail` of the dashboard.
 pub fn ticket_path(app: &App, cluster: &Cluster, tail: &str) -> Result<String, Refusal> {
-    Ok(format!("/clusters/{}/{}{tail}", cluster.name, app.gateway.dashboard_ticket(cluster)?))
+    Ok(format!("/clusters/{}/{}{tail}", cluster.name, app.gateway.clusters.dashboard_ticket(cluster)?))
 }

@@ -23,7 +23,7 @@ pub async fn extend(
 ) -> Result<Response, Failure> {
     let request = body::read_object(body).await?;
     let ms = milliseconds(request.get("seconds").unwrap_or(&Value::Null))?;
-    let ends_at = app.gateway.extend(&who, &name, ms).await?;
+    let ends_at = app.gateway.clusters.extend(&who, &name, ms).await?;
     Ok(json(StatusCode::OK, &json!({"ends_at": ends_at})))
 }
 

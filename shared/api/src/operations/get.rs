@@ -19,12 +19,12 @@ pub async fn get(
 ) -> Result<Response, Failure> {
     let cluster = if wants_to_wait(query.as_deref().unwrap_or_default()) {
         if let Err(sentence) = within_scopes(&who, TokenScope::Connect) {
-            app.gateway.get(&who, &name).await?;
+            app.gateway.clusters.get(&who, &name).await?;
             return Err(Failure::new(StatusCode::CONFLICT, sentence));
         }
-        app.gateway.wait(&who, &name).await?
+        app.gateway.clusters.wait(&who, &name).await?
     } else {
-        app.gateway.get(&who, &name).await?
+        app.gateway.clusters.get(&who, &name).await?
     };
     Ok(json(StatusCode::OK, &Report::full(&app, &who, &cluster)?))
 }

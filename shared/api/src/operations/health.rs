@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// `GET /api/health`: 200 `pass`, or 503 `fail` when something the gateway depends on is down.
 pub async fn health(State(app): State<Arc<App>>) -> Response {
-    match app.gateway.health().await {
+    match app.gateway.clusters.health().await {
         Ok(()) => json(StatusCode::OK, &json!({"status": "pass"})),
         Err(cause) => {
             tracing::debug!(cause, "not healthy");

@@ -18,6 +18,6 @@ pub async fn heartbeat(
     let _one = large::one_at_a_time(&name, &body)?;
     let bytes = body::read(body, LARGE).await?;
     let (content, digest) = content::parse(&bytes).map_err(|invalid| Failure::invalid(invalid.to_string()))?;
-    app.gateway.heartbeat(&name, content, digest).await?;
+    app.gateway.heartbeats.apply(&name, content, digest).await?;
     Ok(StatusCode::OK)
 }

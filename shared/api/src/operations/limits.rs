@@ -8,5 +8,5 @@ use std::sync::Arc;
 
 /// `GET /api/v1/limits`: what the caller may have, whose rule each limit is, what is in use and what is left.
 pub async fn limits(State(app): State<Arc<App>>, User(who): User) -> Result<Response, Failure> {
-    Ok(json(StatusCode::OK, &app.gateway.my_limits(&who).await?))
+    Ok(json(StatusCode::OK, &app.gateway.clusters.my_limits(&who).await?))
 }

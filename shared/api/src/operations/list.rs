@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// `GET /api/v1/clusters[?status=a,b]`: the user's own clusters, oldest first; by default the active ones.
 pub async fn list(State(app): State<Arc<App>>, User(who): User, uri: Uri) -> Result<Response, Failure> {
-    let clusters = app.gateway.list(&who, &statuses(&uri)?).await?;
+    let clusters = app.gateway.clusters.list(&who, &statuses(&uri)?).await?;
     let reports = clusters.iter().map(|cluster| Report::short(&app, &who, cluster)).collect::<Result<_, _>>()?;
     Ok(json(StatusCode::OK, &Reports(reports)))
 }

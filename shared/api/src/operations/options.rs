@@ -9,6 +9,6 @@ use std::sync::Arc;
 
 /// `GET /api/v1/options`: the options the caller may choose, and their bounds.
 pub async fn options(State(app): State<Arc<App>>, User(who): User) -> Result<Response, Failure> {
-    let options = app.gateway.options_of(&who).await?;
+    let options = app.gateway.clusters.options_of(&who).await?;
     Ok(json(StatusCode::OK, &json!({"cluster_options": options.describe()})))
 }

@@ -21,7 +21,7 @@ pub async fn scale(
 ) -> Result<Response, Failure> {
     let request = body::read_object(body).await?;
     let count = workers("count", request.get("count").unwrap_or(&Value::Null))?;
-    Ok(answer(app.gateway.scale(&who, &name, count).await?))
+    Ok(answer(app.gateway.clusters.scale(&who, &name, count).await?))
 }
 
 /// A number of workers; beyond what a cluster can want it counts as the most it can.

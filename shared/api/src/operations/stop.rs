@@ -14,7 +14,7 @@ pub async fn stop(
     name: Result<Named, Failure>,
 ) -> Result<StatusCode, Failure> {
     if let Ok(Named(name)) = name {
-        match app.gateway.stop(&caller, &name).await {
+        match app.gateway.clusters.stop(&caller, &name).await {
             Ok(()) | Err(Refusal::NotFound(_)) => {}
             Err(refusal) => return Err(refusal.into()),
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// `GET /api/v1/usage[?month=2026-11]`: what the caller's clusters used in a month, and what it cost.
 pub async fn usage(State(app): State<Arc<App>>, User(who): User, uri: Uri) -> Result<Response, Failure> {
     let month = month(&uri)?;
-    Ok(json(StatusCode::OK, &app.gateway.my_usage(&who, month).await?))
+    Ok(json(StatusCode::OK, &app.gateway.usage.of(&who, month).await?))
 }
 
 /// The month of `?month=`; 422 for anything else there. None = this one.

@@ -42,7 +42,7 @@ impl Policy {
             self.worker_start_timeout_ms,
             self.longest_pause_ms(),
             self.launch_window_ms,
-            self.caller_life_ms * 2,
+            self.max_call_ms * 2,
             self.stop_retry_ms,
             self.check_ms * 6,
             self.heartbeat_period_ms,

@@ -45,11 +45,13 @@ pub struct Policy {
     /// Nobody calls a launch later than this after it was written.
     pub launch_window_ms: Ms,
     /// The longest a caller can live, so how late a call may land.
-    pub caller_life_ms: Ms,
+    #[serde(alias = "caller_life_ms")]
+    pub max_call_ms: Ms,
     /// How long something may stay invisible to lists and descriptions after it began.
     pub visibility_ms: Ms,
-    /// No verdict of the sweep on anything younger.
-    pub young_ms: Ms,
+    /// No verdict of the orphan scan on anything younger.
+    #[serde(alias = "young_ms")]
+    pub grace_period_ms: Ms,
     /// Share of silent clusters (in percent) above which silence alone is not believed …
     pub mass_silence_percent: u32,
     /// … when at least so many are active …
@@ -74,8 +76,9 @@ pub struct Policy {
     pub wait_ms: Ms,
     /// A scale or adapt request to a scheduler is tried for so long.
     pub scheduler_call_ms: Ms,
-    /// Between two steps of a sweep.
-    pub sweep_step_ms: Ms,
+    /// Between two steps of an orphan scan.
+    #[serde(alias = "sweep_step_ms")]
+    pub orphan_scan_step_ms: Ms,
     /// Limits may be cached so long by requests.
     pub limits_cache_ms: Ms,
     /// A cluster's end by its lifetime is announced so long before.
@@ -120,9 +123,9 @@ impl Default for Policy {
             spot_retry_ms: 600_000,
             room_retry_ms: 10_000,
             launch_window_ms: 20_000,
-            caller_life_ms: 5_000,
+            max_call_ms: 5_000,
             visibility_ms: 1_000,
-            young_ms: 30_000,
+            grace_period_ms: 30_000,
             mass_silence_percent: 20,
             mass_silence_least: 10,
             mass_silence_ms: 600_000,
@@ -135,7 +138,7 @@ impl Default for Policy {
             launch_task_ms: 0,
             wait_ms: 20_000,
             scheduler_call_ms: 10_000,
-            sweep_step_ms: 0,
+            orphan_scan_step_ms: 0,
             limits_cache_ms: 60_000,
             lifetime_warning_ms: 600_000,
             retire_ms: 30_000,
@@ -163,9 +166,9 @@ impl Policy {
             launch_list_ms: 30_000,
             start_backoff_ms: 5_000,
             launch_window_ms: 300_000,
-            caller_life_ms: 60_000,
+            max_call_ms: 60_000,
             visibility_ms: 300_000,
-            young_ms: 300_000,
+            grace_period_ms: 300_000,
             room_retry_ms: 30_000,
             keep_records_ms: 7 * 86_400_000,
             // 100 tasks at once, then 20 a second ("AWS Fargate throttling quotas", Amazon ECS developer guide); ten are kept for calls
@@ -173,7 +176,7 @@ impl Policy {
             launch_burst: 90,
             launch_task_ms: 50,
             wait_ms: 0,
-            sweep_step_ms: 1_000,
+            orphan_scan_step_ms: 1_000,
             retire_ms: 120_000,
             // "AWS Fargate pricing": a minimum of one minute
             billing_minimum_ms: 60_000,

@@ -11,7 +11,8 @@ pub enum Wake {
     /// One cluster.
     Cluster(ClusterName),
     /// The next page of the comparison of tasks and records; none starts it.
-    Sweep {
+    #[serde(rename = "sweep")]
+    OrphanScan {
         /// Where to go on.
         cursor: Option<String>,
     },
@@ -22,12 +23,12 @@ impl Wake {
     pub fn group(&self) -> &str {
         match self {
             Wake::Cluster(name) => &name.as_str()[..12],
-            Wake::Sweep { .. } => "sweep",
+            Wake::OrphanScan { .. } => "orphan-scan",
         }
     }
 }
 
-/// The queue did not take it. Nothing is lost by that: what is due is found by the next pass.
+/// The queue did not take it. Nothing is lost by that: what is due is found by the next enforcement run.
 #[derive(Debug, thiserror::Error)]
 #[error("the wake was not sent: {0}")]
 pub struct WakesError(pub String);

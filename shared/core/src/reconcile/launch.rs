@@ -137,7 +137,7 @@ impl Launch {
             return;
         }
         // a call made within the window may land as late as its caller lives, and be seen later still
-        let late = policy.caller_life_ms + policy.visibility_ms;
+        let late = policy.max_call_ms + policy.visibility_ms;
         let last = self.not_after + if safety_rule!(policy, wait_for_late_calls) { late } else { 0 };
         // by a clock that was set forward its time seems to be over
         if at > last.max(steady_since + late) {

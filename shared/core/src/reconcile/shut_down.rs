@@ -45,7 +45,7 @@ fn finish(changes: &mut Changes) {
     let first = !changes.cluster.status.is_ended();
     let stopped_at = *changes.cluster.stopped_at.get_or_insert(now);
     // a caller lives so long, and its last call lands so much later
-    let last_landing = stopped_at + 2 * changes.policy.caller_life_ms;
+    let last_landing = stopped_at + 2 * changes.policy.max_call_ms;
     let last = changes.cluster.active && now >= last_landing;
     if first || last {
         changes.before_save(Action::Unpublish);

@@ -25,7 +25,7 @@ pub use rows::{ClusterRow, UsageRow};
 pub use stop::Stopped;
 pub use usage::UsageOfAll;
 
-use super::{Gateway, Refusal};
+use super::Refusal;
 use faregate_core::model::{Ms, Policy, Scope, valid_user};
 use faregate_core::ports::{Host, Store, Wakes};
 use serde_json::Value;
@@ -42,19 +42,6 @@ pub struct Admin {
     pub host: Arc<dyn Host>,
     /// Prices, and how time is billed.
     pub policy: Policy,
-}
-
-impl Gateway {
-    /// What admins do with this gateway.
-    pub fn admin(&self) -> Admin {
-        let ports = self.ports();
-        Admin {
-            store: ports.store.clone(),
-            wakes: ports.wakes.clone(),
-            host: ports.host.clone(),
-            policy: self.policy().clone(),
-        }
-    }
 }
 
 impl Admin {

@@ -1,7 +1,8 @@
 //! Stopping what is somebody's.
 
+use super::super::context::wake;
 use super::super::read::not_found;
-use super::super::{Refusal, stop, wake};
+use super::super::{Refusal, stop};
 use super::{Act, Admin};
 use faregate_core::model::{
     Cluster, ClusterName, MachineToken, Ms, Reason, ReasonCode, Record, Scope, Status, Stored, UserKey,

@@ -4,24 +4,24 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use faregate_ecs::event::task_facts;
-use faregate_gateway::Gateway;
+use faregate_gateway::TaskEvents;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
 /// The gateways that events are told to: each event to one of them, in turns.
 #[derive(Clone, Default)]
-pub(super) struct Told(Arc<Mutex<(usize, Vec<Arc<Gateway>>)>>);
+pub(super) struct Told(Arc<Mutex<(usize, Vec<Arc<TaskEvents>>)>>);
 
 impl Told {
-    pub fn add(&self, gateway: Arc<Gateway>) {
-        self.0.lock().unwrap().1.push(gateway);
+    pub fn add(&self, task_events: Arc<TaskEvents>) {
+        self.0.lock().unwrap().1.push(task_events);
     }
 
-    fn next(&self) -> Arc<Gateway> {
-        let (turn, gateways) = &mut *self.0.lock().unwrap();
+    fn next(&self) -> Arc<TaskEvents> {
+        let (turn, told) = &mut *self.0.lock().unwrap();
         *turn += 1;
-        gateways[*turn % gateways.len()].clone()
+        told[*turn % told.len()].clone()
     }
 }
 
@@ -50,7 +50,7 @@ async fn put_events(State(told): State<Told>, body: String) -> String {
         let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
         let envelope = json!({"source": entry["Source"], "detail-type": entry["DetailType"], "detail": detail});
         if let Ok(Some(facts)) = task_facts(&envelope.to_string())
-            && let Err(error) = told.next().task_event(&facts).await
+            && let Err(error) = told.next().apply(&facts).await
         {
             tracing::warn!(%error, "an event is lost");
         }

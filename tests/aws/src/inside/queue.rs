@@ -4,7 +4,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::Message;
 use faregate_dynamodb::DynamoStore;
 use faregate_functions::{SqsWakes, WakeMessage};
-use faregate_gateway::Gateway;
+use faregate_gateway::{Reconciler, Services};
 use futures::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ pub(super) struct Reader {
     pub client: Client,
     pub queue: String,
     pub batch: i32,
-    pub gateway: Arc<Gateway>,
+    pub reconciler: Arc<Reconciler>,
     pub wakes: SqsWakes,
     pub turns: Arc<AtomicU64>,
     /// Percent, and within how many milliseconds.
@@ -33,18 +33,18 @@ impl Reader {
         }
     }
 
-    /// A turn that is cut off leaves its message, which comes again.
+    /// A reconcile that is cut off leaves its message, which comes again.
     async fn take(&self, message: &Message, dice: u64) {
         let body: WakeMessage = serde_json::from_str(message.body().unwrap()).unwrap();
         self.turns.fetch_add(1, Ordering::Relaxed);
-        let turn = self.gateway.turn(&body.wake);
+        let handled = self.reconciler.reconcile(&body.wake);
         let (percent, within) = &self.cut_off;
         let life = if dice % 100 < percent.load(Ordering::Relaxed) { (dice >> 8) % within } else { 60_000 };
-        match tokio::time::timeout(Duration::from_millis(life), turn).await {
+        match tokio::time::timeout(Duration::from_millis(life), handled).await {
             Err(_) => return,
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::debug!(wake = ?body.wake, %error, "a turn failed");
+                tracing::debug!(wake = ?body.wake, %error, "reconcile failed");
                 let Some((again, delay_ms)) = body.again() else { return };
                 if self.wakes.send(&again, delay_ms).await.is_err() {
                     return;
@@ -65,18 +65,22 @@ impl Reader {
     }
 }
 
-pub(super) async fn passes(gateway: Arc<Gateway>, store: Arc<DynamoStore>, period_ms: u64, repaired: Arc<AtomicU64>) {
+pub(super) async fn passes(services: Services, store: Arc<DynamoStore>, period_ms: u64, repaired: Arc<AtomicU64>) {
+    let Services { gateway, enforcer, reconciler, .. } = services;
     for n in 0u64.. {
         tokio::time::sleep(Duration::from_millis(period_ms)).await;
         let now = gateway.now();
         let passed = async {
             let since = store.pass_begins(now).await.map_err(|e| e.to_string())?;
-            gateway.pass(since).await.map_err(|e| e.to_string())?;
+            enforcer.enforce(since).await.map_err(|e| e.to_string())?;
             match n % 5 {
                 // what the first step leaves goes on by wakes
-                0 => gateway.turn(&faregate_core::ports::Wake::Sweep { cursor: None }).await.map_err(|e| e.to_string()),
+                0 => reconciler
+                    .reconcile(&faregate_core::ports::Wake::OrphanScan { cursor: None })
+                    .await
+                    .map_err(|e| e.to_string()),
                 2 => {
-                    let found = gateway.recount_active().await.map_err(|e| e.to_string())?;
+                    let found = enforcer.recount_active().await.map_err(|e| e.to_string())?;
                     repaired.fetch_add(found as u64, Ordering::Relaxed);
                     Ok(())
                 }
@@ -84,7 +88,7 @@ pub(super) async fn passes(gateway: Arc<Gateway>, store: Arc<DynamoStore>, perio
             }
         };
         if let Err(error) = passed.await {
-            tracing::debug!(error, "a pass failed");
+            tracing::debug!(error, "enforcement run failed");
         }
     }
 }

@@ -74,7 +74,7 @@ impl Served {
 
 /// Takes one turn for a cluster.
 pub async fn turn(inside: &Inside, name: &ClusterName) {
-    inside.gateway.turn(&Wake::Cluster(name.clone())).await.unwrap();
+    inside.reconciler.reconcile(&Wake::Cluster(name.clone())).await.unwrap();
 }
 
 /// What a scheduler at this address says: so many workers are wanted, and these are there.

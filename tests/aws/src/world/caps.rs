@@ -76,7 +76,7 @@ pub fn started_twice(records: &Records, tasks: &[Seen]) -> Vec<String> {
 impl State {
     /// The limits that a launch was written down under: the lower ones once nobody can have the others in a cache or a view.
     fn limits_of(&self, launch: &Launch) -> BTreeMap<faregate_core::model::Scope, faregate_core::model::Limits> {
-        let grace = policy().limits_cache_ms + policy().caller_life_ms;
+        let grace = policy().limits_cache_ms + policy().max_call_ms;
         match self.lowered_at {
             Some(at) if launch.created_at > at + grace => self.limits_at_the_end(),
             _ => self.setup.limits.iter().cloned().collect(),

@@ -93,7 +93,7 @@ impl State {
 
 async fn send(gateway: Arc<Gateway>, stage: Stage, beat: Beat) {
     let digest = format!("{:?}", beat.content);
-    let result = gateway.heartbeat(&beat.cluster, beat.content, digest).await;
+    let result = gateway.heartbeats.apply(&beat.cluster, beat.content, digest).await;
     let mut state = stage.lock();
     let retirement = state.dice.below(700);
     match &result {

@@ -122,10 +122,10 @@ impl Setup {
 
 /// Fargate's policy with its minutes made seconds. What must hold between its durations:
 ///
-/// - `caller_life_ms` > the latest call, with a margin for a busy machine;
+/// - `max_call_ms` > the latest call, with a margin for a busy machine;
 /// - `visibility_ms` > the latest that ECS shows a task;
 /// - `launch_window_ms` > a few of `launch_retry_ms` and `launch_call_ms`, or a refused launch is never called again;
-/// - `young_ms` > `visibility_ms` + `launch_call_ms`: no verdict on what a turn is still writing down;
+/// - `grace_period_ms` > `visibility_ms` + `launch_call_ms`: no verdict on what a turn is still writing down;
 /// - start timeouts > the time in which a healthy task starts and the slowest heartbeat gets through;
 /// - `heartbeat_timeout_ms` > a scheduler's longest silence while it retires workers, or it is asked, which is no harm;
 /// - `keep_records_ms` > a world, or the records are gone before they are judged.
@@ -145,15 +145,15 @@ pub fn policy() -> Policy {
         spot_retry_ms: 2_000,
         room_retry_ms: 1_000,
         launch_window_ms: 2_500,
-        caller_life_ms: 3_000,
+        max_call_ms: 3_000,
         visibility_ms: 1_500,
-        young_ms: 5_000,
+        grace_period_ms: 5_000,
         keep_records_ms: 3_600_000,
         tasks_per_launch: 3,
         launch_burst: 6,
         launch_task_ms: 100,
         scheduler_call_ms: 1_500,
-        sweep_step_ms: 200,
+        orphan_scan_step_ms: 200,
         limits_cache_ms: 500,
         ..Policy::fargate()
     }
@@ -166,10 +166,10 @@ mod tests {
     #[test]
     fn the_scaled_policy_keeps_what_must_hold_between_its_durations() {
         let policy = policy();
-        assert!(policy.caller_life_ms >= 2 * LATE_MS as Ms);
+        assert!(policy.max_call_ms >= 2 * LATE_MS as Ms);
         assert!(policy.visibility_ms > VISIBLE_AFTER_MS);
         assert!(policy.launch_window_ms > 2 * (policy.launch_call_ms + policy.launch_retry_ms));
-        assert!(policy.young_ms > policy.visibility_ms + policy.launch_call_ms);
+        assert!(policy.grace_period_ms > policy.visibility_ms + policy.launch_call_ms);
         assert!(policy.keep_records_ms > FAULTS_MS + PATIENCE_MS);
     }
 }

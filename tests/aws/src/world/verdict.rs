@@ -43,7 +43,7 @@ pub async fn judge(inside: &Inside, stage: &Stage, records: &Records) -> Vec<Str
     wrong.extend(started_twice(records, &tasks));
     let users = stage.lock().setup.users.clone();
     for user in users {
-        match inside.gateway.recount(&user.name).await {
+        match inside.enforcer.recount(&user.name).await {
             Ok(false) => {}
             Ok(true) => wrong.push(format!("a recount of {} repaired something at rest", user.name)),
             Err(refusal) => wrong.push(format!("no recount: {refusal}")),

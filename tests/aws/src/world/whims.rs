@@ -152,7 +152,7 @@ async fn grant(inside: Arc<Inside>, stage: Stage, wish: Wish) {
     let gateway = &inside.gateway;
     match wish {
         Wish::Create(who) => {
-            let result = gateway.create(&who, serde_json::Map::new()).await;
+            let result = gateway.clusters.create(&who, serde_json::Map::new()).await;
             let mut state = stage.lock();
             match result {
                 Ok(_) => state.stats.created += 1,
@@ -163,13 +163,13 @@ async fn grant(inside: Arc<Inside>, stage: Stage, wish: Wish) {
         Wish::Stop(who) => {
             let Some(name) = one_of_theirs(&inside, &stage, &who).await else { return };
             stage.lock().saga(&name).stop_asked = true;
-            if gateway.stop(&Caller::User(who), &name).await.is_ok() {
+            if gateway.clusters.stop(&Caller::User(who), &name).await.is_ok() {
                 stage.lock().saga(&name).stop_taken = true;
             }
         }
         Wish::Scale(who, count) => {
             let Some(name) = one_of_theirs(&inside, &stage, &who).await else { return };
-            let _ = gateway.scale(&who, &name, count).await;
+            let _ = gateway.clusters.scale(&who, &name, count).await;
         }
         Wish::Lower => {
             let (scope, limits) = stage.lock().setup.lowered.clone();
@@ -183,7 +183,7 @@ async fn grant(inside: Arc<Inside>, stage: Stage, wish: Wish) {
 
 async fn one_of_theirs(inside: &Inside, stage: &Stage, who: &Identity) -> Option<ClusterName> {
     use faregate_core::model::Status;
-    let found = inside.gateway.list(who, &[Status::Pending, Status::Running]).await.ok()?;
+    let found = inside.gateway.clusters.list(who, &[Status::Pending, Status::Running]).await.ok()?;
     let n = stage.lock().dice.below(found.len() as Ms) as usize;
     found.get(n).map(|cluster| cluster.name.clone())
 }

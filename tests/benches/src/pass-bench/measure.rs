@@ -2,6 +2,7 @@
 
 use crate::process::{cpu_seconds, forget_peak, peak, resident};
 use faregate_core::model::{ClusterName, Ms};
+use faregate_core::ports::Host;
 use faregate_machine::now;
 use faregate_sqlite::SqliteStore;
 use faregate_tests::crowd::{Counted, Counts, Crowd, IDLE_TIMEOUT_MS, PERIOD_MS, fill};
@@ -75,7 +76,7 @@ pub async fn measure(clusters: usize, store: &Path) -> Measured {
     }
     passes.gateway.pass_until_all_are_due();
     // earlier, there were no passes
-    let now = passes.gateway.gateway.now();
+    let now = passes.gateway.clock.now();
     passes.due.values_mut().for_each(|due| *due = now);
     let all_due = passes.one().await;
     let next = passes.one().await;
@@ -97,9 +98,9 @@ impl Passes {
     async fn one(&mut self) -> Pass {
         let gateway = &self.gateway;
         let wakes = gateway.wakes.sent();
-        let (begins, at, cpu) = (Instant::now(), gateway.gateway.now(), cpu_seconds());
+        let (begins, at, cpu) = (Instant::now(), gateway.clock.now(), cpu_seconds());
         forget_peak();
-        let report = gateway.gateway.pass(self.since).await.unwrap();
+        let report = gateway.enforcer.enforce(self.since).await.unwrap();
         let took = begins.elapsed();
         let (memory, cpu) = (peak().saturating_sub(self.resident), cpu_seconds() - cpu);
         gateway.clock.pass((PERIOD_MS - took.as_millis() as Ms).max(0));

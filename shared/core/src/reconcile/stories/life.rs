@@ -48,7 +48,7 @@ fn a_stopping_cluster_is_charged_until_its_last_task_is_seen_at_rest() {
     assert_eq!(story.snapshot.usage[0].value.counts, Counts::default());
     assert_eq!(story.actions, vec![Action::Unpublish, Action::Discard]);
     // a call of a caller that is gone may put route and credentials there again: once more, when none can land any more
-    story.after(2 * Policy::default().caller_life_ms).round();
+    story.after(2 * Policy::default().max_call_ms).round();
     assert_eq!(story.actions, vec![Action::Unpublish, Action::Discard]);
     assert!(!story.cluster().active && story.due_at.is_none());
 }

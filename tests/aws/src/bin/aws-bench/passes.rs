@@ -30,13 +30,13 @@ pub async fn run() {
         let client = Client::new(&ministack::sdk_config(&wire.url).await);
         let gateway = Counted::new(Arc::new(DynamoStore::new(|| client, "passes")));
         let since = crowd.now - PERIOD_MS;
-        gateway.gateway.pass(since).await.unwrap();
+        gateway.enforcer.enforce(since).await.unwrap();
         let first = wire.take().iter().filter(|call| is_write(call)).count();
         gateway.store.take();
         gateway.schedulers.take();
         gateway.pass_until_all_are_due();
         let begins = Instant::now();
-        let report = gateway.gateway.pass(since).await.unwrap();
+        let report = gateway.enforcer.enforce(since).await.unwrap();
         let took = begins.elapsed().as_secs_f64();
         let (calls, questions) = (wire.take(), gateway.schedulers.take());
         println!("  {clusters} clusters, {} workers:", clusters as i64 * WORKERS);

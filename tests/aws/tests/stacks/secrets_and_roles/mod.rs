@@ -166,7 +166,7 @@ fn secrets_of(ring: &KeyRing, cluster: &Cluster, secrets: &mut Secrets) -> Strin
 async fn sweep(stack: &Stack) {
     let queue = aws_sdk_sqs::Client::new(&stack.sdk_config().await);
     let wakes = SqsWakes::new(|| queue, stack.resource("Wakes"));
-    wakes.wake(Wake::Sweep { cursor: None }, 0).await.unwrap();
+    wakes.wake(Wake::OrphanScan { cursor: None }, 0).await.unwrap();
 }
 
 /// Stops a task's process, as a machine that hangs.

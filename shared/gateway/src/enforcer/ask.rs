@@ -1,7 +1,7 @@
 //! The questions of a pass: a hundred schedulers a call, several calls at once, the most overdue first, until the pass's time is over.
 
-use super::{Judged, PassReport, all, memory::Turn, warnings};
-use crate::{Gateway, Refusal};
+use super::{EnforcementReport, Judged, all, memory::Turn, warnings};
+use crate::{Enforcer, Refusal};
 use faregate_core::model::{Cluster, Ms, Reason, Status};
 use faregate_core::ports::{Answer, Ask, Question, SchedulerError};
 use faregate_core::reconcile::enforce::{Silence, Silent, judge_silence};
@@ -35,20 +35,21 @@ struct Due<'a> {
     ask: Ask,
 }
 
-impl Gateway {
+impl Enforcer {
     pub(super) async fn ask_schedulers(
         &self,
         judged: &[Judged],
         silence: Silence,
         started: Ms,
-    ) -> Result<PassReport, Refusal> {
-        let began = self.ports().host.uptime();
+    ) -> Result<EnforcementReport, Refusal> {
+        let began = self.context.host.uptime();
         let mut due = Vec::new();
         for judged in judged.iter().filter(|j| j.stays() && j.cluster.status == Status::Running) {
             self.questions(judged, started, &mut due);
         }
         self.memory().keep(judged);
-        let mut report = PassReport { mass_silence: self.is_our_silence(&due, silence), ..PassReport::default() };
+        let mut report =
+            EnforcementReport { mass_silence: self.is_our_silence(&due, silence), ..EnforcementReport::default() };
         due.sort_by_key(|d| d.at);
         let (hanging, answering): (Vec<_>, Vec<_>) = due.into_iter().partition(|d| d.hangs);
         let calls = |due| chunks(due).into_iter().map(|call| self.call(call, silence, began)).collect();
@@ -68,15 +69,15 @@ impl Gateway {
             }
         };
         let silent = verdict.silent_ms.is_some();
-        let pause = self.policy().heartbeat_period_ms;
+        let pause = self.context.policy().heartbeat_period_ms;
         if let Some(silent_ms) = verdict.silent_ms.filter(|_| !self.memory().was_asked(&cluster.name, now, pause)) {
-            let at = now - silent_ms + self.policy().heartbeat_timeout_ms;
+            let at = now - silent_ms + self.context.policy().heartbeat_timeout_ms;
             add(Purpose::Health { silent_ms }, Question::Health, (at, at), true);
         }
         if let Some(shrink) = shrink.as_ref().filter(|s| !s.end) {
             add(Purpose::Retire, Question::Retire { keep: shrink.keep }, (shrink.since, shrink.since), silent);
         }
-        for warning in warnings::untold(judged, self.policy()) {
+        for warning in warnings::untold(judged, self.context.policy()) {
             let message = warning.message.clone();
             add(Purpose::Warn(warning), Question::Warn { message }, (now, now), silent);
         }
@@ -89,7 +90,7 @@ impl Gateway {
 
     fn is_our_silence(&self, due: &[Due<'_>], silence: Silence) -> bool {
         let is_ours = |d: &Due<'_>| match d.purpose {
-            Purpose::Health { silent_ms } => silence.is_ours(silent_ms, self.policy()),
+            Purpose::Health { silent_ms } => silence.is_ours(silent_ms, self.context.policy()),
             _ => false,
         };
         let ours = silence.silent > 0 && due.iter().any(is_ours);
@@ -101,20 +102,20 @@ impl Gateway {
     }
 
     /// One call, and what follows from its answers; nothing once the pass's time is over.
-    async fn call(&self, call: Vec<Due<'_>>, silence: Silence, began: Ms) -> Result<PassReport, Refusal> {
-        let asked_at = self.now();
-        let mut report = PassReport::default();
+    async fn call(&self, call: Vec<Due<'_>>, silence: Silence, began: Ms) -> Result<EnforcementReport, Refusal> {
+        let asked_at = self.context.now();
+        let mut report = EnforcementReport::default();
         for due in &call {
             if let Purpose::Idle { delay_from } = due.purpose {
                 report.idle_delay_ms = report.idle_delay_ms.max(asked_at - delay_from);
             }
         }
-        if self.ports().host.uptime() - began > self.policy().pass_ms {
+        if self.context.host.uptime() - began > self.context.policy().pass_ms {
             report.unasked += call.len();
             return Ok(report);
         }
         report.asked += call.len();
-        let answers = self.ports().schedulers.ask(call.iter().map(|d| d.ask.clone()).collect()).await;
+        let answers = self.schedulers.ask(call.iter().map(|d| d.ask.clone()).collect()).await;
         for (due, answer) in call.into_iter().zip(answers) {
             report.add(self.take_answer(due, answer, asked_at, silence).await?);
         }
@@ -127,24 +128,26 @@ impl Gateway {
         answer: Result<Answer, SchedulerError>,
         asked_at: Ms,
         silence: Silence,
-    ) -> Result<PassReport, Refusal> {
+    ) -> Result<EnforcementReport, Refusal> {
         let cluster = &due.judged.cluster;
-        let mut report = PassReport::default();
+        let mut report = EnforcementReport::default();
         if matches!(due.purpose, Purpose::Health { .. }) {
             self.memory().note_asked(&cluster.name, asked_at);
         }
         let end = match due.purpose {
-            Purpose::Health { silent_ms } => match judge_silence(cluster, silent_ms, &answer, silence, self.policy()) {
-                Silent::Nothing => None,
-                Silent::Count(unanswered) => {
-                    self.doubt(&cluster.name, unanswered).await?;
-                    None
+            Purpose::Health { silent_ms } => {
+                match judge_silence(cluster, silent_ms, &answer, silence, self.context.policy()) {
+                    Silent::Nothing => None,
+                    Silent::Count(unanswered) => {
+                        self.doubt(&cluster.name, unanswered).await?;
+                        None
+                    }
+                    Silent::End(reason) => Some((Status::Failed, reason)),
                 }
-                Silent::End(reason) => Some((Status::Failed, reason)),
-            },
+            }
             Purpose::Idle { .. } => {
                 self.memory().note(&cluster.name, asked_at, &answer);
-                due.judged.verdict.timeouts.judge(cluster, &answer, self.policy())
+                due.judged.verdict.timeouts.judge(cluster, &answer, self.context.policy())
             }
             // asked again by the next pass, while it is over the limit
             Purpose::Retire => None,
@@ -159,7 +162,7 @@ impl Gateway {
             }
         };
         if let Some((target, reason)) = end {
-            self.end(&cluster.name, None, target, reason).await?;
+            self.context.end(&cluster.name, None, target, reason).await?;
             report.ended += 1;
         }
         Ok(report)
@@ -169,7 +172,7 @@ impl Gateway {
         let addresses = cluster.addresses?;
         let address = if question.is_for_dashboard() { addresses.dashboard? } else { addresses.api };
         // a key that left the ring cannot be used: the question then goes unauthenticated, and its answer is nonsense
-        let token = self.ring().token(&cluster.key_id, Use::Cluster, &cluster.name).unwrap_or_default();
+        let token = self.context.ring().token(&cluster.key_id, Use::Cluster, &cluster.name).unwrap_or_default();
         Some(Ask { cluster: cluster.name.clone(), address, token, question })
     }
 

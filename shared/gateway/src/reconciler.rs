@@ -1,20 +1,22 @@
-//! The reconciler's turn: load, decide, save, act, learn; until nothing more is to be done now.
+//! The reconciler: loads a cluster's records, decides, saves, acts and learns, until nothing more is to be done now.
 
-use super::{Gateway, Refusal};
+use super::{Context, Refusal};
+use faregate_core::command::Listen;
 use faregate_core::model::{ClusterName, Heartbeat, LaunchId, Ms, Stored, effective};
-use faregate_core::ports::{StoreError, TransactError, Wake};
+use faregate_core::ports::{Launcher, Routes, Schedulers, StoreError, TransactError, Wake};
 use faregate_core::reconcile::{Action, Observation, Snapshot, reconcile};
+use std::sync::Arc;
 
-/// Rounds of one turn; what is left is done by the next.
+/// Rounds for one wake; what is left is done for the next.
 const ROUNDS: u32 = 12;
-/// Tries lost to others before a turn that has learned nothing gives way. One that has goes on trying: nobody else knows it.
+/// Tries lost to others before one that has learned nothing gives way. One that has goes on trying: nobody else knows it.
 const LOST_TRIES: u32 = 6;
-/// A wake later than this is left to the pass (SQS delays at most 900 s).
+/// A wake later than this is left to the enforcement run (SQS delays at most 900 s).
 const LONGEST_DELAY_MS: Ms = 900_000;
 
-/// A turn that could not be finished. Whoever sent the wake sends it again; the records are as whole as before.
+/// A wake for which not everything could be done. Whoever sent the wake sends it again; the records are as whole as before.
 #[derive(Debug, thiserror::Error)]
-pub enum TurnError {
+pub enum ReconcileError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -26,41 +28,65 @@ pub enum TurnError {
     Contended(ClusterName),
 }
 
-impl From<Refusal> for TurnError {
+impl From<Refusal> for ReconcileError {
     fn from(refusal: Refusal) -> Self {
-        TurnError::Action(refusal.to_string())
+        ReconcileError::Action(refusal.to_string())
     }
 }
 
-impl Gateway {
+/// Starts and stops tasks. Nobody else holds the launcher.
+pub struct Reconciler {
+    pub(crate) context: Arc<Context>,
+    pub(crate) launcher: Arc<dyn Launcher>,
+    pub(crate) routes: Arc<dyn Routes>,
+    pub(crate) schedulers: Arc<dyn Schedulers>,
+    /// Where tasks reach the gateway: ends in `/api`.
+    api_url: String,
+    /// Where tasks listen.
+    listen: Listen,
+}
+
+impl Reconciler {
+    /// Over these records, with the ports through which tasks are started, published and asked.
+    pub fn new(
+        context: Arc<Context>,
+        launcher: Arc<dyn Launcher>,
+        routes: Arc<dyn Routes>,
+        schedulers: Arc<dyn Schedulers>,
+        api_url: String,
+        listen: Listen,
+    ) -> Self {
+        Reconciler { context, launcher, routes, schedulers, api_url, listen }
+    }
+
     /// Does what a wake asks for. May run for the same cluster several times at once, and be cut off anywhere.
-    pub async fn turn(&self, wake: &Wake) -> Result<(), TurnError> {
+    pub async fn reconcile(&self, wake: &Wake) -> Result<(), ReconcileError> {
         match wake {
-            Wake::Cluster(name) => self.turn_cluster(name).await,
-            Wake::Sweep { cursor } => self.sweep(cursor.as_deref()).await,
+            Wake::Cluster(name) => self.reconcile_cluster(name).await,
+            Wake::OrphanScan { cursor } => self.scan_orphans(cursor.as_deref()).await,
         }
     }
 
-    async fn turn_cluster(&self, name: &ClusterName) -> Result<(), TurnError> {
-        let (started, began) = (self.now(), self.ports().host.uptime());
+    async fn reconcile_cluster(&self, name: &ClusterName) -> Result<(), ReconcileError> {
+        let (started, began) = (self.context.now(), self.context.host.uptime());
         let mut observations: Vec<Observation> = Vec::new();
         let (mut rounds, mut lost, mut launched, mut saved) = (0, 0, false, false);
         let mut due_at = None;
         // our calls are only trusted to land within this time
-        while rounds < ROUNDS && self.ports().host.uptime() - began <= self.policy().caller_life_ms {
+        while rounds < ROUNDS && self.context.host.uptime() - began <= self.context.policy().max_call_ms {
             if lost > 0 {
                 if lost > LOST_TRIES && observations.is_empty() {
                     break;
                 }
-                self.jitter(25 << lost.min(3)).await;
+                self.context.jitter(25 << lost.min(3)).await;
             }
             let Some(snapshot) = self.snapshot(name, !launched).await? else { return Ok(()) };
             if is_torn(&snapshot) {
                 lost += 1;
                 continue;
             }
-            let now = self.now();
-            let plan = reconcile(&snapshot, &observations, now, self.policy());
+            let now = self.context.now();
+            let plan = reconcile(&snapshot, &observations, now, self.context.policy());
             tracing::debug!(
                 cluster = %name, observations = observations.len(), writes = plan.writes.len(), before = plan.before.len(),
                 after = plan.after.len(), due_in = plan.due_at.map(|at| at - now), "decided"
@@ -69,10 +95,10 @@ impl Gateway {
                 self.act(&snapshot, action).await?;
             }
             if !plan.writes.is_empty() {
-                match self.ports().store.transact(plan.writes).await {
+                match self.context.store.transact(plan.writes).await {
                     Ok(()) => {
                         saved = true;
-                        self.ports().host.announce(name);
+                        self.context.host.announce(name);
                     }
                     Err(error @ (TransactError::Conflicts(_) | TransactError::Contention)) => {
                         tracing::debug!(cluster = %name, %error, "not saved");
@@ -97,18 +123,18 @@ impl Gateway {
             }
         }
         if lost > 0 && observations.is_empty() {
-            return Err(TurnError::Contended(name.clone()));
+            return Err(ReconcileError::Contended(name.clone()));
         }
-        // cut short with something learned: the next turn learns it again
+        // cut short with something learned: it is learned again for the next wake
         if !observations.is_empty() {
             due_at = Some(started);
             saved = true;
         }
-        // who writes a due time sends the wake for it: were every turn to do so, each wake that comes twice would go on for ever
+        // who writes a due time sends the wake for it: were everybody to do so, each wake that comes twice would go on for ever
         if let Some(at) = due_at.filter(|_| saved) {
-            let delay = (at - self.now()).max(0);
+            let delay = (at - self.context.now()).max(0);
             if delay <= LONGEST_DELAY_MS {
-                self.wake(name, delay).await;
+                self.context.wake(name, delay).await;
             }
         }
         Ok(())
@@ -116,14 +142,14 @@ impl Gateway {
 
     /// Everything a decision reads. None when there is no such cluster.
     async fn snapshot(&self, name: &ClusterName, may_launch: bool) -> Result<Option<Snapshot>, StoreError> {
-        let store = &self.ports().store;
+        let store = &self.context.store;
         let Some(cluster) = store.cluster(name).await? else { return Ok(None) };
         let children = store.children(name).await?;
         let usage = store.usage(&cluster.value.reserved.keys).await?;
-        let items = self.limit_items(self.policy().limits_cache_ms).await?;
+        let items = self.context.limit_items(self.context.policy().limits_cache_ms).await?;
         let limits = effective(&cluster.value.user, &cluster.value.groups, &items.in_force);
         let spent = match cluster.value.wants_to_run() {
-            true => self.spent_out(&cluster.value.user, &limits).await?,
+            true => self.context.spent_out(&cluster.value.user, &limits).await?,
             false => None,
         };
         let heartbeat =
@@ -136,9 +162,9 @@ impl Gateway {
             usage,
             limits,
             spent,
-            api_url: self.config.api_url.clone(),
-            listen: self.config.listen.clone(),
-            steady_since: self.ports().host.steady_since(),
+            api_url: self.api_url.clone(),
+            listen: self.listen.clone(),
+            steady_since: self.context.host.steady_since(),
             may_launch,
         }))
     }
@@ -152,7 +178,7 @@ fn is_refused(action: &Action, observations: &[Observation]) -> bool {
         .any(|observation| matches!(observation, Observation::Launched { launch, .. } if *launch == next.id))
 }
 
-/// The cluster was read before another turn wrote a launch, the launches after it: a decision would write that launch again.
+/// The cluster was read before somebody else wrote a launch, the launches after it: a decision would write that launch again.
 fn is_torn(snapshot: &Snapshot) -> bool {
     let cluster = &snapshot.cluster.value;
     let last = LaunchId::new(&cluster.name, cluster.launches);

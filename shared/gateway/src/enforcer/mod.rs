@@ -1,4 +1,4 @@
-//! The pass: time itself as an event, over what is active. May run twice at once, be cut off, or be missed.
+//! The enforcement run: time itself as an event, over what is active. May run twice at once, be cut off, or be missed.
 //!
 //! It reads each active cluster's index row and heartbeat, and of users with a budget the ledger; it judges; it writes what the
 //! judgements change; then it asks the schedulers of whom an answer can matter, until its time is over.
@@ -13,16 +13,16 @@ mod report;
 mod tests;
 mod warnings;
 
-pub(crate) use memory::Memory;
-pub use report::PassReport;
+use memory::Memory;
+pub use report::EnforcementReport;
 
-use super::{Gateway, Refusal};
+use super::{Context, Refusal};
 use faregate_core::model::{Cluster, ClusterName, Effective, Ms, Reason, Shrink, Status, effective};
-use faregate_core::ports::{LimitItems, StoreError};
+use faregate_core::ports::{LimitItems, Schedulers, StoreError};
 use faregate_core::reconcile::enforce::{Silence, Verdict, judge};
 use futures::stream::{self, StreamExt};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Clusters read at once.
 const PAGE: usize = 100;
@@ -52,14 +52,29 @@ impl Judged {
     }
 }
 
-impl Gateway {
-    /// One pass. `since` is when our own service was back, so that our own absence is nobody's silence.
-    pub async fn pass(&self, since: Ms) -> Result<PassReport, Refusal> {
-        let now = self.now();
-        let since_set = self.ports().host.steady_since();
+/// What time, limits and money make of clusters. It asks schedulers; it starts and stops no tasks.
+pub struct Enforcer {
+    pub(crate) context: Arc<Context>,
+    pub(crate) schedulers: Arc<dyn Schedulers>,
+    /// What clusters are warned of about their files.
+    pub(crate) disk_warnings: Mutex<HashMap<ClusterName, Reason>>,
+    /// What schedulers last answered.
+    pub(crate) answers: Mutex<Memory>,
+}
+
+impl Enforcer {
+    /// Over these records; schedulers are asked this way.
+    pub fn new(context: Arc<Context>, schedulers: Arc<dyn Schedulers>) -> Self {
+        Enforcer { context, schedulers, disk_warnings: Mutex::default(), answers: Mutex::default() }
+    }
+
+    /// One enforcement run. `since` is when our own service was back, so that our own absence is nobody's silence.
+    pub async fn enforce(&self, since: Ms) -> Result<EnforcementReport, Refusal> {
+        let now = self.context.now();
+        let since_set = self.context.host.steady_since();
         let since = since.max(since_set);
-        let items = self.limit_items(0).await?;
-        self.ports().store.keep_limits(&items).await?;
+        let items = self.context.limit_items(0).await?;
+        self.context.store.keep_limits(&items).await?;
         let mut judged = self.judge_active(&items, since, now).await?;
         self.judge_budgets(&mut judged, now).await?;
         self.judge_edited_limits(&mut judged, now).await?;
@@ -67,16 +82,16 @@ impl Gateway {
             active: judged.iter().filter(|j| j.cluster.status == Status::Running).count(),
             silent: judged.iter().filter(|j| j.verdict.silent_ms.is_some()).count(),
         };
-        let mut report = PassReport {
+        let mut report = EnforcementReport {
             active: judged.len(),
             silent: silence.silent,
             broken_limits: items.broken.len(),
-            ..PassReport::default()
+            ..EnforcementReport::default()
         };
         report.add(self.carry_out(&judged).await?);
         report.add(self.ask_schedulers(&judged, silence, now).await?);
-        if now >= since_set + self.policy().forget_after_ms() {
-            report.forgotten = self.ports().store.forget_expired(now).await?;
+        if now >= since_set + self.context.policy().forget_after_ms() {
+            report.forgotten = self.context.store.forget_expired(now).await?;
         }
         if report.unasked > 0 {
             let (unasked, delay_ms) = (report.unasked, report.idle_delay_ms);
@@ -87,7 +102,7 @@ impl Gateway {
 
     /// Reads index and heartbeats, and judges each cluster by itself.
     async fn judge_active(&self, items: &LimitItems, since: Ms, now: Ms) -> Result<Vec<Judged>, StoreError> {
-        let store = &self.ports().store;
+        let store = &self.context.store;
         let mut resolved: HashMap<(String, Vec<String>), Arc<Effective>> = HashMap::new();
         let mut judged = Vec::new();
         let mut cursor = None;
@@ -102,7 +117,7 @@ impl Gateway {
                     .or_insert_with_key(|(user, groups)| Arc::new(effective(user, groups, &items.in_force)))
                     .clone();
                 let heartbeat = heartbeat.map(|h| h.value);
-                let verdict = judge(&cluster, heartbeat.as_ref(), &limits, since, now, self.policy());
+                let verdict = judge(&cluster, heartbeat.as_ref(), &limits, since, now, self.context.policy());
                 let on_demand = cluster.config.fargate_spot && cluster.spot_after.is_some_and(|at| now < at);
                 let disk = self.disk_warning(&cluster.name);
                 let budget = budgets::Warned::Nothing;
@@ -117,11 +132,11 @@ impl Gateway {
 }
 
 /// Does many things, some at once, and adds up what they report.
-async fn all<F>(things: Vec<F>, at_once: usize) -> Result<PassReport, Refusal>
+async fn all<F>(things: Vec<F>, at_once: usize) -> Result<EnforcementReport, Refusal>
 where
-    F: Future<Output = Result<PassReport, Refusal>>,
+    F: Future<Output = Result<EnforcementReport, Refusal>>,
 {
-    let mut report = PassReport::default();
+    let mut report = EnforcementReport::default();
     let mut done = stream::iter(things).buffer_unordered(at_once);
     while let Some(one) = done.next().await {
         report.add(one?);

@@ -4,7 +4,7 @@ use faregate_core::model::Ms;
 
 /// What a pass found and did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PassReport {
+pub struct EnforcementReport {
     /// Clusters in the index.
     pub active: usize,
     /// Wakes sent for what was due.
@@ -31,9 +31,9 @@ pub struct PassReport {
     pub forgotten: usize,
 }
 
-impl PassReport {
+impl EnforcementReport {
     /// Takes what a part of the pass did in.
-    pub(super) fn add(&mut self, part: PassReport) {
+    pub(super) fn add(&mut self, part: EnforcementReport) {
         self.active += part.active;
         self.woken += part.woken;
         self.ended += part.ended;

@@ -1,18 +1,18 @@
 //! Performs one action of a plan.
 
-use super::Gateway;
-use super::turn::TurnError;
+use super::Reconciler;
+use super::reconciler::ReconcileError;
 use faregate_core::model::TaskId;
 use faregate_core::ports::{Answer, Ask, Credentials, LaunchError, PrepareError, Question};
 use faregate_core::reconcile::{Action, Observation, Snapshot};
 use faregate_keys::Use;
 use std::net::SocketAddr;
 
-impl Gateway {
+impl Reconciler {
     /// What it taught us, if anything. A stop or a description that fails is asked for again when it is due.
-    pub(super) async fn act(&self, snapshot: &Snapshot, action: &Action) -> Result<Vec<Observation>, TurnError> {
-        let (ports, name) = (self.ports(), &snapshot.cluster.value.name);
-        let failed = |error: &dyn std::error::Error| TurnError::Action(error.to_string());
+    pub(super) async fn act(&self, snapshot: &Snapshot, action: &Action) -> Result<Vec<Observation>, ReconcileError> {
+        let name = &snapshot.cluster.value.name;
+        let failed = |error: &dyn std::error::Error| ReconcileError::Action(error.to_string());
         match action {
             Action::Prepare(launch) => {
                 let cluster = &snapshot.cluster.value;
@@ -20,10 +20,10 @@ impl Gateway {
                     cluster: name.clone(),
                     user: cluster.user.clone(),
                     tls_cert: cluster.tls_cert.clone(),
-                    tls_key: self.open_key(cluster)?,
-                    token: self.token(cluster, Use::Cluster)?,
+                    tls_key: self.context.open_key(cluster)?,
+                    token: self.context.token(cluster, Use::Cluster)?,
                 };
-                match ports.launcher.prepare(&credentials).await {
+                match self.launcher.prepare(&credentials).await {
                     Ok(()) => {}
                     // as the launch would be, which is then not called
                     Err(PrepareError::Refused(why)) => {
@@ -35,7 +35,7 @@ impl Gateway {
                 }
             }
             Action::Launch(launch) => {
-                let result = ports.launcher.launch(launch, self.now()).await;
+                let result = self.launcher.launch(launch, self.context.now()).await;
                 match &result {
                     Ok(launched) => {
                         tracing::info!(cluster = %name, launch = %launch.id, tasks = launched.tasks.len(), "launched");
@@ -45,13 +45,13 @@ impl Gateway {
                 return Ok(vec![Observation::Launched { launch: launch.id.clone(), result }]);
             }
             Action::Stop(task) => {
-                if let Err(error) = ports.launcher.stop(task).await {
+                if let Err(error) = self.launcher.stop(task).await {
                     tracing::warn!(cluster = %name, %task, %error, "to be stopped again");
                 }
             }
             Action::Describe(tasks) => {
-                let at = self.now();
-                match ports.launcher.describe(tasks).await {
+                let at = self.context.now();
+                match self.launcher.describe(tasks).await {
                     Ok(found) => {
                         let described = tasks.iter().cloned().zip(found);
                         return Ok(described.map(|(task, facts)| Observation::Described { task, at, facts }).collect());
@@ -59,23 +59,23 @@ impl Gateway {
                     Err(error) => tracing::warn!(cluster = %name, %error, "tasks are to be described again"),
                 }
             }
-            Action::Observe(task) => match ports.launcher.activity(task).await {
+            Action::Observe(task) => match self.launcher.activity(task).await {
                 Ok(activity) => return Ok(vec![Observation::Activity { activity }]),
                 Err(error) => {
                     tracing::warn!(cluster = %name, %task, %error, "what a scheduler's process does is not known")
                 }
             },
             Action::List(launch) => {
-                let at = self.now();
-                match ports.launcher.list_launch(launch).await {
+                let at = self.context.now();
+                match self.launcher.list_launch(launch).await {
                     Ok(tasks) => return Ok(vec![Observation::Listed { launch: launch.clone(), at, tasks }]),
                     Err(error) => tracing::warn!(cluster = %name, %launch, %error, "to be listed again"),
                 }
             }
             Action::AskSeen(address, tasks) => return self.ask_seen(snapshot, *address, tasks).await,
-            Action::Publish(route) => ports.routes.publish(name, route).await.map_err(|e| failed(&e))?,
-            Action::Unpublish => ports.routes.remove(name).await.map_err(|e| failed(&e))?,
-            Action::Discard => ports.launcher.discard(name).await.map_err(|e| failed(&e))?,
+            Action::Publish(route) => self.routes.publish(name, route).await.map_err(|e| failed(&e))?,
+            Action::Unpublish => self.routes.remove(name).await.map_err(|e| failed(&e))?,
+            Action::Discard => self.launcher.discard(name).await.map_err(|e| failed(&e))?,
         }
         Ok(Vec::new())
     }
@@ -86,15 +86,15 @@ impl Gateway {
         snapshot: &Snapshot,
         address: SocketAddr,
         tasks: &[TaskId],
-    ) -> Result<Vec<Observation>, TurnError> {
+    ) -> Result<Vec<Observation>, ReconcileError> {
         let cluster = &snapshot.cluster.value;
         let ask = Ask {
             cluster: cluster.name.clone(),
             address,
-            token: self.token(cluster, Use::Cluster)?,
+            token: self.context.token(cluster, Use::Cluster)?,
             question: Question::Workers { names: tasks.iter().map(TaskId::worker_name).collect() },
         };
-        match self.ports().schedulers.ask(vec![ask]).await.pop() {
+        match self.schedulers.ask(vec![ask]).await.pop() {
             Some(Ok(Answer::Workers(seen))) => return Ok(vec![Observation::Seen { asked: tasks.to_vec(), seen }]),
             Some(Err(error)) => {
                 tracing::debug!(cluster = %cluster.name, %error, "the scheduler did not say which workers it has seen");

@@ -1,25 +1,36 @@
 //! A heartbeat: one conditional write where nothing changed; two and a wake where something did.
 
-use super::{Gateway, Refusal};
+use super::{Context, Refusal};
 use faregate_core::model::{ClusterName, Content, Heartbeat, Record, Stored, Task, Version};
 use faregate_core::ports::{Expect, StoreError, Touch, TransactError, Write};
 use faregate_core::safety_rule;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Tries when the reconciler writes the item at the same time.
 const TRIES: u32 = 6;
 /// Tasks written in one transaction while a large content is applied.
 const CHUNK: usize = 80;
 
-impl Gateway {
+/// Takes in what schedulers tell.
+pub struct Heartbeats {
+    context: Arc<Context>,
+}
+
+impl Heartbeats {
+    /// Over these records.
+    pub fn new(context: Arc<Context>) -> Self {
+        Heartbeats { context }
+    }
+
     /// Takes a heartbeat. Equal digests mean equal contents. [`Refusal::Conflict`] when the cluster takes no more.
-    pub async fn heartbeat(&self, name: &ClusterName, content: Content, digest: String) -> Result<(), Refusal> {
+    pub async fn apply(&self, name: &ClusterName, content: Content, digest: String) -> Result<(), Refusal> {
         for _ in 0..TRIES {
-            let item = match self.ports().store.touch(name, &digest, self.now()).await {
+            let item = match self.context.store.touch(name, &digest, self.context.now()).await {
                 Ok(Touch::Same { due_at }) => {
                     // the wake of the change may have been lost
-                    if due_at.is_some() && safety_rule!(self.policy(), heartbeat_wakes_again) {
-                        self.wake(name, 0).await;
+                    if due_at.is_some() && safety_rule!(self.context.policy(), heartbeat_wakes_again) {
+                        self.context.wake(name, 0).await;
                     }
                     return Ok(());
                 }
@@ -34,17 +45,17 @@ impl Gateway {
                 return Err(Refusal::Conflict(format!("Cluster '{name}' is stopping")));
             }
             if self.change(item, &content, &digest).await? {
-                self.wake(name, 0).await;
+                self.context.wake(name, 0).await;
                 return Ok(());
             }
-            self.jitter(50).await;
+            self.context.jitter(50).await;
         }
         Err(Refusal::Conflict(format!("The heartbeat of cluster '{name}' met too many others; try again")))
     }
 
     /// Writes changed content with its digest. False when the item was written by others meanwhile.
     async fn change(&self, item: Stored<Heartbeat>, content: &Content, digest: &str) -> Result<bool, StoreError> {
-        let now = self.now();
+        let now = self.context.now();
         let mut heartbeat = Heartbeat {
             seen_at: Some(now),
             digest: Some(digest.to_owned()),
@@ -53,7 +64,7 @@ impl Gateway {
             ..item.value
         };
         heartbeat.unknown.clear();
-        if !safety_rule!(self.policy(), content_with_digest) {
+        if !safety_rule!(self.context.policy(), content_with_digest) {
             // the other reading: the digest first, the content in a write of its own
             let bare = Heartbeat { content: None, ..heartbeat.clone() };
             if !self.put(Record::Heartbeat(bare), item.version).await? {
@@ -66,9 +77,9 @@ impl Gateway {
             // applied first, then the digest: a crash between the two only applies it again
             let none = BTreeSet::new;
             heartbeat.content = Some(Content { active: none(), closing: none(), closed: none(), ..content.clone() });
-            let Some(unknown) = self.apply(&heartbeat, &mut version, content).await? else { return Ok(false) };
+            let Some(unknown) = self.apply_to_tasks(&heartbeat, &mut version, content).await? else { return Ok(false) };
             heartbeat.unknown = unknown;
-            let mut room = self.ports().store.item_limit() / 4;
+            let mut room = self.context.store.item_limit() / 4;
             let all = heartbeat.unknown.len();
             heartbeat.unknown.retain(|name| {
                 room = room.saturating_sub(name.len() + 3);
@@ -84,28 +95,28 @@ impl Gateway {
     fn is_too_large(&self, content: &Content) -> bool {
         let names = content.active.iter().chain(&content.closing).chain(&content.closed);
         let bytes: usize = names.map(|name| name.len() + 3).sum();
-        bytes > self.ports().store.item_limit() / 2
+        bytes > self.context.store.item_limit() / 2
     }
 
     /// Takes a large content into the tasks. The active names that have no task yet; none when others wrote meanwhile.
     ///
     /// Every transaction also takes the item's digest away and its version on: a former content that comes again is applied
     /// again, and a transaction that lands late, after another heartbeat, fails.
-    async fn apply(
+    async fn apply_to_tasks(
         &self,
         heartbeat: &Heartbeat,
         version: &mut Version,
         content: &Content,
     ) -> Result<Option<BTreeSet<String>>, StoreError> {
         let name = &heartbeat.cluster;
-        let children = self.ports().store.children(name).await?;
-        let now = self.now();
+        let children = self.context.store.children(name).await?;
+        let now = self.context.now();
         let mut unknown: BTreeSet<String> = content.active.union(&content.closing).cloned().collect();
         let mut writes = Vec::new();
         for Stored { value, version } in children.tasks {
             unknown.remove(&value.facts.id.worker_name());
             let mut task: Task = value.clone();
-            task.apply_heartbeat(content, now, self.policy());
+            task.apply_heartbeat(content, now, self.context.policy());
             if task != value {
                 writes.push(Write::Put { record: Record::Task(task), expect: Expect::Version(version) });
             }
@@ -115,7 +126,7 @@ impl Gateway {
             let expect = Expect::Version(*version);
             let mut writes = vec![Write::Put { record: Record::Heartbeat(undigested), expect }];
             writes.extend_from_slice(chunk);
-            match self.ports().store.transact(writes).await {
+            match self.context.store.transact(writes).await {
                 Ok(()) => *version += 1,
                 Err(TransactError::Conflicts(_) | TransactError::Contention) => return Ok(None),
                 Err(TransactError::Failed(error)) => return Err(error),
@@ -126,7 +137,7 @@ impl Gateway {
 
     async fn put(&self, record: Record, version: u64) -> Result<bool, StoreError> {
         let write = Write::Put { record, expect: Expect::Version(version) };
-        match self.ports().store.transact(vec![write]).await {
+        match self.context.store.transact(vec![write]).await {
             Ok(()) => Ok(true),
             Err(TransactError::Conflicts(_) | TransactError::Contention) => Ok(false),
             Err(TransactError::Failed(error)) => Err(error),

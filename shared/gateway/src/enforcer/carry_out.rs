@@ -1,37 +1,37 @@
 //! What the judgements change in the records. Nothing is written where nothing changes.
 
-use super::{AT_ONCE, Judged, PassReport, all, warnings};
-use crate::{Gateway, Refusal};
+use super::{AT_ONCE, EnforcementReport, Judged, all, warnings};
+use crate::{Enforcer, Refusal};
 use faregate_core::model::{Cluster, ClusterName, Policy, ReasonCode, Record, Shrink};
 use faregate_core::ports::{Expect, StoreError, TransactError, Write};
 use faregate_core::reconcile::enforce::{deadline, heard};
 
-impl Gateway {
-    pub(super) async fn carry_out(&self, judged: &[Judged]) -> Result<PassReport, Refusal> {
-        let concerned = judged.iter().filter(|j| is_concerned(j, self.policy()));
+impl Enforcer {
+    pub(super) async fn carry_out(&self, judged: &[Judged]) -> Result<EnforcementReport, Refusal> {
+        let concerned = judged.iter().filter(|j| is_concerned(j, self.context.policy()));
         all(concerned.map(|j| self.carry_out_one(j)).collect(), AT_ONCE).await
     }
 
-    async fn carry_out_one(&self, judged: &Judged) -> Result<PassReport, Refusal> {
+    async fn carry_out_one(&self, judged: &Judged) -> Result<EnforcementReport, Refusal> {
         let Judged { cluster, verdict, shrink, .. } = judged;
-        let mut report = PassReport::default();
+        let mut report = EnforcementReport::default();
         if let Some((target, reason)) = &verdict.end {
             if reason.code == ReasonCode::MaxLifetime && self.was_extended(judged).await? {
                 return Ok(report);
             }
-            self.end(&cluster.name, None, *target, reason.clone()).await?;
+            self.context.end(&cluster.name, None, *target, reason.clone()).await?;
             report.ended += 1;
             return Ok(report);
         }
         if verdict.wake {
-            self.wake(&cluster.name, 0).await;
+            self.context.wake(&cluster.name, 0).await;
             report.woken += 1;
         }
         if heard(cluster, verdict) {
             self.doubt(&cluster.name, 0).await?;
         }
         if *shrink != cluster.shrink {
-            let now = self.now();
+            let now = self.context.now();
             let changed = self.change_record(&cluster.name, true, |cluster| {
                 // an index may lag: what is within the limit by now is left alone
                 let shrink = shrink.clone().filter(|shrink| !is_within(cluster, shrink));
@@ -46,9 +46,9 @@ impl Gateway {
                 tracing::info!(cluster = %cluster.name, keep = shrink.keep, reason = shrink.reason.message, "a limit was lowered");
             }
         }
-        let told = if has_no_dashboard(cluster) { warnings::untold(judged, self.policy()) } else { Vec::new() };
-        if !told.is_empty() || warnings::any_stale(judged, self.policy()) {
-            let standing = warnings::standing(judged, self.policy());
+        let told = if has_no_dashboard(cluster) { warnings::untold(judged, self.context.policy()) } else { Vec::new() };
+        if !told.is_empty() || warnings::any_stale(judged, self.context.policy()) {
+            let standing = warnings::standing(judged, self.context.policy());
             let changed = self.change_record(&cluster.name, false, |cluster| {
                 warnings::retain(cluster, &standing);
                 told.iter().for_each(|warning| warnings::told(cluster, warning));
@@ -61,14 +61,14 @@ impl Gateway {
 
     /// The index may lag behind an extension that its owner was granted.
     async fn was_extended(&self, judged: &Judged) -> Result<bool, StoreError> {
-        let Some(stored) = self.ports().store.cluster(&judged.cluster.name).await? else { return Ok(false) };
-        let deadline = deadline(&stored.value, &judged.limits, self.policy());
-        Ok(deadline.is_none_or(|deadline| deadline.at > self.now()))
+        let Some(stored) = self.context.store.cluster(&judged.cluster.name).await? else { return Ok(false) };
+        let deadline = deadline(&stored.value, &judged.limits, self.context.policy());
+        Ok(deadline.is_none_or(|deadline| deadline.at > self.context.now()))
     }
 
     /// Notes how many health questions are unanswered; above none, has the reconciler ask the launcher too.
     pub(super) async fn doubt(&self, name: &ClusterName, unanswered: u32) -> Result<(), StoreError> {
-        let now = self.now();
+        let now = self.context.now();
         let changed = self.change_record(name, true, |cluster| {
             if cluster.unanswered != unanswered {
                 cluster.unanswered = unanswered;
@@ -88,17 +88,17 @@ impl Gateway {
         wake: bool,
         change: impl FnOnce(&mut Cluster) + Send,
     ) -> Result<bool, StoreError> {
-        let Some(stored) = self.ports().store.cluster(name).await? else { return Ok(false) };
+        let Some(stored) = self.context.store.cluster(name).await? else { return Ok(false) };
         let mut cluster = stored.value.clone();
         change(&mut cluster);
         if !cluster.wants_to_run() || cluster == stored.value {
             return Ok(false);
         }
         let write = Write::Put { record: Record::Cluster(Box::new(cluster)), expect: Expect::Version(stored.version) };
-        match self.ports().store.transact(vec![write]).await {
+        match self.context.store.transact(vec![write]).await {
             Ok(()) => {
                 if wake {
-                    self.wake(name, 0).await;
+                    self.context.wake(name, 0).await;
                 }
                 Ok(true)
             }

@@ -1,13 +1,13 @@
 //! Limits that were lowered under what runs: the newest clusters lose first.
 
 use super::Judged;
-use crate::Gateway;
+use crate::Enforcer;
 use faregate_core::model::ceiling::{Ceiling, Measure, counted, of_a_cluster};
 use faregate_core::model::{Cluster, Counts, Effective, Ms, Reason, ReasonCode, Scope, Shrink};
 use faregate_core::ports::StoreError;
 use std::collections::{BTreeSet, HashMap};
 
-impl Gateway {
+impl Enforcer {
     /// Finds what is over a limit. The index may lag behind: a limit counts as exceeded only if its counter says so too.
     pub(super) async fn judge_edited_limits(&self, judged: &mut [Judged], now: Ms) -> Result<(), StoreError> {
         let rows: Vec<_> = judged.iter().map(|j| j.stays().then_some((&j.cluster, &*j.limits))).collect();
@@ -18,7 +18,7 @@ impl Gateway {
             let mut used: HashMap<&Scope, Counts> = HashMap::new();
             // in batches, as large as a read can be
             for scopes in scopes.chunks(100) {
-                let usage = self.ports().store.usage(scopes).await?;
+                let usage = self.context.store.usage(scopes).await?;
                 used.extend(scopes.iter().zip(usage).map(|(scope, usage)| (scope, usage.value.counts)));
             }
             let exceeded = |e: &Excess| {
@@ -141,7 +141,7 @@ fn excess(cluster: &Cluster, limits: &Effective, used: &HashMap<&Scope, Counts>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pass::tests::{cluster_of, items};
+    use crate::enforcer::tests::{cluster_of, items};
     use faregate_core::model::{Limits, effective};
 
     /// What becomes of alice's clusters, oldest first, of so many workers each; the second number is the group's index.

@@ -1,7 +1,7 @@
 //! Budgets of what runs: estimated from what the index knows, and added up exactly before anything follows from it.
 
 use super::{AT_ONCE, Judged};
-use crate::Gateway;
+use crate::Enforcer;
 use faregate_core::model::{Amount, LimitValue, Month, Ms, Reason, ReasonCode, Status};
 use faregate_core::ports::StoreError;
 use faregate_core::reconcile::enforce::{Spending, is_warning_of, judge_budget};
@@ -20,7 +20,7 @@ pub(super) enum Warned {
     Now(Reason),
 }
 
-impl Gateway {
+impl Enforcer {
     /// Warns and stops those who have spent too much. Of a user without a budget nothing is read.
     pub(super) async fn judge_budgets(&self, judged: &mut [Judged], now: Ms) -> Result<(), StoreError> {
         let month = Month::of(now);
@@ -34,7 +34,7 @@ impl Gateway {
         // what is ending is billed until it is at rest
         let mut running: HashMap<&str, Amount> = HashMap::new();
         for cluster in judged.iter().map(|j| &j.cluster).filter(|c| users.contains_key(&c.user)) {
-            let cost = cluster.meter.cost(&cluster.config, self.policy(), month.start(), now);
+            let cost = cluster.meter.cost(&cluster.config, self.context.policy(), month.start(), now);
             *running.entry(&cluster.user).or_default() += cost;
         }
         let read: Vec<_> = users
@@ -53,7 +53,7 @@ impl Gateway {
         drop(outcomes);
         for (user, at) in users {
             for at in at {
-                judged[at].take_in(&user, month, spent.get(&user).copied(), self.policy());
+                judged[at].take_in(&user, month, spent.get(&user).copied(), self.context.policy());
             }
         }
         Ok(())
@@ -71,20 +71,20 @@ impl Gateway {
         let matters = |j: &&Judged| {
             let Some(budget) = &j.limits.budget else { return false };
             // from where a warning is due on, the estimate is not enough: a lost wake may have left it behind
-            !matches!(judge_budget(budget, user, month, estimate, self.policy()), Spending::Fine)
+            !matches!(judge_budget(budget, user, month, estimate, self.context.policy()), Spending::Fine)
         };
         match clusters.iter().any(matters) {
-            true => Ok(Some((user.to_owned(), self.spent(user, month).await?.usd()))),
+            true => Ok(Some((user.to_owned(), self.context.spent(user, month).await?.usd()))),
             false => Ok(None),
         }
     }
 
     async fn ledger_sum(&self, user: &str, month: Month) -> Result<Amount, StoreError> {
-        let key = self.ring().user_key(user);
+        let key = self.context.ring().user_key(user);
         let mut sum = Amount::default();
         let mut cursor = None;
         loop {
-            let page = self.ports().store.ledger(month, Some(&key), cursor.as_deref()).await?;
+            let page = self.context.store.ledger(month, Some(&key), cursor.as_deref()).await?;
             sum += page.items.iter().filter(|entry| entry.user == user).map(|entry| entry.amount).sum();
             cursor = page.cursor;
             if cursor.is_none() {

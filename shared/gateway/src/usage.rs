@@ -1,10 +1,11 @@
 //! What a user's clusters used in a month, and what it cost.
 
-use super::{ClusterSpent, Gateway, Refusal};
+use super::{ClusterSpent, Context, Refusal};
 use faregate_core::model::{Amount, ClusterName, Identity, Month};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A user's month, as they read it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -60,13 +61,23 @@ impl From<Amount> for Used {
     }
 }
 
-impl Gateway {
+/// Adds up what users have used and spent.
+pub struct Usage {
+    context: Arc<Context>,
+}
+
+impl Usage {
+    /// Over these records.
+    pub fn new(context: Arc<Context>) -> Self {
+        Usage { context }
+    }
+
     /// What the caller used in a month (none: in this one), what runs included.
-    pub async fn my_usage(&self, who: &Identity, month: Option<Month>) -> Result<MyUsage, Refusal> {
-        let this_month = Month::of(self.now());
+    pub async fn of(&self, who: &Identity, month: Option<Month>) -> Result<MyUsage, Refusal> {
+        let this_month = Month::of(self.context.now());
         let month = month.unwrap_or(this_month);
-        let limits = self.limits_of(&who.name, &who.groups).await?;
-        let spent = self.spent(&who.name, month).await?;
+        let limits = self.context.limits_of(&who.name, &who.groups).await?;
+        let spent = self.context.spent(&who.name, month).await?;
         let total = spent.total().into();
         let budget = limits.budget.as_ref().map_or(Value::Null, |budget| spent.of_budget(budget));
         let is_of_interest = |spent: &ClusterSpent| !spent.total().is_zero() || spent.active && month == this_month;
