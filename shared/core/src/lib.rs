@@ -1,4 +1,4 @@
-//! The core of Faregate: the records ([`model`]), the decisions over them ([`reconcile`]), what users may choose ([`options`]), what tasks
+//! The core of Faregate: the records ([`model`]), the arithmetic of limits ([`limits`]), the decisions over them ([`reconcile`]), what users may choose ([`options`]), what tasks
 //! run ([`command`]), and what all of it needs of the world outside ([`ports`]).
 //!
 //! Pure: no runtime, clock, randomness, HTTP, cryptography or SDK. It depends on no other crate of ours; all others depend on it.
@@ -8,6 +8,7 @@
 mod chain;
 pub mod command;
 mod later;
+pub mod limits;
 pub mod model;
 pub mod options;
 pub mod ports;

@@ -2,9 +2,10 @@
 
 use super::create::{refuse_frozen, refuse_unreadable};
 use super::{Clusters, Refusal};
-use faregate_core::model::{Addresses, Cluster, ClusterName, Effective, Identity, Ms, Status};
+use faregate_core::limits::Effective;
+use faregate_core::limits::allowed_workers;
+use faregate_core::model::{Addresses, Cluster, ClusterName, Identity, Ms, Status};
 use faregate_core::ports::{Ask, Question, SchedulerError};
-use faregate_core::reconcile::allowed_workers;
 use faregate_keys::Use;
 
 /// What came of it.

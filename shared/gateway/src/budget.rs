@@ -1,8 +1,9 @@
 //! Budgets: a month's spending held against its limit.
 
 use super::{Context, Refusal, Spent};
+use faregate_core::limits::{Effective, LimitValue};
 use faregate_core::model::clock::is_younger;
-use faregate_core::model::{Effective, LimitValue, Month, Ms, Reason, ReasonCode};
+use faregate_core::model::{Month, Ms, Reason, ReasonCode};
 use faregate_core::ports::StoreError;
 use std::sync::PoisonError;
 

@@ -2,8 +2,9 @@
 
 use super::Refusal;
 use super::budget::CachedSpent;
+use faregate_core::limits::{Effective, effective};
 use faregate_core::model::clock::is_younger;
-use faregate_core::model::{Cluster, ClusterName, Effective, Ms, Policy, effective};
+use faregate_core::model::{Cluster, ClusterName, Ms, Policy};
 use faregate_core::ports::{Host, LimitItems, Store, StoreError, Wake, Wakes};
 use faregate_keys::{KeyRing, Use};
 use std::collections::HashMap;

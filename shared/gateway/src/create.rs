@@ -1,10 +1,9 @@
 //! A new cluster: one transaction, one wake.
 
 use super::{Clusters, Refusal};
-use faregate_core::model::ceiling::{Measure, counted};
-use faregate_core::model::{
-    Cluster, ClusterName, Counts, Effective, Heartbeat, Identity, Ms, PaceStep, Record, Scope, Stored, effective,
-};
+use faregate_core::limits::{Effective, effective};
+use faregate_core::limits::{Measure, counted};
+use faregate_core::model::{Cluster, ClusterName, Counts, Heartbeat, Identity, Ms, PaceStep, Record, Scope, Stored};
 use faregate_core::options::Options;
 use faregate_core::ports::{Conflict, Expect, TransactError, Write};
 use faregate_core::reconcile::{scheduler_spec, worker_spec};

@@ -1,12 +1,13 @@
 //! Why a cluster is as it is: what it waits for, which limits hold it, and how its tasks ended.
 
 use super::{Clusters, Refusal};
-use faregate_core::model::ceiling::{Measure, counted};
+use faregate_core::limits::Effective;
+use faregate_core::limits::allowed_workers;
+use faregate_core::limits::{Measure, counted};
 use faregate_core::model::{
-    Cluster, ClusterName, Counts, Effective, Identity, LaunchState, Ms, Reason, Status, Stored, Task, TaskRole, Usage,
+    Cluster, ClusterName, Counts, Identity, LaunchState, Ms, Reason, Status, Stored, Task, TaskRole, Usage,
 };
 use faregate_core::ports::Children;
-use faregate_core::reconcile::allowed_workers;
 use faregate_core::reconcile::enforce::{Bound, Deadline, Timeouts, deadline, waiting_for_scheduler};
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,8 +1,9 @@
 //! What a user may have, whose rule each limit is, what is in use and what is left.
 
 use super::{Clusters, Refusal};
-use faregate_core::model::ceiling::{Measure, counted};
-use faregate_core::model::{Counts, Effective, Identity, LimitValue, Month, Ms, Scope};
+use faregate_core::limits::{Effective, LimitValue};
+use faregate_core::limits::{Measure, counted};
+use faregate_core::model::{Counts, Identity, Month, Ms, Scope};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 

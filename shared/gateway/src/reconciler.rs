@@ -2,7 +2,8 @@
 
 use super::{Context, Refusal};
 use faregate_core::command::Listen;
-use faregate_core::model::{ClusterName, Heartbeat, LaunchId, Ms, Stored, effective};
+use faregate_core::limits::effective;
+use faregate_core::model::{ClusterName, Heartbeat, LaunchId, Ms, Stored};
 use faregate_core::ports::{Launcher, Routes, Schedulers, StoreError, TransactError, Wake};
 use faregate_core::reconcile::{Action, Observation, Snapshot, reconcile};
 use std::sync::Arc;

@@ -2,10 +2,10 @@
 
 use super::trim::Ended;
 use super::{Enforcer, Refusal};
+use faregate_core::limits::reservations::reserved_by_workers;
 use faregate_core::model::clock::is_ahead;
 use faregate_core::model::{Cluster, ClusterName, Counts, Scope, Stored, Usage};
 use faregate_core::ports::{StoreError, TransactError};
-use faregate_core::reconcile::reserved_by_workers;
 use faregate_core::safety_rule;
 use futures::stream::{self, StreamExt};
 use std::collections::BTreeSet;

@@ -1,6 +1,7 @@
 //! Who is in a storm, and what they may have.
 
-use faregate_core::model::{ClusterConfig, Counts, Effective, Limits, Scope, effective, format_size};
+use faregate_core::limits::{Effective, effective};
+use faregate_core::model::{ClusterConfig, Counts, Limits, Scope, format_size};
 use faregate_core::options::Options;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,9 +4,9 @@
 use super::fleet::SimTask;
 use super::setup::S;
 use super::state::{State, short};
+use faregate_core::limits::{Effective, effective};
 use faregate_core::model::{
-    Amount, ClusterName, Counts, Effective, Limits, Month, Ms, ReasonCode, Record, Scope, TaskFacts, TaskId, TaskRole,
-    effective,
+    Amount, ClusterName, Counts, Limits, Month, Ms, ReasonCode, Record, Scope, TaskFacts, TaskId, TaskRole,
 };
 use faregate_core::ports::Write;
 use std::collections::BTreeMap;

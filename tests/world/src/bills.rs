@@ -2,9 +2,8 @@
 
 use super::setup::S;
 use super::state::{State, short};
-use faregate_core::model::{
-    Amount, Cluster, ClusterName, Effective, LaunchId, Metered, Month, Ms, TaskFacts, TaskState, effective,
-};
+use faregate_core::limits::{Effective, effective};
+use faregate_core::model::{Amount, Cluster, ClusterName, LaunchId, Metered, Month, Ms, TaskFacts, TaskState};
 use std::collections::BTreeMap;
 
 /// An end younger than this may not be settled yet.

@@ -3,8 +3,9 @@
 use super::setup::S;
 use super::state::{Event, State, short};
 use super::work::Work;
+use faregate_core::limits::Effective;
 use faregate_core::model::{
-    Cluster, ClusterName, Effective, Launch, LaunchId, LaunchSpec, Ms, TaskFacts, TaskId, TaskRole, TaskState,
+    Cluster, ClusterName, Launch, LaunchId, LaunchSpec, Ms, TaskFacts, TaskId, TaskRole, TaskState,
 };
 use faregate_core::ports::{LaunchError, Launched, TaskPage};
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,8 @@ use super::fleet::cap;
 use super::scheduler::Dask;
 use super::setup::{FAULT_END, S};
 use super::state::{State, short};
-use faregate_core::model::{Cluster, Counts, Effective, Month, Ms, ReasonCode, Scope, Status, TaskRole, effective};
+use faregate_core::limits::{Effective, effective};
+use faregate_core::model::{Cluster, Counts, Month, Ms, ReasonCode, Scope, Status, TaskRole};
 use std::collections::BTreeMap;
 
 /// After the last fault, before anything is taken for granted.

@@ -3,7 +3,8 @@
 use super::fleet::cap;
 use super::setup::S;
 use super::state::{State, short};
-use faregate_core::model::{Cluster, ClusterName, Effective, Ms, Reason, ReasonCode, Scope, Status, TaskRole};
+use faregate_core::limits::Effective;
+use faregate_core::model::{Cluster, ClusterName, Ms, Reason, ReasonCode, Scope, Status, TaskRole};
 
 /// A cluster's true story.
 #[derive(Clone, Debug, Default)]

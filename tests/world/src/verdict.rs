@@ -4,7 +4,8 @@ use super::fleet::cap;
 use super::saga::Saga;
 use super::setup::{END, S};
 use super::state::{State, short};
-use faregate_core::model::{Cluster, ClusterName, Counts, LaunchState, Ms, Scope, Status, TaskRole, Usage, effective};
+use faregate_core::limits::effective;
+use faregate_core::model::{Cluster, ClusterName, Counts, LaunchState, Ms, Scope, Status, TaskRole, Usage};
 use std::collections::BTreeMap;
 
 /// Nothing may be written in the last minutes.

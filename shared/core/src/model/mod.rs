@@ -2,11 +2,9 @@
 
 mod account;
 mod audit;
-pub mod ceiling;
 pub mod clock;
 mod cluster;
 mod cluster_config;
-mod effective;
 mod failures;
 mod heartbeat;
 mod identity;
@@ -33,7 +31,6 @@ pub use account::{Account, MachineToken, TokenScope, Used};
 pub use audit::{Act, Audit, InvalidWhy};
 pub use cluster::{Addresses, Cluster, Meter, Reserved, Shrink, Status};
 pub use cluster_config::{ClusterConfig, InvalidClusterConfig};
-pub use effective::{Effective, LimitValue, Totals, effective};
 pub use failures::Failures;
 pub use heartbeat::{Content, Heartbeat, InvalidContent};
 pub use identity::{Identity, InvalidUser, Role, TokenUse, user_name, valid_user};

@@ -3,7 +3,8 @@
 use super::field::{Field, Kind, is_key};
 use super::target::Overrides;
 use super::{InvalidOption, Options};
-use crate::model::{ClusterConfig, LimitValue, Scope, parse_size};
+use crate::limits::LimitValue;
+use crate::model::{ClusterConfig, Scope, parse_size};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

@@ -249,7 +249,7 @@ mod tests {
         assert_eq!((&told["worker_memory"], &told["worker_cores"]), (&json!("4"), &json!("0.5")));
         let error = chosen(&options, json!({"worker_memory": 3})).unwrap_err();
         assert_eq!(error, "`worker_memory` must be one of `2`, `4`, not `3`");
-        let allowed = crate::model::LimitValue { value: vec![json!(4), json!(8)], from: crate::model::Scope::Default };
+        let allowed = crate::limits::LimitValue { value: vec![json!(4), json!(8)], from: crate::model::Scope::Default };
         let within = options.within(&[("scheduler_memory".to_owned(), allowed)].into(), &ClusterConfig::default());
         assert_eq!(within.describe()[1]["spec"]["options"], json!(["4", "8"]));
         assert!(chosen(&within, json!({"scheduler_memory": "4"})).is_ok());

@@ -4,7 +4,8 @@
 //! a phase that changes many asks [`Changes::changes_left`] and leaves the rest to the next decision.
 
 use super::cost::MONTHS;
-use super::{Action, Plan, Snapshot, cost, reservations};
+use super::{Action, Plan, Snapshot, cost};
+use crate::limits::reservations;
 use crate::model::{
     Amount, Cluster, Counts, Heartbeat, Launch, LaunchId, Month, Ms, Policy, Reason, Record, Stored, Task, TaskFacts,
     TaskId, TaskRole,
@@ -223,6 +224,16 @@ impl<'a> Changes<'a> {
         }
     }
 
+    /// What is to be reserved for the cluster now.
+    pub fn reserved(&self) -> Counts {
+        reservations::reserved(&self.cluster, self.launches(), self.tasks())
+    }
+
+    /// What this decision adds to the counters.
+    pub fn reserved_delta(&self) -> Counts {
+        self.reserved() - self.snapshot.cluster.value.reserved.counts
+    }
+
     /// Does this decision reserve anything new? Only that is held against a ceiling: what is so already is counted in any case.
     fn reserves(&self) -> bool {
         self.launches.iter().any(|l| l.before.is_none() && !l.now.unit.is_zero())
@@ -231,8 +242,8 @@ impl<'a> Changes<'a> {
     /// The transaction and the actions.
     pub fn into_plan(mut self) -> Plan {
         self.cluster.due_at = self.due_at;
-        let delta = reservations::delta(&self);
-        self.cluster.reserved.counts = reservations::of(&self);
+        let delta = self.reserved_delta();
+        self.cluster.reserved.counts = self.reserved();
         self.cluster.meter = cost::meter(self.tasks());
         let bounded = safety_rule!(self.policy, charge_conditionally) && self.reserves();
         let mut writes = Vec::new();

@@ -11,12 +11,10 @@ mod changes;
 mod cost;
 mod deferral;
 pub mod enforce;
-mod headroom;
 mod heartbeat;
 mod launch;
 mod observations;
 mod placement;
-mod reservations;
 mod scale;
 mod scheduler;
 mod settle;
@@ -30,14 +28,12 @@ mod task;
 mod workers;
 
 pub use cost::{bill, metered};
-pub use headroom::allowed_workers;
-pub use reservations::reserved_by_workers;
 pub use spec::{scheduler_spec, worker_spec};
 
 use crate::command::Listen;
+use crate::limits::Effective;
 use crate::model::{
-    Activity, Cluster, Effective, Heartbeat, Launch, LaunchId, Ms, Policy, Reason, Stored, Task, TaskFacts, TaskId,
-    Usage,
+    Activity, Cluster, Heartbeat, Launch, LaunchId, Ms, Policy, Reason, Stored, Task, TaskFacts, TaskId, Usage,
 };
 use crate::ports::{LaunchError, Launched, Route, Write};
 use changes::Changes;

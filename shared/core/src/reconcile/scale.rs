@@ -2,10 +2,10 @@
 
 use super::changes::Changes;
 use super::deferral::{defer_launch, launch_blocker, wait_for_headroom};
-use super::headroom::{self, cap};
 use super::launch::Event;
 use super::spec::{worker_spec, write_launch};
 use super::{placement, shrink};
+use crate::limits::headroom::{self, cap};
 use crate::model::{Launch, LaunchId, LaunchState, Reason, ReasonCode, Status, TaskId, TaskRole};
 
 /// Starts what is missing, stops what nobody wants any more and the scheduler does not know.
@@ -62,7 +62,8 @@ fn launch(changes: &mut Changes, missing: i64, left_in_cluster: i64, short: &str
         return defer_launch(changes, why);
     }
     let unit = changes.cluster.config.worker_unit();
-    let headroom = headroom::under_limits(changes, unit);
+    let usage = changes.snapshot.usage.iter().map(|usage| &usage.value);
+    let headroom = headroom::tightest(usage, changes.reserved_delta(), &changes.snapshot.limits, unit);
     let count = missing
         .min(left_in_cluster)
         .min(headroom.as_ref().map_or(i64::MAX, |headroom| headroom.workers))

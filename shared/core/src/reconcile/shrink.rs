@@ -1,7 +1,6 @@
 //! A limit that was lowered under what runs: nothing more is started; the scheduler has a while to retire workers; then the newest go.
 
 use super::changes::Changes;
-use super::reservations;
 use crate::model::{Reason, ReasonCode, Shrink, Status, TaskId, TaskRole};
 use crate::safety_rule;
 
@@ -23,7 +22,7 @@ pub(super) fn apply(changes: &mut Changes) {
     } else if safety_rule!(changes.policy, shrink_newest) {
         stop_newest(changes, i64::from(shrink.keep), &shrink.reason.message);
     }
-    if !shrink.end && reservations::of(changes).workers <= i64::from(shrink.keep) {
+    if !shrink.end && changes.reserved().workers <= i64::from(shrink.keep) {
         changes.cluster.shrink = None;
         changes.cluster.waiting.take_if(|why| why.code == ReasonCode::LimitLowered);
     }

@@ -13,6 +13,7 @@ mod troubles;
 mod workers;
 
 use super::*;
+use crate::limits::*;
 use crate::model::*;
 use crate::ports::{Expect, Write};
 use std::collections::{BTreeMap, BTreeSet};

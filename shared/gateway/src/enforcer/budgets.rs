@@ -2,7 +2,8 @@
 
 use super::{AT_ONCE, Judged};
 use crate::Enforcer;
-use faregate_core::model::{Amount, LimitValue, Month, Ms, Reason, ReasonCode, Status};
+use faregate_core::limits::LimitValue;
+use faregate_core::model::{Amount, Month, Ms, Reason, ReasonCode, Status};
 use faregate_core::ports::StoreError;
 use faregate_core::reconcile::enforce::{Spending, is_warning_of, judge_budget};
 use futures::stream::{self, StreamExt};

@@ -9,15 +9,14 @@ mod carry_out;
 mod limits_edited;
 mod memory;
 mod report;
-#[cfg(test)]
-mod tests;
 mod warnings;
 
 use memory::Memory;
 pub use report::EnforcementReport;
 
 use super::{Context, Refusal};
-use faregate_core::model::{Cluster, ClusterName, Effective, Ms, Reason, Shrink, Status, effective};
+use faregate_core::limits::{Effective, effective};
+use faregate_core::model::{Cluster, ClusterName, Ms, Reason, Shrink, Status};
 use faregate_core::ports::{LimitItems, Schedulers, StoreError};
 use faregate_core::reconcile::enforce::{Silence, Verdict, judge};
 use futures::stream::{self, StreamExt};

@@ -4,8 +4,9 @@ use super::fleet::Seen;
 use super::records::Records;
 use super::setup::policy;
 use super::stage::State;
-use faregate_core::model::{Cluster, Launch, Ms, TaskRole, effective};
-use faregate_core::reconcile::allowed_workers;
+use faregate_core::limits::allowed_workers;
+use faregate_core::limits::effective;
+use faregate_core::model::{Cluster, Launch, Ms, TaskRole};
 use std::collections::BTreeMap;
 
 /// Every breach. At each start of a worker those that lived are counted, and held against the limits that were in force when its

@@ -3,9 +3,10 @@
 use super::fleet::{Seen, living};
 use super::records::Records;
 use super::stage::State;
-use faregate_core::model::{Cluster, Scope, Status, TaskRole, effective};
+use faregate_core::limits::allowed_workers;
+use faregate_core::limits::effective;
+use faregate_core::model::{Cluster, Scope, Status, TaskRole};
 use faregate_core::ports::Children;
-use faregate_core::reconcile::allowed_workers;
 
 /// Where a name differs from others, and what is not so.
 fn of(cluster: &Cluster, what: impl std::fmt::Display) -> String {

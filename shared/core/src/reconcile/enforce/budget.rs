@@ -1,6 +1,7 @@
 //! Budgets of what runs: warned of when they are nearly spent, stopped for when they are overspent.
 
-use crate::model::{LimitValue, Month, Policy, Reason, ReasonCode};
+use crate::limits::LimitValue;
+use crate::model::{Month, Policy, Reason, ReasonCode};
 
 /// How a month's spending stands against its limit.
 #[derive(Clone, Debug, PartialEq)]

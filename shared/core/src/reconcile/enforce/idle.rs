@@ -1,7 +1,8 @@
 //! Idle clusters, and those without clients: when to ask, and what the answer means.
 
 use super::seconds;
-use crate::model::{Cluster, Effective, Ms, Policy, Reason, ReasonCode, Scope, Status};
+use crate::limits::Effective;
+use crate::model::{Cluster, Ms, Policy, Reason, ReasonCode, Scope, Status};
 use crate::ports::{Answer, Idleness, SchedulerError};
 use crate::safety_rule;
 
@@ -107,7 +108,7 @@ impl Timeouts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::LimitValue;
+    use crate::limits::LimitValue;
 
     const S: Ms = 1000;
 

@@ -1,7 +1,8 @@
 //! How long a cluster may live.
 
 use super::{seconds, utc};
-use crate::model::{Cluster, Effective, Ms, Policy, Reason, ReasonCode, Scope};
+use crate::limits::Effective;
+use crate::model::{Cluster, Ms, Policy, Reason, ReasonCode, Scope};
 
 /// When a cluster ends for its age, and by whose word.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,7 +111,7 @@ fn lifetime(cluster: &Cluster, deadline: &Deadline) -> String {
 mod tests {
     use super::super::tests::cluster;
     use super::*;
-    use crate::model::LimitValue;
+    use crate::limits::LimitValue;
 
     const S: Ms = 1000;
 

@@ -12,8 +12,9 @@ pub use idle::{Heard, Timeout, Timeouts};
 pub use lifetime::{Bound, Deadline, Longest, deadline};
 pub use silence::{Silence, Silent, heard, judge_silence, waiting_for_scheduler};
 
+use crate::limits::Effective;
 use crate::model::clock::{is_ahead, past};
-use crate::model::{Cluster, Effective, Heartbeat, Ms, Policy, Reason, ReasonCode, Status};
+use crate::model::{Cluster, Heartbeat, Ms, Policy, Reason, ReasonCode, Status};
 use time::OffsetDateTime;
 
 /// What the pass makes of one cluster before it asks anybody.
@@ -88,7 +89,8 @@ fn seconds(ms: Ms) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ClusterName, LimitValue, Scope, Sealed, UserKey};
+    use crate::limits::LimitValue;
+    use crate::model::{ClusterName, Scope, Sealed, UserKey};
 
     /// One of alice's, RUNNING, created at 2026-11-21 15:00:00 UTC.
     pub fn cluster() -> Cluster {

@@ -1,6 +1,7 @@
 //! Limits as people read them: which field, its value, whose it is.
 
-use super::{Counts, Effective, LimitValue, Scope, format_size};
+use super::{Effective, LimitValue};
+use crate::model::{Counts, Scope, format_size};
 use serde_json::{Value, json};
 use std::fmt;
 

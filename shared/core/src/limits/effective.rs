@@ -1,6 +1,6 @@
 //! What applies to one user: each limit looked up, and whose it is.
 
-use super::{Counts, Limits, Ms, Reason, ReasonCode, Scope};
+use crate::model::{Counts, Limits, Ms, Reason, ReasonCode, Scope};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ impl Effective {
         Some(Reason::new(ReasonCode::LimitsUnreadable, message))
     }
 
-    /// The most that may be in use under a key the user's clusters are charged to. A missing limit is a very large number.
+    /// The most that may be in use under a key the user's clusters are counted under. A missing limit is a very large number.
     pub fn ceiling(&self, scope: &Scope) -> Counts {
         match scope {
             Scope::Group(_) => {

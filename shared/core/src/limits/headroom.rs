@@ -1,9 +1,7 @@
 //! How many workers there is room for, and which limit says so: its name, its value, whose it is, and what is in use.
 
-use super::changes::Changes;
-use super::reservations;
-use crate::model::ceiling::{Ceiling, Measure, counted, of_a_cluster};
-use crate::model::{Cluster, ClusterConfig, Counts, Effective, Scope, Usage, format_size};
+use super::{Ceiling, Effective, Measure, counted, of_a_cluster};
+use crate::model::{Cluster, ClusterConfig, Counts, Scope, Usage, format_size};
 
 /// The most workers a cluster can ever have, by everything that limits it: its configuration, its user's limits for one cluster and for
 /// all of them together, the totals of their groups. With the limit that says so, as in "`cores` = 8 of user:alice".
@@ -17,7 +15,7 @@ pub fn allowed_workers(cluster: &Cluster, limits: &Effective) -> Option<(u32, St
 }
 
 /// A bound on the workers of one cluster.
-pub(super) struct Cap {
+pub(crate) struct Cap {
     /// The most workers it may have.
     pub workers: u32,
     /// "`cluster_cores` = 8 of user:alice".
@@ -42,7 +40,7 @@ impl Cap {
     }
 }
 
-pub(super) fn cap(cluster: &Cluster, limits: &Effective) -> Option<Cap> {
+pub(crate) fn cap(cluster: &Cluster, limits: &Effective) -> Option<Cap> {
     let config = &cluster.config;
     let own = config.max_workers().map(|(max, field)| Cap::by_options(max, field, config));
     let limits = of_a_cluster(limits);
@@ -51,7 +49,7 @@ pub(super) fn cap(cluster: &Cluster, limits: &Effective) -> Option<Cap> {
 }
 
 /// Room for workers under a limit on what all clusters of a user, or of a group, have together.
-pub(super) struct Headroom {
+pub(crate) struct Headroom {
     /// So many more workers; below zero where more is in use than may be.
     pub workers: i64,
     /// "`cores` = 8 of default".
@@ -80,9 +78,14 @@ fn headrooms(scope: &Scope, limits: &Effective, used: Counts, unit: Counts) -> V
     Measure::ALL.into_iter().filter_map(|measure| counted(limits, scope, measure)).filter_map(headroom).collect()
 }
 
-/// The tightest of the limits on what all clusters of the user, and of each of their groups, have together.
-pub(super) fn under_limits(changes: &Changes, unit: Counts) -> Option<Headroom> {
-    let delta = reservations::delta(changes);
-    let of = |usage: &Usage| headrooms(&usage.scope, &changes.snapshot.limits, usage.counts + delta, unit);
-    changes.snapshot.usage.iter().flat_map(|usage| of(&usage.value)).min_by_key(|headroom| headroom.workers)
+/// The tightest of the limits on what all clusters of the user, and of each of their groups, have together, when `delta` is added to
+/// what these counters say.
+pub(crate) fn tightest<'a>(
+    usage: impl Iterator<Item = &'a Usage>,
+    delta: Counts,
+    limits: &Effective,
+    unit: Counts,
+) -> Option<Headroom> {
+    let of = |usage: &Usage| headrooms(&usage.scope, limits, usage.counts + delta, unit);
+    usage.flat_map(of).min_by_key(|headroom| headroom.workers)
 }

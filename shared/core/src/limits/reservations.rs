@@ -1,8 +1,7 @@
 //! What a cluster reserves of its limits, derived from its records: what was reserved before is subtracted, and the difference is
 //! written. So a counter cannot drift by a step that was forgotten or done twice.
 
-use super::changes::Changes;
-use crate::model::{Counts, Launch, LaunchId, LaunchState, Task};
+use crate::model::{Cluster, Counts, Launch, LaunchId, LaunchState, Task};
 use std::collections::HashMap;
 
 /// What the workers of a cluster reserve: an open launch all that it may bring, an accepted one the tasks that are not yet settled.
@@ -23,13 +22,12 @@ pub fn reserved_by_workers<'a>(
     launches.into_iter().fold(Counts::default(), |sum, launch| sum + launch.unit * units(launch))
 }
 
-/// What is to be reserved for the cluster: its workers, and the cluster itself until it is at rest.
-pub(super) fn of(changes: &Changes) -> Counts {
-    let workers = reserved_by_workers(changes.launches(), changes.tasks());
-    if changes.cluster.status.is_ended() { workers } else { workers + Counts::CLUSTER }
-}
-
-/// What this decision adds to the counters.
-pub(super) fn delta(changes: &Changes) -> Counts {
-    of(changes) - changes.snapshot.cluster.value.reserved.counts
+/// What is to be reserved for a cluster: its workers, and the cluster itself until it is at rest.
+pub(crate) fn reserved<'a>(
+    cluster: &Cluster,
+    launches: impl IntoIterator<Item = &'a Launch>,
+    tasks: impl IntoIterator<Item = &'a Task>,
+) -> Counts {
+    let workers = reserved_by_workers(launches, tasks);
+    if cluster.status.is_ended() { workers } else { workers + Counts::CLUSTER }
 }
