@@ -39,7 +39,7 @@ async fn main() -> Result<(), Error> {
 
 async fn enforce(settings: &Settings, parts: &Parts, recounts: &mut Option<RecountCursor>) -> Result<(), Error> {
     let now = now();
-    let since = parts.records.store.pass_begins(now).await?;
+    let since = parts.records.store.enforcement_begins(now).await?;
     let report = parts.enforcer.enforce(since).await?;
     tracing::trace!(target: "faregate", ?report, "enforcement run");
     let metrics = Metrics::default()

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// SQS delays a message by 900 s at most.
 const LONGEST_DELAY_S: i64 = 900;
-/// A wake whose turn fails comes again so often; then its message is left to the dead-letter queue.
+/// A wake that fails to be handled comes again so often; then its message is left to the dead-letter queue.
 const TRIES: u32 = 6;
 
 /// A message's body.
@@ -28,7 +28,7 @@ fn is_zero(n: &u32) -> bool {
 }
 
 impl WakeMessage {
-    /// The message that follows a failed turn, and after how long; none when that was the last try.
+    /// The message that follows a failure, and after how long; none when that was the last try.
     pub fn again(&self) -> Option<(WakeMessage, Ms)> {
         let failed = self.failed + 1;
         (failed < TRIES).then(|| (WakeMessage { wake: self.wake.clone(), failed }, 2_000 << failed))

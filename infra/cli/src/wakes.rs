@@ -1,6 +1,6 @@
 //! The queue of wakes in one process: what SQS is to the gateway on AWS.
 //!
-//! A wake that waits already is not queued twice; groups take turns; one wake is never worked on twice at the same time; a turn that
+//! A wake that waits already is not queued twice; groups take turns; one wake is never worked on twice at the same time; one that
 //! failed comes again, later each time. All of it is forgotten when the process ends: the first pass finds what is due.
 
 use async_trait::async_trait;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 /// Delays are rounded up to a multiple of this, so that wakes of one moment fall together.
 const GRAIN_MS: u64 = 20;
-/// Before a failed turn is taken again; doubled by each further failure …
+/// Before one that failed is tried again; doubled by each further failure …
 const FIRST_RETRY_MS: u64 = 100;
 /// … up to this.
 const LONGEST_RETRY_MS: u64 = 30_000;
@@ -79,7 +79,7 @@ impl LocalWakes {
         }
     }
 
-    /// Gives a wake back: its turn ended well, or must be taken again after a while.
+    /// Gives a wake back: it was handled well, or must be tried again after a while.
     pub fn done(&self, wake: Wake, well: bool) {
         let mut queue = self.lock();
         queue.running.remove(&wake);
@@ -234,7 +234,7 @@ mod tests {
         let first = wakes.next().await;
         wake(&wakes, cluster('a', '1'), 0).await;
         let second = tokio::time::timeout(Duration::from_secs(60), wakes.next()).await;
-        assert!(second.is_err(), "two turns of one cluster at once");
+        assert!(second.is_err(), "two wakes of one cluster at once");
         wakes.done(first, true);
         assert_eq!(wakes.next().await, cluster('a', '1'));
     }

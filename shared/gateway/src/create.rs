@@ -30,7 +30,7 @@ impl Clusters {
         refuse_frozen(&effective(&who.name, &who.groups, &items.in_force))
     }
 
-    /// Writes a cluster down, charged to its user and their groups; the reconciler starts it.
+    /// Writes a cluster down, counted for its user and their groups; the reconciler starts it.
     ///
     /// Refused with [`Refusal::Invalid`] when an option is wrong or a limit is reached, with [`Refusal::Conflict`] when others
     /// were always faster: nothing was written then, and the same request may be sent again.

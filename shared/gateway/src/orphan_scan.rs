@@ -120,7 +120,7 @@ impl Reconciler {
         self.save_if_unchanged(name, writes).await
     }
 
-    /// Saves and wakes; if others changed something meanwhile, the next sweep looks again.
+    /// Saves and wakes; if others changed something meanwhile, the next scan looks again.
     async fn save_if_unchanged(&self, name: &ClusterName, writes: Vec<Write>) -> Result<(), StoreError> {
         match self.context.store.transact(writes).await {
             Ok(()) => self.context.wake(name, 0).await,

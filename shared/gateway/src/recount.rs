@@ -85,7 +85,7 @@ impl Enforcer {
     }
 
     /// Recounts what a user has in use: the counter is read first, then the items, consistently, and written on the counter's
-    /// version, so that whatever was charged or given back in between makes the write fail. True when it was repaired. As all of the
+    /// version, so that whatever was reserved or given back in between makes the write fail. True when it was repaired. As all of the
     /// user's clusters are read for that, it also sees to the bound on the ended ones.
     pub async fn recount(&self, user: &str) -> Result<bool, Refusal> {
         let scope = Scope::User(user.to_owned());
@@ -149,7 +149,7 @@ impl Enforcer {
         read.ok_or_else(|| StoreError::Failed(format!("nothing was read of the counter of {scope}")))
     }
 
-    /// Is what a cluster is counted for what its launches and tasks come to? If not, its next turn makes it so.
+    /// Is what a cluster is counted for what its launches and tasks come to? If not, the reconciler makes it so.
     async fn check_charge(&self, cluster: &Cluster) -> Result<(), StoreError> {
         let store = &self.context.store;
         let children = store.children(&cluster.name).await?;
@@ -186,7 +186,7 @@ impl Enforcer {
                 tracing::error!(%scope, ?was, is = ?sum, "a counter had drifted and was repaired");
                 Ok(true)
             }
-            // somebody was charged meanwhile: another time
+            // something was reserved meanwhile: another time
             Err(TransactError::Conflicts(_) | TransactError::Contention) => Ok(false),
             Err(TransactError::Failed(error)) => Err(error.into()),
         }

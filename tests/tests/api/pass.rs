@@ -130,7 +130,7 @@ async fn schedulers_are_asked_when_their_answer_can_matter_and_a_cluster_without
 #[tokio::test]
 async fn what_a_pass_has_no_time_to_ask_is_left_and_said() {
     let base = ClusterConfig { idle_timeout: 60.0, ..ClusterConfig::default() };
-    let api = api(base, Policy { pass_ms: -1, ..Policy::default() }).await;
+    let api = api(base, Policy { enforcement_ms: -1, ..Policy::default() }).await;
     for _ in 0..3 {
         api.running("alice").await;
     }

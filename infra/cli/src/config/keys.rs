@@ -299,7 +299,7 @@ pub const SECTIONS: &[Section] = &[
             key!(
                 "check_period",
                 |c| Slot::Seconds(&mut c.gateway.check_period_ms),
-                "Between two passes over all clusters, which enforce limits, timeouts and edits of limits."
+                "Between two enforcement runs over all clusters, which see to limits, timeouts and edits of limits."
             ),
             key!(
                 "db_cluster_max_age",

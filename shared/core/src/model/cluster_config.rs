@@ -99,7 +99,7 @@ impl ClusterConfig {
         self.worker_threads.unwrap_or((self.worker_cores as u32).max(1))
     }
 
-    /// What one worker is charged.
+    /// What one worker reserves.
     pub fn worker_unit(&self) -> Counts {
         Counts {
             clusters: 0,

@@ -103,7 +103,7 @@ pub struct Launch {
     pub cluster: ClusterName,
     /// The request.
     pub spec: LaunchSpec,
-    /// What one task of it is charged.
+    /// What one task of it reserves.
     pub unit: Counts,
     /// How it stands.
     pub state: LaunchState,

@@ -93,8 +93,9 @@ pub struct Policy {
     pub billing_minimum_ms: Ms,
     /// What tasks cost.
     pub prices: Prices,
-    /// The longest that a pass asks schedulers, before it leaves the rest to the next one.
-    pub pass_ms: Ms,
+    /// The longest that an enforcement run asks schedulers, before it leaves the rest to the next one.
+    #[serde(alias = "pass_ms")]
+    pub enforcement_ms: Ms,
     /// All on, save in tests that show what each is for.
     #[cfg(feature = "safety-switches")]
     #[serde(skip)]
@@ -146,7 +147,7 @@ impl Default for Policy {
             budget_margin_percent: 10,
             billing_minimum_ms: 0,
             prices: Prices::default(),
-            pass_ms: 30_000,
+            enforcement_ms: 30_000,
             #[cfg(feature = "safety-switches")]
             switches: super::SafetySwitches::default(),
         }

@@ -57,7 +57,7 @@ switches! {
     sole_call,
     /// Nobody calls a launch after its window, and nobody counts it as not accepted before late calls have landed.
     wait_for_late_calls,
-    /// A cluster stays charged and active until every launch is resolved and every task at rest.
+    /// A cluster stays counted and active until every launch is resolved and every task at rest.
     active_until_rest,
     /// Every wait keeps a `due_at`.
     waits_are_due,
@@ -79,7 +79,7 @@ switches! {
     ask_before_failing,
     /// Credentials are removed only at rest.
     credentials_until_rest,
-    /// Counters are charged conditionally, in the transaction of what they count.
+    /// Counters are changed conditionally, in the transaction of what they count.
     charge_conditionally,
     /// A recount writes on the version it read before the items.
     recount_on_version,

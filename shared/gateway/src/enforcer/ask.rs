@@ -110,7 +110,7 @@ impl Enforcer {
                 report.idle_delay_ms = report.idle_delay_ms.max(asked_at - delay_from);
             }
         }
-        if self.context.host.uptime() - began > self.context.policy().pass_ms {
+        if self.context.host.uptime() - began > self.context.policy().enforcement_ms {
             report.unasked += call.len();
             return Ok(report);
         }

@@ -71,7 +71,7 @@ pub(super) async fn passes(services: Services, store: Arc<DynamoStore>, period_m
         tokio::time::sleep(Duration::from_millis(period_ms)).await;
         let now = gateway.now();
         let passed = async {
-            let since = store.pass_begins(now).await.map_err(|e| e.to_string())?;
+            let since = store.enforcement_begins(now).await.map_err(|e| e.to_string())?;
             enforcer.enforce(since).await.map_err(|e| e.to_string())?;
             match n % 5 {
                 // what the first step leaves goes on by wakes

@@ -1,4 +1,4 @@
-//! Since when our own service is there without a break: what the pass needs to know before it calls a cluster silent.
+//! Since when our own service is there without a break: what the enforcement run needs to know before it calls a cluster silent.
 
 use crate::DynamoStore;
 use crate::errors::failed;
@@ -8,20 +8,20 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use faregate_core::model::Ms;
 use faregate_core::ports::StoreError;
 
-/// A pass comes once a minute; after three minutes without one we were away.
+/// A run comes once a minute; after three minutes without one we were away.
 const AWAY_MS: Ms = 180_000;
 
 impl DynamoStore {
-    /// Notes that a pass begins. Since when passes have come without a break.
-    pub async fn pass_begins(&self, now: Ms) -> Result<Ms, StoreError> {
-        match self.note_pass(now, false).await? {
+    /// Notes that a run begins. Since when they have come without a break.
+    pub async fn enforcement_begins(&self, now: Ms) -> Result<Ms, StoreError> {
+        match self.note_run(now, false).await? {
             Some(since) => Ok(since),
-            None => self.note_pass(now, true).await.map(|since| since.unwrap_or(now)),
+            None => self.note_run(now, true).await.map(|since| since.unwrap_or(now)),
         }
     }
 
-    /// None when the last pass is too long ago to go on from it.
-    async fn note_pass(&self, now: Ms, afresh: bool) -> Result<Option<Ms>, StoreError> {
+    /// None when the last run is too long ago to go on from it.
+    async fn note_run(&self, now: Ms, afresh: bool) -> Result<Option<Ms>, StoreError> {
         let update = self
             .client
             .update_item()
