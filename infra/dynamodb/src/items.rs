@@ -204,3 +204,6 @@ pub(crate) fn decode(item: Item) -> Result<Stored<Record>, StoreError> {
         _ => of(cluster(item)?, |c| Record::Cluster(Box::new(c))),
     })
 }
+
+#[cfg(test)]
+mod tests;
