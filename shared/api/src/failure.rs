@@ -59,7 +59,6 @@ impl From<AccessError> for Failure {
         Failure::from(match error {
             AccessError::Invalid(_) => Refusal::Invalid(sentence),
             AccessError::NoUser(_) | AccessError::NoToken(_) => Refusal::NotFound(sentence),
-            AccessError::UserRemoved | AccessError::TokenEnded => Refusal::Forbidden(sentence),
             AccessError::UserExists(_) | AccessError::Contended => Refusal::Conflict(sentence),
             AccessError::Busy => Refusal::Unavailable(sentence),
             AccessError::Hashing(_) => Refusal::Internal(sentence),

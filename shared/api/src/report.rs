@@ -1,7 +1,8 @@
 //! A cluster on the wire: exactly the keys the client knows, as it dies of any other.
 
 use super::{App, Dashboards};
-use faregate_core::model::{Cluster, Identity, Ms, Status, TokenScope};
+use faregate_auth::Confirmed;
+use faregate_core::model::{Cluster, Ms, Status, TokenScope};
 use faregate_gateway::Refusal;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -30,18 +31,18 @@ struct Tls<'a> {
 
 impl<'a> Report<'a> {
     /// All there is to say to this caller: the private key to those who may connect.
-    pub fn full(app: &App, who: &Identity, cluster: &'a Cluster) -> Result<Self, Refusal> {
+    pub fn full(app: &App, who: &Confirmed, cluster: &'a Cluster) -> Result<Self, Refusal> {
         let opens = cluster.status == Status::Running && who.allows(TokenScope::Connect);
         let tls = Tls {
             tls_cert: opens.then_some(&cluster.tls_cert),
             tls_key: opens.then(|| app.gateway.context.open_key(cluster)).transpose()?,
         };
-        Ok(Report { tls: Some(tls), ..Report::short(app, who, cluster)? })
+        Ok(Report { tls: Some(tls), ..Report::short(app, who.allows(TokenScope::Connect), cluster)? })
     }
 
-    /// As in a list: without certificate and key.
-    pub fn short(app: &App, who: &Identity, cluster: &'a Cluster) -> Result<Self, Refusal> {
-        let shown = has_dashboard(cluster) && (who.allows(TokenScope::Connect) || !app.dashboards.are_keyed());
+    /// As in a list: without certificate and key, and with a link that has one for those who may connect.
+    pub fn short(app: &App, may_connect: bool, cluster: &'a Cluster) -> Result<Self, Refusal> {
+        let shown = has_dashboard(cluster) && (may_connect || !app.dashboards.are_keyed());
         Ok(Report {
             name: cluster.name.as_str(),
             dashboard_route: if shown { dashboard_route(app, cluster)? } else { None },

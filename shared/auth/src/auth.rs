@@ -6,12 +6,13 @@
 use crate::access::Access;
 use crate::failed::{Failed, FailureLog};
 use crate::guesses::Guesses;
-use crate::session::Sessions;
-use crate::{AuthError, Authenticated, Method, Peer, Presented};
+use crate::session::{Session, Sessions};
+use crate::{AuthError, Authenticated, Method, Peer, Presented, Reading, SessionEnd};
 use faregate_core::model::{Identity, MachineToken, Ms, Role, user_name};
 use faregate_keys::{KeyRing, KeyRingError};
 use http::{HeaderMap, HeaderValue};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// The ways to sign in, and the sessions of those who did.
@@ -33,18 +34,39 @@ pub const MOST_GROUPS: usize = 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionStart {
     /// When credentials were shown.
-    pub(crate) at: Ms,
+    pub at: Ms,
     /// See [`Method::stamp`].
-    pub(crate) stamp: Option<String>,
+    pub stamp: Option<String>,
+}
+
+/// Somebody who was let in, and by what: for up to a minute that is believed to hold. [`Auth::confirm`] asks.
+#[derive(Clone, Debug)]
+pub struct Entered {
+    /// Who.
+    pub who: Identity,
+    start: SessionStart,
+    peer: Peer,
+}
+
+/// Somebody whose password or token is, by the records as they are now, still what they were let in by. [`Auth::confirm`] alone makes
+/// it, for what lasts longer than a session.
+#[derive(Debug)]
+pub struct Confirmed(Identity);
+
+impl Deref for Confirmed {
+    type Target = Identity;
+    fn deref(&self) -> &Identity {
+        &self.0
+    }
 }
 
 /// Somebody who has proved who they are.
 #[derive(Debug)]
 pub struct SignedIn {
-    /// Who.
-    pub who: Identity,
-    /// When they last showed credentials, if the cookie is to be (re)newed.
-    pub renew_from: Option<SessionStart>,
+    /// Who, and by what.
+    pub entered: Entered,
+    /// Is the cookie to be (re)newed?
+    pub renew: bool,
     /// See [`Authenticated::reply`].
     pub reply: Option<HeaderValue>,
 }
@@ -89,8 +111,8 @@ impl Auth {
     }
 
     /// The value of a session's cookie for somebody who showed credentials; none when that is too long ago.
-    pub fn issue_session(&self, who: &Identity, start: &SessionStart, now: Ms) -> Option<String> {
-        self.sessions.issue(who, start, now)
+    pub fn issue_session(&self, entered: &Entered, now: Ms) -> Option<String> {
+        self.sessions.issue(&entered.who, &entered.start, now)
     }
 
     /// What a 401 says.
@@ -114,7 +136,8 @@ impl Auth {
                     self.ask(&**method, &presented, peer, now).await.map_err(failed)?;
                 self.enrich(&mut who);
                 let stamp = method.stamp(&who, now, now).await.map_err(failed)?;
-                Ok(SignedIn { who, renew_from: Some(SessionStart { at: now, stamp }), reply })
+                let entered = Entered { who, start: SessionStart { at: now, stamp }, peer: *peer };
+                Ok(SignedIn { entered, renew: true, reply })
             }
             None => {
                 let failed = |why| Failed::new("session", None, why);
@@ -147,18 +170,25 @@ impl Auth {
     }
 
     async fn by_session(&self, headers: &HeaderMap, cookie: &str, peer: &Peer, now: Ms) -> Result<SignedIn, AuthError> {
-        let mut found = self.sessions.find(headers, cookie, now).ok_or(AuthError::Missing)?;
-        leave_tokens_groups(&mut found.who);
+        let Session { mut who, start, renew } = self.sessions.find(headers, cookie, now).ok_or(AuthError::Missing)?;
+        leave_tokens_groups(&mut who);
+        let entered = Entered { who, start, peer: *peer };
+        self.check(&entered, Reading::Believed, now).await?;
+        Ok(SignedIn { entered, renew, reply: None })
+    }
+
+    /// Asks the records whether what somebody was let in by still holds, and believes nothing that was read before. Whatever outlasts a
+    /// session begins with it.
+    pub async fn confirm(&self, entered: &Entered, now: Ms) -> Result<Confirmed, AuthError> {
+        self.check(entered, Reading::New, now).await?;
+        Ok(Confirmed(entered.who.clone()))
+    }
+
+    async fn check(&self, Entered { who, start, peer }: &Entered, reading: Reading, now: Ms) -> Result<(), AuthError> {
         // a method that is configured no more lets nobody in
-        let method =
-            self.methods.iter().find(|method| method.name() == found.who.method).ok_or(AuthError::SessionOver)?;
-        let SessionStart { at, stamp } = &found.start;
-        // sessions of earlier builds have no stamp
-        let is_same = stamp.is_none() || *stamp == method.stamp(&found.who, *at, now).await?;
-        match is_same && method.session_valid(&found.who, peer, *at, now).await? {
-            true => Ok(SignedIn { who: found.who, renew_from: found.renew.then_some(found.start), reply: None }),
-            false => Err(AuthError::SessionOver),
-        }
+        let method = self.methods.iter().find(|method| method.name() == who.method);
+        let method = method.ok_or(AuthError::SessionOver(SessionEnd::MethodGone))?;
+        method.session_holds(who, peer, start, reading, now).await
     }
 }
 
@@ -180,7 +210,7 @@ mod tests {
         let methods: Vec<Box<dyn Method>> = vec![Box::new(Basic::anybody())];
         let auth = Auth::new(&ring, methods, ["root".to_owned()].into()).unwrap();
         let headers = [(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap())].into_iter().collect();
-        auth.sign_in(&headers, "session", &Peer::default(), 0).await.ok().map(|signed_in| signed_in.who)
+        auth.sign_in(&headers, "session", &Peer::default(), 0).await.ok().map(|signed_in| signed_in.entered.who)
     }
 
     #[tokio::test]

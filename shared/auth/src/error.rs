@@ -20,8 +20,8 @@ pub enum AuthError {
     #[error("there are no credentials")]
     Missing,
     /// What began with good ones is over: they are to be shown again.
-    #[error("the session is over")]
-    SessionOver,
+    #[error("the session is over: {0}")]
+    SessionOver(SessionEnd),
     /// They are not looked at now: the sentence is for the caller.
     #[error("{sentence}")]
     TooMany {
@@ -30,6 +30,26 @@ pub enum AuthError {
         /// In how many seconds to try again.
         seconds: i64,
     },
+}
+
+/// Why a session holds no longer. The sentences are for the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SessionEnd {
+    /// The password was changed; or the user was removed, and another has the name.
+    #[error("this session began with a password that is no longer the account's: sign in again")]
+    PasswordChanged,
+    /// There is no such user any more.
+    #[error("this user was removed by an administrator")]
+    UserRemoved,
+    /// The token it began with is no longer good.
+    #[error("this token was revoked, or has expired")]
+    TokenEnded,
+    /// It is shown by another's process.
+    #[error("this session is of another account's process")]
+    AnothersProcess,
+    /// The method is configured no more.
+    #[error("this session began with a way to sign in that is no longer configured: sign in again")]
+    MethodGone,
 }
 
 impl AuthError {

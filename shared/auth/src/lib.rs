@@ -22,13 +22,13 @@ mod session;
 mod stub;
 mod web;
 
-pub use auth::{Auth, MOST_GROUPS, SessionStart, SignedIn};
+pub use auth::{Auth, Confirmed, Entered, MOST_GROUPS, SessionStart, SignedIn};
 pub use config::{AuthConfigError, Config};
-pub use error::AuthError;
+pub use error::{AuthError, SessionEnd};
 pub use failed::{Failed, FailureLog};
 pub use faregate_headers::Peer;
 pub use guesses::Guesses;
-pub use method::{Authenticated, Method};
+pub use method::{Authenticated, Method, Reading};
 pub use open::{OpenError, Opened};
 pub use presented::{Presented, authorization};
 pub use registry::{Backends, MethodConfig, manual, method_names};

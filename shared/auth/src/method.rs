@@ -1,6 +1,6 @@
 //! A way to sign in.
 
-use crate::{AuthError, Peer, Presented};
+use crate::{AuthError, Peer, Presented, SessionStart};
 use async_trait::async_trait;
 use faregate_core::model::{Identity, Ms, Role};
 use http::HeaderValue;
@@ -22,6 +22,15 @@ impl Authenticated {
     }
 }
 
+/// How what is known of somebody's credentials was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Less than a minute ago is enough.
+    Believed,
+    /// Now.
+    New,
+}
+
 /// A way to sign in with an `Authorization` header.
 #[async_trait]
 pub trait Method: Send + Sync {
@@ -41,15 +50,23 @@ pub trait Method: Send + Sync {
     fn is_guessable(&self) -> bool {
         false
     }
-    /// What changes with this user's credentials, where a session is to end with them: clocks may be set, and then `since` tells nothing.
+    /// What changes with this user's credentials, where a session is to end with them: clocks may be set, and then its beginning tells
+    /// nothing. Asked of whom it has just let in.
     async fn stamp(&self, who: &Identity, since: Ms, now: Ms) -> Result<Option<String>, AuthError> {
         let _ = (who, since, now);
         Ok(None)
     }
-    /// Is a session still good that began at `since` with credentials of this method? Asked with every request, so what it reads it
-    /// keeps for up to a minute.
-    async fn session_valid(&self, who: &Identity, peer: &Peer, since: Ms, now: Ms) -> Result<bool, AuthError> {
-        let _ = (who, peer, since, now);
-        Ok(true)
+    /// Does a session still hold that began so, with credentials of this method? [`AuthError::SessionOver`] says why not. Asked with
+    /// every request, so what it reads it keeps for up to a minute; what outlasts the session wants it read anew.
+    async fn session_holds(
+        &self,
+        who: &Identity,
+        peer: &Peer,
+        start: &SessionStart,
+        reading: Reading,
+        now: Ms,
+    ) -> Result<(), AuthError> {
+        let _ = (who, peer, start, reading, now);
+        Ok(())
     }
 }

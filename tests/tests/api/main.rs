@@ -12,6 +12,7 @@ mod fuzz;
 mod guesses;
 mod lifetimes;
 mod limits;
+mod old_sessions;
 mod others;
 mod pass;
 mod pass_counts;

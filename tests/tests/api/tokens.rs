@@ -16,19 +16,23 @@ const DAY: i64 = 24 * 60 * MINUTE;
 
 /// Everybody has a password of their own, and may make tokens.
 async fn with_passwords(users: &[(&str, &str)]) -> Api {
+    with_passwords_and(users, Setup::default()).await
+}
+
+pub async fn with_passwords_and(users: &[(&str, &str)], setup: Setup) -> Api {
     let methods = |access: &Arc<Access>| -> Vec<Box<dyn Method>> {
         let (passwords, tokens) = (Basic::own(access.clone()), Tokens { access: access.clone() });
         vec![Box::new(passwords), Box::new(tokens)]
     };
     let methods: Methods = Box::new(methods);
-    let api = Api::with(Setup { methods: Some(methods), ..Setup::default() }).await;
+    let api = Api::with(Setup { methods: Some(methods), ..setup }).await;
     for (name, password) in users {
         api.access.add_user(&act(), name, password).await.unwrap();
     }
     api
 }
 
-fn act() -> Act {
+pub fn act() -> Act {
     Act::new("command line: carol", None).unwrap()
 }
 

@@ -10,25 +10,32 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use faregate_auth::{AuthError, Failed, SignedIn, authorization};
+use faregate_auth::{AuthError, Confirmed, Entered, Failed, SessionEnd, SignedIn, authorization};
 use faregate_core::model::{ClusterName, Identity, Ms, Role};
 use faregate_gateway::Caller;
 use faregate_headers::{Cookie, Peer, by_https};
 use faregate_keys::Use;
 use std::sync::Arc;
 
-/// Lets a request through once it is known whose it is: its handler asks for [`User`], [`ClusterCaller`] or either ([`Caller`]).
+/// Who came in.
+#[derive(Clone)]
+enum Guest {
+    User(Session),
+    Cluster(ClusterName),
+}
+
+/// Lets a request through once it is known whose it is: its handler asks for [`User`], [`Session`], [`ClusterCaller`] or [`AnyCaller`].
 pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let now = app.gateway.now();
-    let Admitted { caller, cookie, reply } = admit(&app, &mut parts, now).await;
-    let mut response = match caller {
+    let Admitted { guest, cookie, reply } = admit(&app, &mut parts, now).await;
+    let mut response = match guest {
         Err(failure) => {
             discard(body).await;
             failure.into_response()
         }
-        Ok(caller) => {
-            parts.extensions.insert(caller);
+        Ok(guest) => {
+            parts.extensions.insert(guest);
             next.run(Request::from_parts(parts, body)).await
         }
     };
@@ -48,14 +55,14 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
 
 /// Who calls, or why they do not come in; and what their answer carries either way.
 struct Admitted {
-    caller: Result<Caller, Failure>,
+    guest: Result<Guest, Failure>,
     cookie: Option<HeaderValue>,
     reply: Option<HeaderValue>,
 }
 
-impl From<Result<Caller, Failure>> for Admitted {
-    fn from(caller: Result<Caller, Failure>) -> Self {
-        Admitted { caller, cookie: None, reply: None }
+impl From<Result<Guest, Failure>> for Admitted {
+    fn from(guest: Result<Guest, Failure>) -> Self {
+        Admitted { guest, cookie: None, reply: None }
     }
 }
 
@@ -65,10 +72,11 @@ async fn admit(app: &App, parts: &mut Parts, now: Ms) -> Admitted {
         if let Err(AuthError::Denied(why)) = &cluster {
             app.auth.failures.say(&peer, "cluster-token", None, why, now);
         }
-        return cluster.map(Caller::Cluster).map_err(|_| unauthorized()).into();
+        return cluster.map(Guest::Cluster).map_err(|_| unauthorized()).into();
     }
     let session = Cookie::session(by_https(&parts.headers), &app.prefix);
-    let SignedIn { who, renew_from, reply } = match app.auth.sign_in(&parts.headers, session.name, &peer, now).await {
+    let signed_in = app.auth.sign_in(&parts.headers, session.name, &peer, now).await;
+    let SignedIn { entered, renew, reply } = match signed_in {
         Ok(signed_in) => signed_in,
         Err(failed) => return Err(refused(app, &peer, &failed, now)).into(),
     };
@@ -76,10 +84,10 @@ async fn admit(app: &App, parts: &mut Parts, now: Ms) -> Admitted {
         let message = "a page of another site may not change anything here";
         return Err(Failure::new(StatusCode::FORBIDDEN, message)).into();
     }
-    let cookie = renew_from.and_then(|start| app.auth.issue_session(&who, &start, now));
+    let cookie = if renew { app.auth.issue_session(&entered, now) } else { None };
     let cookie = cookie.and_then(|value| session.set(&value));
-    let caller = rights::check(app, &who, parts).await.map(|()| Caller::User(who));
-    Admitted { caller, cookie, reply }
+    let guest = rights::check(app, &entered.who, parts).await.map(|()| Guest::User(Session { entered, peer }));
+    Admitted { guest, cookie, reply }
 }
 
 /// What they are told who are not let in, and what the log says of them.
@@ -104,8 +112,8 @@ fn refused(app: &App, peer: &Peer, failed: &Failed, now: Ms) -> Failure {
             Failure::new(StatusCode::BAD_GATEWAY, sentence)
         }
         // the client sends none before it is asked for them
-        AuthError::Missing | AuthError::SessionOver => {
-            tracing::debug!(over = failed.why == AuthError::SessionOver, "no credentials, and no session that holds");
+        AuthError::Missing | AuthError::SessionOver(_) => {
+            tracing::debug!(why = %failed.why, "no credentials, and no session that holds");
             unauthorized()
         }
     }
@@ -113,7 +121,7 @@ fn refused(app: &App, peer: &Peer, failed: &Failed, now: Ms) -> Failure {
 
 /// Lets admins through, and nobody else. The guard before it has found out who calls.
 pub async fn admins_only(request: Request, next: Next) -> Response {
-    let admin = |caller: &Caller| matches!(caller, Caller::User(Identity { role: Role::Admin, .. }));
+    let admin = |guest: &Guest| matches!(guest, Guest::User(session) if session.who().role == Role::Admin);
     if request.extensions().get().is_some_and(admin) {
         return next.run(request).await;
     }
@@ -123,7 +131,7 @@ pub async fn admins_only(request: Request, next: Next) -> Response {
 
 /// Lets people through, and no machine token. The guard before it has found out who calls.
 pub async fn people_only(request: Request, next: Next) -> Response {
-    let person = |caller: &Caller| matches!(caller, Caller::User(Identity { token: None, .. }));
+    let person = |guest: &Guest| matches!(guest, Guest::User(session) if session.who().token.is_none());
     if request.extensions().get().is_some_and(person) {
         return next.run(request).await;
     }
@@ -167,14 +175,60 @@ pub fn dashboard_cookie(app: &App, headers: &HeaderMap, name: &ClusterName, pass
     Cookie::dashboard(by_https(headers), &app.prefix, name).set(pass)
 }
 
-/// A signed-in user; 401 for a cluster.
+/// A signed-in user who looks at something; 401 for a cluster. Whoever changes anything is a [`Session`].
 pub struct User(pub Identity);
 
 impl<S: Sync> FromRequestParts<S> for User {
     type Rejection = Failure;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        if changes_state(&parts.method) {
+            tracing::error!(method = %parts.method, "a handler that changes something asks for nobody's confirmation");
+            return Err(unauthorized());
+        }
+        Session::from_request_parts(parts, state).await.map(|session| User(session.entered.who))
+    }
+}
+
+/// A signed-in user; 401 for a cluster. That they are is believed for up to a minute after their password was changed or their token
+/// revoked: whatever lasts longer than their session begins with [`Session::confirmed`].
+#[derive(Clone)]
+pub struct Session {
+    entered: Entered,
+    peer: Peer,
+}
+
+impl Session {
+    /// Who it is, for looking.
+    pub fn who(&self) -> &Identity {
+        &self.entered.who
+    }
+
+    /// Who it is, by the records as they are now; 403 for those who would not be let in any more. Asked once all of the request has
+    /// arrived, as that may take its time.
+    pub async fn confirmed(&self, app: &App) -> Result<Confirmed, Failure> {
+        self.ask(app).await?.map_err(|end| Failure::new(StatusCode::FORBIDDEN, end.to_string()))
+    }
+
+    /// Would they still be let in, by the records as they are now?
+    pub async fn holds(&self, app: &App) -> Result<bool, Failure> {
+        Ok(self.ask(app).await?.is_ok())
+    }
+
+    async fn ask(&self, app: &App) -> Result<Result<Confirmed, SessionEnd>, Failure> {
+        let now = app.gateway.now();
+        match app.auth.confirm(&self.entered, now).await {
+            Ok(confirmed) => Ok(Ok(confirmed)),
+            Err(AuthError::SessionOver(end)) => Ok(Err(end)),
+            Err(why) => Err(refused(app, &self.peer, &Failed::new("session", None, why), now)),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Session {
+    type Rejection = Failure;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         match parts.extensions.remove() {
-            Some(Caller::User(who)) => Ok(User(who)),
+            Some(Guest::User(session)) => Ok(session),
             _ => Err(unauthorized()),
         }
     }
@@ -187,14 +241,24 @@ impl<S: Sync> FromRequestParts<S> for ClusterCaller {
     type Rejection = Failure;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         match parts.extensions.remove() {
-            Some(Caller::Cluster(name)) => Ok(ClusterCaller(name)),
+            Some(Guest::Cluster(name)) => Ok(ClusterCaller(name)),
             _ => Err(unauthorized()),
         }
     }
 }
 
 /// Either of them.
-pub struct AnyCaller(pub Caller);
+pub struct AnyCaller(Guest);
+
+impl AnyCaller {
+    /// A user as in [`Session::confirmed`].
+    pub async fn confirmed(self, app: &App) -> Result<Caller, Failure> {
+        Ok(match self.0 {
+            Guest::User(session) => Caller::User(session.confirmed(app).await?.clone()),
+            Guest::Cluster(name) => Caller::Cluster(name),
+        })
+    }
+}
 
 impl<S: Sync> FromRequestParts<S> for AnyCaller {
     type Rejection = Failure;

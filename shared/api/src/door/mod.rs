@@ -5,5 +5,5 @@
 mod guard;
 mod rights;
 
-pub use guard::{AnyCaller, ClusterCaller, User, admins_only, dashboard_cookie, guard, people_only};
+pub use guard::{AnyCaller, ClusterCaller, Session, User, admins_only, dashboard_cookie, guard, people_only};
 pub use rights::within_scopes;

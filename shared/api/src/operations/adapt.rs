@@ -1,7 +1,7 @@
 use super::scale::{answer, workers};
 use crate::App;
 use crate::body;
-use crate::door::User;
+use crate::door::Session;
 use crate::failure::Failure;
 use crate::path::Named;
 use axum::body::Body;
@@ -13,11 +13,12 @@ use std::sync::Arc;
 /// `POST /api/v1/clusters/{name}/adapt` `{"minimum", "maximum", "active"}`: bounds over the limit are lowered, and it says so.
 pub async fn adapt(
     State(app): State<Arc<App>>,
-    User(who): User,
+    session: Session,
     Named(name): Named,
     body: Body,
 ) -> Result<Response, Failure> {
     let (minimum, maximum, active) = bounds(&body::read_object(body).await?)?;
+    let who = session.confirmed(&app).await?;
     Ok(answer(app.gateway.clusters.adapt(&who, &name, minimum, maximum, active).await?))
 }
 

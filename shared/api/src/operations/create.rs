@@ -1,6 +1,6 @@
 use crate::App;
 use crate::body::{self, SMALL};
-use crate::door::User;
+use crate::door::Session;
 use crate::failure::{Failure, json};
 use axum::body::Body;
 use axum::extract::State;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// `POST /api/v1/clusters` `{"cluster_options": {…}}`: 201 with the new cluster's name.
-pub async fn create(State(app): State<Arc<App>>, User(who): User, body: Body) -> Result<Response, Failure> {
+pub async fn create(State(app): State<Arc<App>>, session: Session, body: Body) -> Result<Response, Failure> {
     let bytes = body::read(body, SMALL).await?;
     // the client writes a float option that is not a number as `NaN`, which is no JSON
     let value = options::parse_json(&bytes).map_err(|error| body::not_json(&bytes, &error))?;
@@ -24,7 +24,7 @@ pub async fn create(State(app): State<Arc<App>>, User(who): User, body: Body) ->
             return Err(Failure::invalid(format!("`cluster_options` must be an object, not {kind}")));
         }
     };
-    app.access.refuse_removed(&who).await?;
+    let who = session.confirmed(&app).await?;
     let name = app.gateway.clusters.create(&who, options).await?;
     Ok(json(StatusCode::CREATED, &json!({"name": name})))
 }

@@ -1,5 +1,5 @@
 use super::redirect::leads_to;
-use crate::door::{User, dashboard_cookie};
+use crate::door::{Session, dashboard_cookie};
 use crate::failure::Failure;
 use crate::path::Named;
 use crate::report::has_dashboard;
@@ -15,11 +15,13 @@ use std::sync::Arc;
 /// cookie, and sends them to the same place again; elsewhere it sends them to the proxy, with a ticket that becomes the cookie there.
 pub async fn dashboard(
     State(app): State<Arc<App>>,
-    User(who): User,
+    session: Session,
     Named(name): Named,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Failure> {
+    // the cookie and the ticket outlast the session
+    let who = session.confirmed(&app).await?;
     let cluster = app.gateway.clusters.get(&who, &name).await?;
     is_shown(&cluster)?;
     let place = uri.path_and_query().map_or("/", |place| place.as_str());

@@ -1,6 +1,6 @@
 use crate::App;
 use crate::body;
-use crate::door::User;
+use crate::door::Session;
 use crate::failure::{Failure, json};
 use crate::path::Named;
 use axum::body::Body;
@@ -17,12 +17,13 @@ const LONGEST: f64 = 1e9;
 /// `POST /api/v1/clusters/{name}/extend` `{"seconds": n}`: it lives at least so long from now. When it ends then; null = never.
 pub async fn extend(
     State(app): State<Arc<App>>,
-    User(who): User,
+    session: Session,
     Named(name): Named,
     body: Body,
 ) -> Result<Response, Failure> {
     let request = body::read_object(body).await?;
     let ms = milliseconds(request.get("seconds").unwrap_or(&Value::Null))?;
+    let who = session.confirmed(&app).await?;
     let ends_at = app.gateway.clusters.extend(&who, &name, ms).await?;
     Ok(json(StatusCode::OK, &json!({"ends_at": ends_at})))
 }

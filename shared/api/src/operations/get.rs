@@ -1,5 +1,5 @@
 use crate::App;
-use crate::door::{User, within_scopes};
+use crate::door::{Session, within_scopes};
 use crate::failure::{Failure, json};
 use crate::path::Named;
 use crate::report::Report;
@@ -13,19 +13,22 @@ use std::sync::Arc;
 /// to connect: whoever may not is told so, with a status whose sentence it shows.
 pub async fn get(
     State(app): State<Arc<App>>,
-    User(who): User,
+    session: Session,
     Named(name): Named,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
+    let who = session.who();
     let cluster = if wants_to_wait(query.as_deref().unwrap_or_default()) {
-        if let Err(sentence) = within_scopes(&who, TokenScope::Connect) {
-            app.gateway.clusters.get(&who, &name).await?;
+        if let Err(sentence) = within_scopes(who, TokenScope::Connect) {
+            app.gateway.clusters.get(who, &name).await?;
             return Err(Failure::new(StatusCode::CONFLICT, sentence));
         }
-        app.gateway.clusters.wait(&who, &name).await?
+        app.gateway.clusters.wait(who, &name).await?
     } else {
-        app.gateway.clusters.get(&who, &name).await?
+        app.gateway.clusters.get(who, &name).await?
     };
+    // the key opens the cluster for as long as it runs
+    let who = session.confirmed(&app).await?;
     Ok(json(StatusCode::OK, &Report::full(&app, &who, &cluster)?))
 }
 

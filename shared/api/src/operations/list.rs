@@ -1,17 +1,23 @@
 use crate::App;
-use crate::door::User;
+use crate::door::Session;
 use crate::failure::{Failure, json};
-use crate::report::{Report, Reports};
+use crate::report::{Report, Reports, has_dashboard};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use faregate_core::model::Status;
+use faregate_core::model::{Status, TokenScope};
 use std::sync::Arc;
 
 /// `GET /api/v1/clusters[?status=a,b]`: the user's own clusters, oldest first; by default the active ones.
-pub async fn list(State(app): State<Arc<App>>, User(who): User, uri: Uri) -> Result<Response, Failure> {
-    let clusters = app.gateway.clusters.list(&who, &statuses(&uri)?).await?;
-    let reports = clusters.iter().map(|cluster| Report::short(&app, &who, cluster)).collect::<Result<_, _>>()?;
+pub async fn list(State(app): State<Arc<App>>, session: Session, uri: Uri) -> Result<Response, Failure> {
+    let who = session.who();
+    let clusters = app.gateway.clusters.list(who, &statuses(&uri)?).await?;
+    // a link with a key opens a dashboard for as long as its cluster runs
+    let is_asked = app.dashboards.are_keyed()
+        && who.allows(TokenScope::Connect)
+        && clusters.iter().any(|cluster| has_dashboard(cluster));
+    let may_connect = is_asked && session.holds(&app).await?;
+    let reports = clusters.iter().map(|cluster| Report::short(&app, may_connect, cluster)).collect::<Result<_, _>>()?;
     Ok(json(StatusCode::OK, &Reports(reports)))
 }
 

@@ -1,7 +1,7 @@
 use crate::App;
 use crate::body;
 use crate::content::MOST_WORKERS;
-use crate::door::User;
+use crate::door::Session;
 use crate::failure::{Failure, json};
 use crate::path::Named;
 use axum::body::Body;
@@ -15,12 +15,13 @@ use std::sync::Arc;
 /// `POST /api/v1/clusters/{name}/scale` `{"count": n}`: over the limit it scales as far as it may, and says so.
 pub async fn scale(
     State(app): State<Arc<App>>,
-    User(who): User,
+    session: Session,
     Named(name): Named,
     body: Body,
 ) -> Result<Response, Failure> {
     let request = body::read_object(body).await?;
     let count = workers("count", request.get("count").unwrap_or(&Value::Null))?;
+    let who = session.confirmed(&app).await?;
     Ok(answer(app.gateway.clusters.scale(&who, &name, count).await?))
 }
 

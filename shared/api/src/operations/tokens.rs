@@ -1,7 +1,7 @@
 use super::admin::params::{Parameters, Rest, object, only, text};
 use crate::App;
 use crate::body::kind;
-use crate::door::User;
+use crate::door::{Session, User};
 use crate::failure::{Failure, json};
 use axum::body::Body;
 use axum::extract::State;
@@ -22,9 +22,10 @@ pub async fn list_tokens(State(app): State<Arc<App>>, User(who): User) -> Result
 
 /// `POST /api/v1/tokens` `{"name", "scopes": […], "expires_in": seconds}`: 201 with a new token's text, this once. It counts in the
 /// caller's groups as they are now.
-pub async fn make_token(State(app): State<Arc<App>>, User(who): User, body: Body) -> Result<Response, Failure> {
+pub async fn make_token(State(app): State<Arc<App>>, session: Session, body: Body) -> Result<Response, Failure> {
     let fields = object(body).await?;
     only(&fields, &["name", "scopes", "expires_in"])?;
+    let who = session.confirmed(&app).await?;
     let new = new_token(&fields, who.name.clone(), who.groups.clone())?;
     Ok(json(StatusCode::CREATED, &app.access.make_token(By::Owner(&who), new).await?))
 }
@@ -32,11 +33,12 @@ pub async fn make_token(State(app): State<Arc<App>>, User(who): User, body: Body
 /// `DELETE /api/v1/tokens/{id}[?stop=true]`: one of the caller's own is no longer good; what it started is stopped when that is asked for.
 pub async fn revoke_token(
     State(app): State<Arc<App>>,
-    User(who): User,
+    session: Session,
     Rest(id): Rest,
     uri: Uri,
 ) -> Result<Response, Failure> {
     let query = Parameters::read(&uri, &["stop"])?;
+    let who = session.confirmed(&app).await?;
     let act = Act::new(&who.name, None)?;
     revoked(&app, By::Owner(&who), &act, &id, query.flag("stop")?).await
 }

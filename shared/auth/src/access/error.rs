@@ -18,12 +18,6 @@ pub enum AccessError {
     /// There is no token with this id, or it is another's.
     #[error("there is no token `{}`", .0.chars().take(64).collect::<String>().escape_debug())]
     NoToken(String),
-    /// Who asks was removed a moment ago.
-    #[error("this user was removed by an administrator")]
-    UserRemoved,
-    /// What they ask with has ended a moment ago.
-    #[error("this token was revoked, or has expired")]
-    TokenEnded,
     /// Others were always faster.
     #[error("others change this at the same time; try again")]
     Contended,

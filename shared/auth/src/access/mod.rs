@@ -26,7 +26,6 @@ use faregate_core::model::{Account, MachineToken};
 use faregate_core::ports::{Accounts, Host};
 use password::Hashing;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use verified::Verified;
 
 /// What a machine token's text begins with.
@@ -40,8 +39,6 @@ pub struct Access {
     accounts: Remembered<Account>,
     tokens: Remembered<MachineToken>,
     verified: Verified,
-    /// Passwords of users' own have been asked for: where all share one, there are no accounts to look for.
-    has_accounts: AtomicBool,
 }
 
 impl Access {
@@ -49,14 +46,6 @@ impl Access {
     pub fn new(records: Arc<dyn Accounts>, host: Arc<dyn Host>) -> Self {
         let (accounts, tokens) = (Remembered::default(), Remembered::default());
         let verified = Verified::new(&std::array::from_fn(|_| host.random()));
-        Access {
-            records,
-            host,
-            hashing: Hashing::default(),
-            accounts,
-            tokens,
-            verified,
-            has_accounts: AtomicBool::new(false),
-        }
+        Access { records, host, hashing: Hashing::default(), accounts, tokens, verified }
     }
 }

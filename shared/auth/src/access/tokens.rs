@@ -3,14 +3,12 @@
 use super::users::named;
 use super::write::TRIES;
 use super::{Access, AccessError, text};
-use faregate_core::model::{
-    Act, Identity, MachineToken, Ms, Record, Scope, Stored, TokenScope, Usage, hex, valid_user,
-};
+use crate::Confirmed;
+use faregate_core::model::{Act, MachineToken, Ms, Record, Scope, Stored, TokenScope, Usage, hex, valid_user};
 use faregate_core::ports::{Expect, TransactError, Write};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 
 const DAY_MS: Ms = 24 * 3_600_000;
 /// How long a token is good where nothing else is said.
@@ -29,8 +27,8 @@ const LONGEST_NAME: usize = 64;
 /// On whose word something happens to a token.
 #[derive(Clone, Copy, Debug)]
 pub enum By<'a> {
-    /// Its user's.
-    Owner(&'a Identity),
+    /// Its user's, whose account was asked for.
+    Owner(&'a Confirmed),
     /// An admin's: that is put on record.
     Admin(&'a Act),
 }
@@ -101,9 +99,6 @@ impl Access {
     /// A token, and its text: this once.
     pub async fn make_token(&self, by: By<'_>, new: NewToken) -> Result<MadeToken, AccessError> {
         let new = checked(new)?;
-        if let By::Owner(who) = by {
-            self.refuse_removed(who).await?;
-        }
         let now = self.host.now();
         let mut counter = self.counter_with_room(&new.user, now).await?;
         let id = hex(&self.random::<8>());
@@ -231,25 +226,6 @@ impl Access {
             user.is_none_or(|user| token.user == user) && token.expires_at.is_none_or(|at| now < at)
         });
         Ok(tokens)
-    }
-
-    /// The session of a user who was removed, or of a token that was revoked, lasts for up to a minute: nothing begins in it that
-    /// would last longer.
-    pub async fn refuse_removed(&self, who: &Identity) -> Result<(), AccessError> {
-        if let Some(token) = &who.token {
-            let found = self.records.machine_token(&token.id).await?;
-            let now = self.host.now();
-            return match found {
-                Some(stored) if stored.value.is_valid(now) => Ok(()),
-                _ => Err(AccessError::TokenEnded),
-            };
-        }
-        let asked = who.method == "basic" && self.has_accounts.load(Ordering::Relaxed);
-        let account = if asked { self.records.account(&who.name).await? } else { None };
-        match account {
-            Some(stored) if stored.value.password.is_none() => Err(AccessError::UserRemoved),
-            _ => Ok(()),
-        }
     }
 }
 

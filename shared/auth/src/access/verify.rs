@@ -3,11 +3,11 @@
 use super::Access;
 use super::password::HashingError;
 use super::text::TokenText;
+use crate::{Reading, SessionEnd, SessionStart};
 use aws_lc_rs::digest::{SHA256, digest};
 use faregate_core::model::clock::{is_ahead, is_younger};
 use faregate_core::model::{Account, MachineToken, Ms, Record, Stored, hex, user_name};
 use faregate_core::ports::{Expect, StoreError, Write};
-use std::sync::atomic::Ordering;
 
 /// The last use of a token is written down when the one that is on record is as old as this.
 const LAST_USE_MS: Ms = 5 * 60_000;
@@ -26,7 +26,6 @@ pub enum AuthBackendError {
 impl Access {
     /// Is it this user's password? It takes as long for users that there are not.
     pub async fn verify_password(&self, user: &str, password: &str) -> Result<bool, AuthBackendError> {
-        self.has_accounts.store(true, Ordering::Relaxed);
         let now = self.host.now();
         let found = self.records.account(user).await?;
         self.accounts.put(user, now, found.clone());
@@ -57,29 +56,45 @@ impl Access {
     /// What changes with this user's password, for a session that began at `since`: clocks may be set, and then moments tell nothing.
     /// None = they have none. What is read is believed for a minute.
     pub async fn password_stamp(&self, user: &str, since: Ms, now: Ms) -> Result<Option<String>, AuthBackendError> {
-        let hash = self.account(user, since, now).await?.and_then(|stored| stored.value.password);
-        Ok(hash.map(|hash| hex(&digest(&SHA256, hash.as_bytes()).as_ref()[..8])))
+        let hash = self.account(user, since, Reading::Believed, now).await?.and_then(|stored| stored.value.password);
+        Ok(hash.map(|hash| stamp(&hash)))
     }
 
-    /// Does a session still hold that began at `since` with this user's password? What is read is believed for a minute.
-    pub async fn password_session_valid(&self, user: &str, since: Ms, now: Ms) -> Result<bool, AuthBackendError> {
-        self.has_accounts.store(true, Ordering::Relaxed);
-        let found = self.account(user, since, now).await?;
+    /// Why a session that began so, with this user's password, holds no longer; none where it does.
+    pub async fn end_of_password_session(
+        &self,
+        user: &str,
+        start: &SessionStart,
+        reading: Reading,
+        now: Ms,
+    ) -> Result<Option<SessionEnd>, AuthBackendError> {
+        let Some(Stored { value: account, .. }) = self.account(user, start.at, reading, now).await? else {
+            return Ok(Some(SessionEnd::UserRemoved));
+        };
+        let Some(hash) = &account.password else { return Ok(Some(SessionEnd::UserRemoved)) };
+        // sessions of earlier builds have no stamp
+        let is_same = start.stamp.as_ref().is_none_or(|begun| *begun == stamp(hash));
         // one that was changed by a clock that was ahead is told by its stamp alone
-        let is_older = |account: &Account| account.changed_at <= since || is_ahead(account.changed_at, now);
-        let stands = |account: &Account| account.password.is_some() && is_older(account);
-        Ok(found.is_some_and(|stored| stands(&stored.value)))
+        let is_older = account.changed_at <= start.at || is_ahead(account.changed_at, now);
+        Ok((!is_same || !is_older).then_some(SessionEnd::PasswordChanged))
     }
 
-    async fn account(&self, user: &str, since: Ms, now: Ms) -> Result<Option<Stored<Account>>, StoreError> {
-        Ok(match self.accounts.get(user, since, now) {
-            Some(found) => found,
-            None => {
-                let found = self.records.account(user).await?;
-                self.accounts.put(user, now, found.clone());
-                found
-            }
-        })
+    async fn account(
+        &self,
+        user: &str,
+        since: Ms,
+        reading: Reading,
+        now: Ms,
+    ) -> Result<Option<Stored<Account>>, StoreError> {
+        if reading == Reading::New {
+            return self.records.account(user).await;
+        }
+        if let Some(found) = self.accounts.get(user, since, now) {
+            return Ok(found);
+        }
+        let found = self.records.account(user).await?;
+        self.accounts.put(user, now, found.clone());
+        Ok(found)
     }
 
     /// The token with this text, if there is one, it is good, and it is the user's as whose it was shown. What is read is believed for
@@ -91,7 +106,7 @@ impl Access {
         now: Ms,
     ) -> Result<Option<MachineToken>, AuthBackendError> {
         let Some(text) = TokenText::read(text) else { return Ok(None) };
-        let found = self.token(text.id, Ms::MIN, now).await?;
+        let found = self.token(text.id, Ms::MIN, Reading::Believed, now).await?;
         let good = |token: &MachineToken| {
             let own = shown_as.is_none_or(|name| user_name(name).as_ref() == Ok(&token.user));
             text.is(&token.hash) && token.is_valid(now) && own
@@ -101,15 +116,16 @@ impl Access {
         Ok(Some(stored.value))
     }
 
-    /// Does a session still hold that began at `since` with this token of this user?
-    pub async fn token_session_valid(
+    /// Does a session still hold that began so, with this token of this user?
+    pub async fn token_session_holds(
         &self,
         id: &str,
         user: &str,
-        since: Ms,
+        start: &SessionStart,
+        reading: Reading,
         now: Ms,
     ) -> Result<bool, AuthBackendError> {
-        let found = self.token(id, since, now).await?;
+        let found = self.token(id, start.at, reading, now).await?;
         let Some(stored) = found.filter(|Stored { value, .. }| value.user == user && value.is_valid(now)) else {
             return Ok(false);
         };
@@ -117,7 +133,16 @@ impl Access {
         Ok(true)
     }
 
-    async fn token(&self, id: &str, since: Ms, now: Ms) -> Result<Option<Stored<MachineToken>>, StoreError> {
+    async fn token(
+        &self,
+        id: &str,
+        since: Ms,
+        reading: Reading,
+        now: Ms,
+    ) -> Result<Option<Stored<MachineToken>>, StoreError> {
+        if reading == Reading::New {
+            return self.records.machine_token(id).await;
+        }
         if let Some(found) = self.tokens.get(id, since, now) {
             return Ok(found);
         }
@@ -144,4 +169,9 @@ impl Access {
         // whatever came of it, what is remembered is not what is on record
         self.tokens.forget(&id);
     }
+}
+
+/// What changes with a password, and tells nothing about it.
+fn stamp(hash: &str) -> String {
+    hex(&digest(&SHA256, hash.as_bytes()).as_ref()[..8])
 }

@@ -3,6 +3,7 @@
 use crate::access::Access;
 use crate::registry::{Backends, MethodConfig};
 use crate::{AuthConfigError, AuthError, Authenticated, Method, Opened, Peer, Presented};
+use crate::{Reading, SessionEnd, SessionStart};
 use async_trait::async_trait;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -160,12 +161,22 @@ impl Method for Basic {
         }
     }
 
-    async fn session_valid(&self, who: &Identity, peer: &Peer, since: Ms, now: Ms) -> Result<bool, AuthError> {
-        match &self.0 {
-            Proof::Nothing | Proof::Shared(_) => Ok(true),
-            Proof::Own(access) => Ok(access.password_session_valid(&who.name, since, now).await?),
-            Proof::Process { uid } => check_process(*uid, peer).map(|()| true),
-        }
+    async fn session_holds(
+        &self,
+        who: &Identity,
+        peer: &Peer,
+        start: &SessionStart,
+        reading: Reading,
+        now: Ms,
+    ) -> Result<(), AuthError> {
+        let end = match &self.0 {
+            Proof::Own(access) => access.end_of_password_session(&who.name, start, reading, now).await?,
+            // with a password of the user's own, when that was configured
+            _ if start.stamp.is_some() => Some(SessionEnd::PasswordChanged),
+            Proof::Nothing | Proof::Shared(_) => None,
+            Proof::Process { uid } => return check_process(*uid, peer),
+        };
+        end.map_or(Ok(()), |end| Err(AuthError::SessionOver(end)))
     }
 }
 
@@ -207,11 +218,13 @@ mod tests {
     async fn names_are_labels_for_processes_of_the_gateways_own_user() {
         let method = Basic::own_processes(1000);
         let presented = Presented::Basic { name: "anything".into(), password: "x".into() };
+        let start = SessionStart { at: 0, stamp: None };
+        let holds = async |who: &Identity, peer: &Peer| method.session_holds(who, peer, &start, Reading::New, 0).await;
         let peer = |uid| Peer { address: Some(Ipv4Addr::LOCALHOST.into()), uid, forwards: false };
         for uid in [1000, 0] {
             let entered = method.authenticate(&presented, &peer(Some(uid)), 0).await.unwrap();
             assert_eq!(entered.who.name, "anything");
-            assert_eq!(method.session_valid(&entered.who, &peer(Some(uid)), 0, 0).await, Ok(true));
+            assert_eq!(holds(&entered.who, &peer(Some(uid))).await, Ok(()));
         }
         let who = Authenticated::user("anything".into(), "basic").who;
         for other in [peer(Some(1001)), peer(None), Peer { address: None, ..peer(Some(1000)) }] {
@@ -219,10 +232,7 @@ mod tests {
                 matches!(method.authenticate(&presented, &other, 0).await, Err(AuthError::Forbidden(_))),
                 "{other:?}"
             );
-            assert!(
-                matches!(method.session_valid(&who, &other, 0, 0).await, Err(AuthError::Forbidden(_))),
-                "{other:?}"
-            );
+            assert!(matches!(holds(&who, &other).await, Err(AuthError::Forbidden(_))), "{other:?}");
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::groups::groups;
 use crate::registry::{Backends, MethodConfig};
 use crate::{AuthConfigError, AuthError, Authenticated, Method, Opened, Peer, Presented};
+use crate::{Reading, SessionEnd, SessionStart};
 use async_trait::async_trait;
 use faregate_core::model::{Identity, Ms, user_name};
 use http::HeaderValue;
@@ -112,12 +113,20 @@ impl Method for PeerAccounts {
         Ok(entered)
     }
 
-    async fn session_valid(&self, who: &Identity, peer: &Peer, _: Ms, _: Ms) -> Result<bool, AuthError> {
+    async fn session_holds(
+        &self,
+        who: &Identity,
+        peer: &Peer,
+        _: &SessionStart,
+        _: Reading,
+        _: Ms,
+    ) -> Result<(), AuthError> {
+        let anothers = Err(AuthError::SessionOver(SessionEnd::AnothersProcess));
         if !peer.is_local() || peer.forwards {
-            return Ok(false);
+            return anothers;
         }
         let account = self.account(peer).await?;
-        Ok(user_name(&account.name).is_ok_and(|name| name == who.name))
+        if user_name(&account.name).is_ok_and(|name| name == who.name) { Ok(()) } else { anothers }
     }
 }
 
@@ -192,7 +201,9 @@ mod tests {
     #[tokio::test]
     async fn a_session_is_good_for_processes_of_its_account_alone() {
         let alice = Authenticated::user("alice".into(), "peer").who;
-        let stands = async |peer: Peer| method().session_valid(&alice, &peer, 0, 0).await.unwrap_or(false);
+        let start = SessionStart { at: 0, stamp: None };
+        let stands =
+            async |peer: Peer| method().session_holds(&alice, &peer, &start, Reading::Believed, 0).await.is_ok();
         assert!(stands(local(Some(1000))).await);
         for other in [local(Some(1001)), local(None), Peer { forwards: true, ..local(Some(1000)) }, Peer::default()] {
             assert!(!stands(other).await, "{other:?}");

@@ -2,7 +2,7 @@ use super::act;
 use super::params::Parameters;
 use super::stop::why_or_of;
 use crate::App;
-use crate::door::User;
+use crate::door::Session;
 use crate::failure::{Failure, json};
 use axum::body::Body;
 use axum::extract::State;
@@ -20,12 +20,12 @@ pub async fn blocks(State(app): State<Arc<App>>) -> Result<Response, Failure> {
 /// user at that peer alone.
 pub async fn lift_block(
     State(app): State<Arc<App>>,
-    User(who): User,
+    session: Session,
     uri: Uri,
     body: Body,
 ) -> Result<Response, Failure> {
     let query = Parameters::read(&uri, &["user", "peer", "why"])?;
-    let act = act(&who, why_or_of(&query, body).await?.as_deref())?;
+    let act = act(&app, &session, why_or_of(&query, body).await?.as_deref()).await?;
     let (user, peer) = (query.last("user"), query.last("peer"));
     let lifted = app.access.lift(&act, user, peer).await?;
     app.auth.guesses.forgive(user, peer, app.gateway.now());

@@ -1,6 +1,6 @@
 use super::act;
 use super::params::{object, only, text};
-use crate::door::User;
+use crate::door::Session;
 use crate::failure::{Failure, json};
 use crate::operations::dashboard::{is_shown, ticket_path};
 use crate::path::Named;
@@ -17,14 +17,14 @@ use std::sync::Arc;
 /// dashboards ask for sign-in it is good once, within a minute; else it is the link with the key, and as good as the owner's.
 pub async fn dashboard(
     State(app): State<Arc<App>>,
-    User(who): User,
+    session: Session,
     Named(name): Named,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
     let fields = object(body).await?;
     only(&fields, &["why"])?;
-    let act = act(&who, text(&fields, "why")?.as_deref())?;
+    let act = act(&app, &session, text(&fields, "why")?.as_deref()).await?;
     let admin = app.gateway.admin();
     let cluster = admin.cluster(&name).await?;
     is_shown(&cluster)?;

@@ -2,7 +2,7 @@ use super::act;
 use super::params::{Scoped, object, only, text};
 use crate::App;
 use crate::body::kind;
-use crate::door::User;
+use crate::door::Session;
 use crate::failure::{Failure, json};
 use axum::body::Body;
 use axum::extract::State;
@@ -20,13 +20,13 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Response, Failure> {
 /// `PATCH /api/v1/admin/limits/{scope}` `{"set": {…}, "unset": […], "why": "…"}`: the scope's limits as they are from now on.
 pub async fn change(
     State(app): State<Arc<App>>,
-    User(who): User,
+    session: Session,
     Scoped(scope): Scoped,
     body: Body,
 ) -> Result<Response, Failure> {
     let fields = object(body).await?;
     only(&fields, &["set", "unset", "why"])?;
-    let act = act(&who, text(&fields, "why")?.as_deref())?;
+    let act = act(&app, &session, text(&fields, "why")?.as_deref()).await?;
     let change = LimitsChange { set: set(&fields)?, unset: unset(&fields)? };
     Ok(json(StatusCode::OK, &app.gateway.admin().change_limits(&act, &scope, &change).await?))
 }

@@ -25,10 +25,12 @@ pub use tokens::{list_tokens, make_token, revoke_token};
 pub use usage::usage;
 pub use users::accounts;
 
-use faregate_core::model::{Identity, InvalidWhy};
+use crate::App;
+use crate::door::Session;
+use crate::failure::Failure;
 use faregate_gateway::admin::Act;
 
 /// What the signed-in admin does, and why.
-fn act(who: &Identity, why: Option<&str>) -> Result<Act, InvalidWhy> {
-    Act::new(&who.name, why)
+async fn act(app: &App, session: &Session, why: Option<&str>) -> Result<Act, Failure> {
+    Ok(Act::new(&session.confirmed(app).await?.name, why)?)
 }

@@ -1,7 +1,7 @@
 use super::act;
 use super::params::{Parameters, Rest, object, only, text};
 use crate::App;
-use crate::door::User;
+use crate::door::Session;
 use crate::failure::{Failure, json};
 use crate::path::Named;
 use axum::body::Body;
@@ -13,19 +13,19 @@ use std::sync::Arc;
 /// `DELETE /api/v1/admin/clusters/{name}`, with `?why=` or `{"why": "…"}`: stops a cluster, whosever it is.
 pub async fn stop(
     State(app): State<Arc<App>>,
-    User(who): User,
+    session: Session,
     Named(name): Named,
     uri: Uri,
     body: Body,
 ) -> Result<Response, Failure> {
-    let act = act(&who, why(&uri, body).await?.as_deref())?;
+    let act = act(&app, &session, why(&uri, body).await?.as_deref()).await?;
     Ok(json(StatusCode::OK, &app.gateway.admin().stop(&act, &name).await?))
 }
 
 /// `DELETE /api/v1/admin/users/{user}/clusters`, likewise: stops all of a user's clusters.
 pub async fn stop_all(
     State(app): State<Arc<App>>,
-    User(who): User,
+    session: Session,
     Rest(rest): Rest,
     uri: Uri,
     body: Body,
@@ -34,7 +34,7 @@ pub async fn stop_all(
     let Some(user) = rest.strip_suffix("/clusters").filter(|user| !user.is_empty()) else {
         return Err(Failure::new(StatusCode::NOT_FOUND, "there is nothing at this path: it ends with `/clusters`"));
     };
-    let act = act(&who, why.as_deref())?;
+    let act = act(&app, &session, why.as_deref()).await?;
     Ok(json(StatusCode::OK, &app.gateway.admin().stop_all_of(&act, user).await?))
 }
 

@@ -2,7 +2,7 @@ use super::act;
 use super::params::{Parameters, Rest, object, only, text};
 use super::stop::why_or_of;
 use crate::App;
-use crate::door::User;
+use crate::door::Session;
 use crate::failure::{Failure, json};
 use crate::operations::tokens::{new_token, revoked, words};
 use axum::body::Body;
@@ -21,10 +21,10 @@ pub async fn list_tokens(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
 
 /// `POST /api/v1/admin/tokens` `{"user", "groups": […], "name", "scopes": […], "expires_in": seconds, "why"}`: 201 with the text of
 /// a new token of a user, in these groups.
-pub async fn make_token(State(app): State<Arc<App>>, User(who): User, body: Body) -> Result<Response, Failure> {
+pub async fn make_token(State(app): State<Arc<App>>, session: Session, body: Body) -> Result<Response, Failure> {
     let fields = object(body).await?;
     only(&fields, &["user", "groups", "name", "scopes", "expires_in", "why"])?;
-    let act = act(&who, text(&fields, "why")?.as_deref())?;
+    let act = act(&app, &session, text(&fields, "why")?.as_deref()).await?;
     let missing = || Failure::invalid("`user` is missing: whose clusters the token starts, sees and stops");
     let user = text(&fields, "user")?.ok_or_else(missing)?;
     let new = new_token(&fields, user, words(&fields, "groups")?)?;
@@ -35,12 +35,12 @@ pub async fn make_token(State(app): State<Arc<App>>, User(who): User, body: Body
 /// started is stopped when that is asked for.
 pub async fn revoke_token(
     State(app): State<Arc<App>>,
-    User(who): User,
+    session: Session,
     Rest(id): Rest,
     uri: Uri,
     body: Body,
 ) -> Result<Response, Failure> {
     let query = Parameters::read(&uri, &["why", "stop"])?;
-    let act = act(&who, why_or_of(&query, body).await?.as_deref())?;
+    let act = act(&app, &session, why_or_of(&query, body).await?.as_deref()).await?;
     revoked(&app, By::Admin(&act), &act, &id, query.flag("stop")?).await
 }
