@@ -4,6 +4,8 @@
 //! and what else is kept or under way while a gateway is upgraded. Rows of SQLite hold a record as it is there (without its `kind`);
 //! `infra/dynamodb/tests/items.json` has the same records as items.
 
+#![allow(clippy::unwrap_used)]
+
 use faregate_core::model::{Activity, Audit, LedgerEntry, ReasonCode, Record, Status};
 use faregate_core::ports::{Route, Wake};
 use serde::Serialize;
