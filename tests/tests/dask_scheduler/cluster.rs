@@ -4,14 +4,16 @@ use super::{DEADLINE, TOKEN};
 use axum::extract::State;
 use axum::{Json, Router, routing::post};
 use faregate_cli::python::PythonEnv;
-use faregate_core::command::{Listen, environment, scheduler_command, worker_command};
+use faregate_core::command::{DASHBOARD_HEADER, Listen, environment, scheduler_command, worker_command};
 use faregate_core::model::{ClusterConfig, ClusterName, Policy};
+use faregate_core::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
 use faregate_dask::HttpSchedulers;
 use faregate_keys::{dashboard_key, issue_certificate};
 use faregate_tests::python::dask;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,6 +21,27 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
+
+/// Pages of every kind: of bokeh, of templates, JSON, files, WebSockets, what there is not, what is added later, the API's.
+pub(super) const PAGES: [&str; 14] = [
+    "/",
+    "/status",
+    "/status/ws",
+    "/info/main/workers.html",
+    "/info/call-stacks/x.html",
+    "/json/counts.json",
+    "/statics/images/favicon.ico",
+    "/health",
+    "/metrics",
+    "/sitemap.json",
+    "/faregate/idle",
+    "/added",
+    "/api/health",
+    "/api/comm",
+];
+
+const WEBSOCKET: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
 
 pub(super) fn key() -> String {
     dashboard_key(TOKEN)

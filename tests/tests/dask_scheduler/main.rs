@@ -3,14 +3,12 @@
 
 mod cluster;
 
-use cluster::{Announced, TestCluster, key, schedulers};
+use cluster::{PAGES, TestCluster, key, schedulers};
 use faregate_cli::python::PythonEnv;
-use faregate_core::command::DASHBOARD_HEADER;
-use faregate_core::ports::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
+use faregate_core::ports::{Answer, Ask, Question, SchedulerError, Schedulers};
+use faregate_keys::dashboard_key;
 use faregate_tests::python::{DASK_VERSIONS, dask, dask_with};
-use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -121,27 +119,6 @@ sys.stdin.read()
 
 /// The first that a current Python runs.
 const OLDEST_DASK: &str = "2023.4.1";
-
-/// Pages of every kind: of bokeh, of templates, JSON, files, WebSockets, what there is not, what is added later, the API's.
-const PAGES: [&str; 14] = [
-    "/",
-    "/status",
-    "/status/ws",
-    "/info/main/workers.html",
-    "/info/call-stacks/x.html",
-    "/json/counts.json",
-    "/statics/images/favicon.ico",
-    "/health",
-    "/metrics",
-    "/sitemap.json",
-    "/faregate/idle",
-    "/added",
-    "/api/health",
-    "/api/comm",
-];
-
-const WEBSOCKET: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scheduler_says_that_it_is_idle_unless_work_waits_even_without_workers() {
