@@ -1,7 +1,7 @@
 //! The store on DynamoDB: one table, keys `pk` and `sk`, the index `active`, time to live by `ttl`; and beside it, for what admins
 //! did, `<table>-audit`.
 //!
-//! What is in an item says [`items`]. Reads are consistent, save those of the index. A conditional write of one item is never sent
+//! What is in an item says `items`. Reads are consistent, save those of the index. A conditional write of one item is never sent
 //! twice by the SDK: a repeated one would fail on its own success. Transactions carry a token, so they may be.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

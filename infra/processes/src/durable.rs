@@ -39,7 +39,7 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Removes a file written by [`write`], and what a crash may have left of its writing.
+/// Removes a file written by [`write()`], and what a crash may have left of its writing.
 pub fn remove(path: &Path) -> io::Result<()> {
     for path in [path, &draft(path, "new")] {
         match fs::remove_file(path) {

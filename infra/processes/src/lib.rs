@@ -1,6 +1,6 @@
 //! The launcher of a gateway on one machine: tasks as local processes.
 //!
-//! Each task has a *supervisor*, the gateway's own program as `task <directory>` (see [`supervise`]): it founds a session, runs the command,
+//! Each task has a *supervisor*, the gateway's own program as `task <directory>` (see [`supervise()`]): it founds a session, runs the command,
 //! learns how it ends, and outlives the gateway. A supervisor waits for its order on a pipe that only the launcher holds, and
 //! the launcher gives it when the task is on record: whatever is killed when, nothing runs that is not on record, and nothing
 //! runs twice under one id. A task is at rest when the whole session is gone, also if its supervisor was killed.

@@ -13,11 +13,11 @@ pub struct Settings {
     /// The gateway's data directory; clusters are in `clusters/` below it. Where tasks run under other uids, these must
     /// be able to pass through it (mode 0711).
     pub directory: PathBuf,
-    /// Program and first arguments that reach [`super::supervise`]; the task's directory is appended.
+    /// Program and first arguments that reach [`super::supervise()`]; the task's directory is appended.
     pub supervisor: Vec<OsString>,
-    /// Program and first arguments that reach [`super::remove`]; the directory is appended.
+    /// Program and first arguments that reach [`super::remove()`]; the directory is appended.
     pub remover: Vec<OsString>,
-    /// Program and first arguments that reach [`super::measure`]; directories are appended.
+    /// Program and first arguments that reach [`super::measure()`]; directories are appended.
     pub measurer: Vec<OsString>,
     /// A directory that comes first in the tasks' `PATH`: where `dask` is.
     pub bin: Option<PathBuf>,

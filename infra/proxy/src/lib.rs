@@ -3,7 +3,7 @@
 //! A process of its own, because a relay connection that closes cancels every Future its client waits for: gateways
 //! restart, the proxy stays. What arrives at the port is told apart by its first bytes:
 //!
-//! - a TLS handshake for `daskgateway-<name>` is relayed, byte for byte, to that cluster's scheduler ([`relay`]);
+//! - a TLS handshake for `daskgateway-<name>` is relayed, byte for byte, to that cluster's scheduler (`relay`);
 //! - any other TLS handshake is HTTPS, when a certificate is configured;
 //! - everything else is HTTP: dashboards, and the gateway's API (`http`).
 //!

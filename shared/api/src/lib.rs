@@ -1,6 +1,6 @@
 //! The REST API that the unmodified `dask_gateway` client and its scheduler preload speak, as an axum router over the [`Gateway`].
 //!
-//! [`routes`] is the table of contents; every operation is a file of its own. Bodies and names are checked here, so that the gateway
+//! [`routes()`] is the table of contents; every operation is a file of its own. Bodies and names are checked here, so that the gateway
 //! sees only well-formed requests; every refusal is JSON `{"error": "…"}` with a status that the client shows.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -2,7 +2,7 @@
 //!
 //! Pure functions of the token, the keys, the clock and random bytes (RFC 4120, RFC 4121); encryption types 17 to 20 (AES). It knows nothing of
 //! gateways and depends on no crate of ours. Whether a token was used before is the caller's to remember ([`Accepted::once`]).
-//! Begin with [`accept`].
+//! Begin with [`accept()`].
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod accept;

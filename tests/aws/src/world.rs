@@ -1,7 +1,7 @@
 //! The seeded world on AWS's adapters: the real core over the real DynamoDB, SQS and ECS adapters, against emulators that lose, delay,
 //! repeat and refuse; users, schedulers and workers are made up.
 //!
-//! Its bigger sister, [`faregate_tests::world`], lives tens of thousands of worlds in virtual time over a store and a launcher of its
+//! Its bigger sister, the crate `faregate-world`, lives tens of thousands of worlds in virtual time over a store and a launcher of its
 //! own. Here time is real: a seed fixes what there is and how often what goes wrong, and not the order in which things meet.
 
 mod asked;

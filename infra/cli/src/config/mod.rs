@@ -1,6 +1,6 @@
 //! The configuration: one TOML file, everything optional, nothing unknown.
 //!
-//! Keys are flat, under the official server's names; each is described once, in [`keys`], for reading and for the manual alike.
+//! Keys are flat, under the official server's names; each is described once, in `keys`, for reading and for the manual alike.
 
 mod document;
 mod error;
@@ -47,7 +47,7 @@ pub struct Config {
     pub auth: auth::Config,
 }
 
-/// The gateway's own settings. Each is explained in [`keys`], under the same name.
+/// The gateway's own settings. Each is explained in `keys`, under the same name.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub struct Settings {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// One removal ends after this time, done or not.
 pub const DEADLINE: Duration = Duration::from_secs(300);
 
-/// Empties a directory: the body of the hidden command `remove <directory>`. Prints a [`Report`] as JSON.
+/// Empties a directory: the body of the hidden command `remove <directory>`. Prints a `Report` as JSON.
 ///
 /// To be called first thing in a process of its own: it becomes the directory's owner.
 pub fn remove(directory: &Path) -> ExitCode {

@@ -1,4 +1,4 @@
-//! The door: who calls, before anything of a request is read ([`guard`]), and what those who came in may do all the same.
+//! The door: who calls, before anything of a request is read ([`mod@guard`]), and what those who came in may do all the same.
 //!
 //! Who they are is found out by `faregate_auth`; here it becomes HTTP.
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 const MARK: char = '\u{1}';
 
 /// Parses JSON. `NaN`, `Infinity` and `-Infinity` are let through as marked texts, so that they are refused where they stand, by
-/// the name of their field ([`not_finite`]). Nested deeper than 128 is an error (serde_json's own limit).
+/// the name of their field (`not_finite`). Nested deeper than 128 is an error (serde_json's own limit).
 pub fn parse_json(bytes: &[u8]) -> serde_json::Result<Value> {
     match serde_json::from_slice(bytes) {
         Ok(value) => Ok(value),

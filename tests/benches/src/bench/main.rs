@@ -58,8 +58,11 @@ struct Arguments {
     /// Binary of ours [default: one that is built now]
     #[arg(long, value_name = "FILE")]
     faregate: Option<PathBuf>,
-    /// Python environment with dask-gateway-server[local], dask-gateway and dask [default: one that is made the first time]
-    #[arg(long, value_name = "DIR")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        help = "Python environment with dask-gateway-server[local], dask-gateway and dask [default: one that is made the first time]"
+    )]
     python: Option<PathBuf>,
     #[command(subcommand)]
     role: Option<Role>,

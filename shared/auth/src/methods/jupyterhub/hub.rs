@@ -39,7 +39,7 @@ pub struct Hub {
     web: Arc<Web>,
 }
 
-/// https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html: what it says of a user or a service.
+/// <https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html>: what it says of a user or a service.
 #[derive(Deserialize)]
 struct Whose {
     name: String,

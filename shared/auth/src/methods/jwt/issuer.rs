@@ -143,7 +143,7 @@ impl Issuer {
         keys.map(|keys| (url.clone(), keys)).map_err(|error| format!("`{url}`: {error}"))
     }
 
-    /// https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
+    /// <https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig>
     async fn discover(&self) -> Result<Uri, String> {
         let url = format!("{}/.well-known/openid-configuration", self.name.trim_end_matches('/'));
         let discovered = async {
