@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     init_logs();
-    let app = app().await.inspect_err(|error| tracing::error!(error = chain(&**error), "the API cannot start"))?;
+    let app = app().await.inspect_err(|error| tracing::error!(error = chain(&**error), "API start failed"))?;
     let router = router(app);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| front_door::serve(router.clone(), event))).await
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 async fn main() -> Result<(), Error> {
     init_logs();
     let parts =
-        parts().await.inspect_err(|error| tracing::error!(error = chain(&**error), "the reconciler cannot start"))?;
+        parts().await.inspect_err(|error| tracing::error!(error = chain(&**error), "reconcile start failed"))?;
     let parts = Arc::new(parts);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| {
         let parts = parts.clone();

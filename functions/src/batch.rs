@@ -34,7 +34,7 @@ where
         match ended {
             Ok((id, Taken::Yes)) => drop(left.remove(&id)),
             Ok((_, Taken::No)) => {}
-            Err(panic) => tracing::error!(%panic, "a message's handler panicked; the message comes again"),
+            Err(panic) => tracing::error!(%panic, "message handler panicked; the message is delivered again"),
         }
     }
     let mut response = SqsBatchResponse::default();

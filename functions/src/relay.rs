@@ -50,7 +50,7 @@ impl Schedulers for RelaySchedulers {
             match self.call(asks).await {
                 Ok(page) => answers.extend(page),
                 Err(error) => {
-                    tracing::warn!(error, questions = asks.len(), "schedulers were not asked");
+                    tracing::warn!(error, questions = asks.len(), "relay failed; schedulers were not asked");
                     answers.extend(asks.iter().map(|_| Err(SchedulerError::Relay(error.clone()))));
                 }
             }

@@ -147,7 +147,7 @@ fn policy(config: &faregate_api::settings::Settings, env: &Environment<'_>) -> R
     let prices = match Prices::listed(&region, &architecture).map_err(wrong)? {
         Some(prices) => prices,
         None => {
-            tracing::warn!(region, "no list prices of this region are known: those of {OTHERWISE} are taken");
+            tracing::warn!(region, taken = OTHERWISE, "list prices not known: those of another region are taken");
             Prices::listed(OTHERWISE, &architecture).map_err(wrong)?.unwrap_or_default()
         }
     };

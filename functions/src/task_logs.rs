@@ -92,7 +92,7 @@ impl TaskLogs {
                 Err(_) => why = format!("no answer within {PATIENCE:?}"),
             }
         }
-        tracing::warn!(%task, group = self.place.group, why, "the last lines of a task cannot be read");
+        tracing::warn!(%task, group = self.place.group, why, "task log not readable");
         Vec::new()
     }
 

@@ -31,7 +31,7 @@ fn the_clock_is_set(to: &str, by_s: &str, then: &str) {
     let mut script = Script::start(&server, &python, "clocks", &[by_s]);
     script.hears("one worker");
     server.set_clock(to);
-    eventually("the gateway notices", || server.log().contains("the system clock was set"));
+    eventually("the gateway notices", || server.log().contains("system clock set"));
     script.go_on();
     script.hears("nothing ended");
     server.stop();

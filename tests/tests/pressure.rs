@@ -90,7 +90,7 @@ fn a_gateway_without_a_descriptor_left_does_not_take_its_proxy_for_ended() {
     let before = getrlimit(Resource::Nofile);
     let none = Rlimit { current: Some(0), ..before };
     prlimit(pid, Resource::Nofile, none).unwrap();
-    eventually("it says so", || server.log().contains("the proxy cannot be watched"));
+    eventually("it says so", || server.log().contains("proxy watch failed"));
     assert_eq!(server.proxy().as_ref(), Some(&proxy));
     prlimit(pid, Resource::Nofile, before).unwrap();
     eventually("an answer", || server.get("/api/health").is_ok_and(|(status, _)| status == 200));

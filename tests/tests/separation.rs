@@ -130,7 +130,7 @@ fn several_people_are_refused_where_their_tasks_cannot_be_separated() {
     );
     let server =
         Server::start_as_person("allow_unseparated_tasks = true\n[auth]\nmethods = [\"basic\"]", python.clone());
-    assert!(server.log().contains("TASKS ARE NOT SEPARATED"), "{}", server.log());
+    assert!(server.log().contains("tasks are not separated"), "{}", server.log());
     let sentence = refused(&Server::of_person("run_as_user = true", python));
     assert!(sentence.contains("`run_as_user` needs a gateway that is started as root"), "{sentence}");
 }

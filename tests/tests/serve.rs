@@ -129,7 +129,7 @@ fn another_configuration_of_the_proxy_restarts_it_and_says_so() {
     server.configure("prefix = \"/gateway\"");
     server.restart();
     assert_ne!(server.proxy().unwrap().pid, before.pid);
-    assert!(server.log().contains("the configuration of the proxy has changed"), "{}", server.log());
+    assert!(server.log().contains("proxy restarted: its configuration has changed"), "{}", server.log());
     assert!(server.address.ends_with("/gateway"), "{}", server.address);
     let (status, _) = server.get("/gateway/api/version").unwrap();
     assert_eq!(status, 200);

@@ -113,7 +113,7 @@ impl<L: Lookup> RouteSource for CachedRoutes<L> {
             Err(error) => {
                 known.failed = Some(Instant::now());
                 let route = known.stale();
-                tracing::warn!(cluster = %name, error, stands_in = route.is_ok(), "a route cannot be read");
+                tracing::warn!(cluster = %name, error, stands_in = route.is_ok(), "route not readable");
                 route
             }
         }

@@ -39,7 +39,7 @@ pub async fn first(read: impl AsyncFn() -> Result<KeyRing, SecretError>) -> KeyR
     loop {
         match read().await {
             Ok(ring) => return ring,
-            Err(error) => tracing::error!(%error, again_in = ?pause, "the key ring cannot be read"),
+            Err(error) => tracing::error!(%error, again_in = ?pause, "key ring not readable"),
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -53,10 +53,10 @@ pub async fn refresh(keys: &MemoryKeys, read: impl AsyncFn() -> Result<KeyRing, 
         match read().await {
             Ok(ring) if ring == *keys.get() => {}
             Ok(ring) => {
-                tracing::info!(newest = ring.newest().id, "the key ring has changed");
+                tracing::info!(newest = ring.newest().id, "key ring changed");
                 keys.replace(ring);
             }
-            Err(error) => tracing::warn!(%error, "the key ring cannot be read again; the last one stays"),
+            Err(error) => tracing::warn!(%error, "key ring not readable; the last one stays in use"),
         }
     }
 }

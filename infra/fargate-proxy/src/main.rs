@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let source = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, source, "the proxy has failed");
+            tracing::error!(%error, source, "proxy failed");
             ExitCode::FAILURE
         }
     }
@@ -67,10 +67,10 @@ async fn serve(settings: Settings) -> Result<(), ServeError> {
         remaining = faregate_proxy::run(config, listeners, outside, told(&mut terminate)) => remaining?,
         () = keys::refresh(&keys, read) => return Ok(()),
     };
-    tracing::info!("told to end: nobody new is let in, and who is here may stay to the end");
+    tracing::info!("shutdown: new connections are refused, open ones may end by themselves");
     tokio::select! {
-        () = remaining.ended() => tracing::info!("the last connection has ended"),
-        () = told(&mut terminate) => tracing::info!("told to end once more: connections are cut"),
+        () = remaining.ended() => tracing::info!("shutdown: the last connection has ended"),
+        () = told(&mut terminate) => tracing::info!("shutdown: open connections are cut"),
     }
     Ok(())
 }
@@ -93,6 +93,6 @@ async fn listen(what: &str, port: u16) -> Result<TcpListener, ServeError> {
     let failed = |error| ServeError::Listen(port, error);
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    tracing::info!(%address, "the proxy listens for {what}");
+    tracing::info!(%address, what, "proxy listening");
     Ok(listener)
 }

@@ -56,7 +56,7 @@ async fn see_it_stop(inner: Weak<Inner>, id: TaskId, entry: Entry, supervised: b
     while !is_over(&inner, &id).await {
         send(&entry, &id, Some(Signal::KILL));
         if let Some(Err(error)) = entry.supervisor.map(|supervisor| supervisor.signal(Signal::KILL)) {
-            tracing::warn!(task = %id, %error, "a supervisor cannot be killed");
+            tracing::warn!(task = %id, %error, "killing a supervisor failed");
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
@@ -66,7 +66,7 @@ fn send(entry: &Entry, id: &TaskId, signal: Option<Signal>) {
     let Some(signal) = signal else { return };
     let sent = entry.members(id).and_then(|members| members.iter().try_for_each(|member| member.signal(signal)));
     if let Err(error) = sent {
-        tracing::warn!(task = %id, %error, "a task cannot be sent signal {}", signal.as_raw());
+        tracing::warn!(task = %id, signal = signal.as_raw(), %error, "signalling a task failed");
     }
 }
 

@@ -100,7 +100,7 @@ async fn wait_for_end(inner: Weak<Inner>, id: TaskId, supervisor: Process, child
                 }
             }
             Ok(None) => return, // never started
-            Err(error) => tracing::warn!(task = %id, %error, "whether a task has ended cannot be seen"),
+            Err(error) => tracing::warn!(task = %id, %error, "task watch failed"),
         }
         drop(inner);
         tokio::time::sleep(LOOK_AGAIN).await;
@@ -114,8 +114,8 @@ async fn go_on_reading(inner: &Arc<Inner>, id: &TaskId) {
     let taken = tokio::task::spawn_blocking(move || take_over(&dir, &entry.members(&name)?));
     match taken.await.map_err(io::Error::other).flatten() {
         Ok(None) => {}
-        Ok(Some(_)) => tracing::warn!(task = %id, "a supervisor was killed: the gateway reads its task's output"),
-        Err(error) => tracing::warn!(task = %id, %error, "a supervisor was killed, and its task's output is not read"),
+        Ok(Some(_)) => tracing::warn!(task = %id, "supervisor killed; the gateway reads its task's output"),
+        Err(error) => tracing::warn!(task = %id, %error, "supervisor killed; its task's output is not read"),
     }
 }
 

@@ -33,7 +33,7 @@ pub fn raise_descriptor_limit() -> DescriptorLimit {
     match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         Ok(()) => DescriptorLimit(maximum),
         Err(error) => {
-            tracing::warn!(%error, ?current, ?maximum, "the limit of open files cannot be raised");
+            tracing::warn!(%error, ?current, ?maximum, "open file limit not raised");
             DescriptorLimit(current)
         }
     }
@@ -43,7 +43,7 @@ pub fn raise_descriptor_limit() -> DescriptorLimit {
 /// peer that vanished without a word is noticed after about twelve minutes, and no middlebox forgets an idle relay.
 pub(crate) async fn serve(listener: TcpListener, ceiling: Option<i32>, mut connected: impl FnMut(TcpStream)) {
     if let Err(error) = tune(&listener) {
-        tracing::warn!(%error, "the listener's socket options cannot be set");
+        tracing::warn!(%error, "listener socket options not set");
     }
     if listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
         tune_local(&listener);
@@ -110,7 +110,7 @@ impl Spare {
 
 fn refuse_one(refused: &Sparse) {
     if let Some(refused) = refused.one() {
-        tracing::warn!(refused, "the limit of open files is reached: new connections are refused");
+        tracing::warn!(refused, "open file limit reached: new connections are refused");
     }
 }
 

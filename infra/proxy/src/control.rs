@@ -114,7 +114,7 @@ pub async fn serve_from_file(path: &Path, shutdown: impl Future<Output = ()>) ->
     let limit = raise_descriptor_limit();
     let (front, _) = Front::open(spec.config, Arc::new(routes).into(), limit)?;
     replace(&info_path, &json).map_err(|e| data(&info_path, e))?;
-    tracing::info!(%address, ?relay_address, ?internal_address, "the proxy serves");
+    tracing::info!(%address, ?relay_address, ?internal_address, "proxy started");
     crate::serve(Arc::new(front), Listeners { public, relay, internal }, limit, shutdown).await;
     // Ours alone: a successor may have written its own by now.
     if matches!(read_info(&spec.data_dir), Ok(Some(now)) if now == info) {

@@ -118,7 +118,7 @@ impl Front {
         let route = match self.routes.lookup(&name).await {
             Ok(Some(route)) => route,
             Ok(None) => return tracing::debug!(cluster = %name, "no route to this cluster's scheduler"),
-            Err(error) => return tracing::error!(cluster = %name, error, "the route cannot be read"),
+            Err(error) => return tracing::error!(cluster = %name, error, "route not readable"),
         };
         if route.closed {
             return tracing::info!(cluster = %name, "relay connection refused: the cluster's owner is shut out");
@@ -134,8 +134,8 @@ impl Front {
         };
         let scheduler = match timeout(self.connect, connect).await {
             Ok(Ok(scheduler)) => scheduler,
-            Ok(Err(error)) => return tracing::info!(cluster = %name, %error, "the scheduler cannot be reached"),
-            Err(_) => return tracing::info!(cluster = %name, "the scheduler did not answer in time"),
+            Ok(Err(error)) => return tracing::info!(cluster = %name, %error, "scheduler not reachable"),
+            Err(_) => return tracing::info!(cluster = %name, "scheduler did not answer in time"),
         };
         let hold = self.hold.clone();
         tokio::spawn(async move {

@@ -34,7 +34,7 @@ impl<T> Watched<T> {
         {
             match load(&self.paths, self.parse) {
                 Ok(value) => last.1 = Arc::new(value),
-                Err(error) => tracing::error!(%error, "a changed file cannot be used; the last good one stays in use"),
+                Err(error) => tracing::error!(%error, "file reload failed; the last good one stays in use"),
             }
             last.0 = now;
         }

@@ -62,7 +62,7 @@ impl SqliteStore {
             match self.writer.write(true, move |c| apply::stop(c, &request)).await {
                 Ok(_) => {
                     self.pending.lock().stops.remove(&stop.name);
-                    tracing::info!(cluster = %stop.name, reason = stop.reason.message, "a stop that had found no room is on record");
+                    tracing::info!(cluster = %stop.name, reason = stop.reason.message, "disk has room again: stopped cluster recorded");
                     recorded.push(stop.name);
                 }
                 Err(TransactError::Failed(error)) => return Err(error),
@@ -86,7 +86,7 @@ impl SqliteStore {
         }
         stored.value.end(request.target, request.reason.clone(), request.now);
         self.pending.lock().stops.insert(request.name.clone(), request.clone());
-        tracing::warn!(cluster = %request.name, "the disk is full: a cluster is stopped, and that is written down when there is room");
+        tracing::warn!(cluster = %request.name, "disk full: cluster stopped, recorded when there is room");
         Ok(Some((stored, true)))
     }
 
@@ -94,7 +94,7 @@ impl SqliteStore {
     pub(super) fn audit_unrecorded(&self, audit: &Audit) {
         tracing::warn!(
             who = audit.who, action = audit.action, target = audit.target, why = audit.why, details = %audit.details,
-            "the disk is full: what an administrator does is written down when there is room"
+            "disk full: admin action, recorded when there is room"
         );
         let mut unwritten = self.pending.lock();
         if unwritten.audits.len() < AUDITS {

@@ -62,7 +62,7 @@ impl Room {
     pub fn release(&self) -> bool {
         let released = std::fs::remove_file(self.directory.join(RESERVE)).is_ok();
         if released {
-            tracing::warn!(directory = %self.directory.display(), "the disk is full: the room that was held back is given up");
+            tracing::warn!(directory = %self.directory.display(), "disk full: the reserve is given up");
         }
         released
     }

@@ -40,11 +40,11 @@ impl From<Refusal> for Failure {
             Refusal::Invalid(message) => (StatusCode::UNPROCESSABLE_ENTITY, message),
             Refusal::Conflict(message) => (StatusCode::CONFLICT, message),
             Refusal::Unavailable(message) => {
-                tracing::warn!(cause = message, "a request could not be served");
+                tracing::warn!(cause = message, "request not served");
                 (StatusCode::SERVICE_UNAVAILABLE, message)
             }
             Refusal::Internal(cause) => {
-                tracing::error!(cause, "a request failed");
+                tracing::error!(cause, "request failed");
                 let message = "the gateway failed to do this: its log says why. Try again";
                 (StatusCode::INTERNAL_SERVER_ERROR, message.to_owned())
             }
@@ -94,7 +94,7 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let status = match serde_json::to_writer(&mut bytes, body) {
         Ok(()) => status,
         Err(error) => {
-            tracing::error!(%error, "an answer could not be written");
+            tracing::error!(%error, "response not written");
             bytes.clear();
             StatusCode::INTERNAL_SERVER_ERROR
         }

@@ -61,7 +61,7 @@ impl AuthError {
 
 impl From<AuthBackendError> for AuthError {
     fn from(error: AuthBackendError) -> Self {
-        tracing::warn!(cause = chain(&error), "credentials cannot be checked");
+        tracing::warn!(cause = chain(&error), "authentication unavailable");
         AuthError::Unavailable(error.to_string())
     }
 }

@@ -19,12 +19,12 @@ pub fn groups(user: &str, named: impl IntoIterator<Item = String>) -> Vec<String
         tracing::warn!(
             user,
             unfit,
-            "no group can be called so, or only a machine token's own (`token:<id>`): some of a user's groups are left out"
+            "groups left out: no group can be called so, or only a machine token's own (`token:<id>`)"
         );
     }
     if groups.len() > MOST_GROUPS {
         let left_out = groups.len() - MOST_GROUPS;
-        tracing::warn!(user, left_out, "a user counts in {MOST_GROUPS} groups at most: the last by name are left out");
+        tracing::warn!(user, left_out, most = MOST_GROUPS, "groups left out: the last by name are too many");
     }
     groups.into_iter().take(MOST_GROUPS).collect()
 }

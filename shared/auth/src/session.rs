@@ -95,7 +95,7 @@ impl Sessions {
             exp: expires / 1000,
         };
         encode(&self.header, &claims, &self.signing)
-            .inspect_err(|error| tracing::error!(%error, "a session cookie could not be signed"))
+            .inspect_err(|error| tracing::error!(%error, "session cookie not signed"))
             .ok()
     }
 

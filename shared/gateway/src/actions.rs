@@ -27,7 +27,7 @@ impl Reconciler {
                     Ok(()) => {}
                     // as the launch would be, which is then not called
                     Err(PrepareError::Refused(why)) => {
-                        tracing::warn!(cluster = %name, %launch, error = why, "not launched");
+                        tracing::warn!(cluster = %name, %launch, error = why, "launch failed");
                         let result = Err(LaunchError::Rejected(why));
                         return Ok(vec![Observation::Launched { launch: launch.clone(), result }]);
                     }
@@ -38,15 +38,15 @@ impl Reconciler {
                 let result = self.launcher.launch(launch, self.context.now()).await;
                 match &result {
                     Ok(launched) => {
-                        tracing::info!(cluster = %name, launch = %launch.id, tasks = launched.tasks.len(), "launched");
+                        tracing::info!(cluster = %name, launch = %launch.id, tasks = launched.tasks.len(), "tasks launched");
                     }
-                    Err(error) => tracing::warn!(cluster = %name, launch = %launch.id, %error, "not launched"),
+                    Err(error) => tracing::warn!(cluster = %name, launch = %launch.id, %error, "launch failed"),
                 }
                 return Ok(vec![Observation::Launched { launch: launch.id.clone(), result }]);
             }
             Action::Stop(task) => {
                 if let Err(error) = self.launcher.stop(task).await {
-                    tracing::warn!(cluster = %name, %task, %error, "to be stopped again");
+                    tracing::warn!(cluster = %name, %task, %error, "stopping a task failed; it is tried again");
                 }
             }
             Action::Describe(tasks) => {
@@ -56,20 +56,22 @@ impl Reconciler {
                         let described = tasks.iter().cloned().zip(found);
                         return Ok(described.map(|(task, facts)| Observation::Described { task, at, facts }).collect());
                     }
-                    Err(error) => tracing::warn!(cluster = %name, %error, "tasks are to be described again"),
+                    Err(error) => tracing::warn!(cluster = %name, %error, "describing tasks failed; it is tried again"),
                 }
             }
             Action::Observe(task) => match self.launcher.activity(task).await {
                 Ok(activity) => return Ok(vec![Observation::Activity { activity }]),
                 Err(error) => {
-                    tracing::warn!(cluster = %name, %task, %error, "what a scheduler's process does is not known")
+                    tracing::warn!(cluster = %name, %task, %error, "describing a scheduler's process failed")
                 }
             },
             Action::List(launch) => {
                 let at = self.context.now();
                 match self.launcher.list_launch(launch).await {
                     Ok(tasks) => return Ok(vec![Observation::Listed { launch: launch.clone(), at, tasks }]),
-                    Err(error) => tracing::warn!(cluster = %name, %launch, %error, "to be listed again"),
+                    Err(error) => {
+                        tracing::warn!(cluster = %name, %launch, %error, "listing a launch's tasks failed; it is tried again")
+                    }
                 }
             }
             Action::AskSeen(address, tasks) => return self.ask_seen(snapshot, *address, tasks).await,

@@ -104,7 +104,7 @@ impl Clusters {
                 None => SchedulerError::Relay("no answer at all".into()),
             };
             if host.uptime() + pause >= deadline {
-                tracing::warn!(cluster = %cluster.name, %error, "a scheduler did not take a request");
+                tracing::warn!(cluster = %cluster.name, %error, "scheduler request failed");
                 return Err(Refusal::Conflict(format!(
                     "The scheduler of cluster '{}' did not take the request; it may be busy: try again",
                     cluster.name

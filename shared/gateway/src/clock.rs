@@ -62,7 +62,7 @@ impl Enforcer {
                 Err(TransactError::Failed(error)) => return Err(error),
             }
         }
-        tracing::warn!(cluster = %name, "its lifetime was not moved along with the clock: others write its record all the time");
+        tracing::warn!(cluster = %name, "lifetime not moved with the clock: others write the cluster's record all the time");
         Ok(())
     }
 }

@@ -84,7 +84,7 @@ impl Context {
             tracing::error!(
                 item,
                 problem,
-                "limits cannot be read: what can be read of them and what was last in force hold; where there is neither, nothing new starts"
+                "limits not readable: what can be read of them and what was last in force hold; where there is neither, nothing new starts"
             );
         }
         Ok(items)
@@ -115,6 +115,6 @@ pub(crate) async fn jitter(host: &dyn Host, most: Ms) {
 pub(crate) async fn wake(wakes: &dyn Wakes, host: &dyn Host, name: &ClusterName, delay: Ms) {
     host.announce(name);
     if let Err(error) = wakes.wake(Wake::Cluster(name.clone()), delay).await {
-        tracing::warn!(cluster = %name, %error, "the next pass will find what is due");
+        tracing::warn!(cluster = %name, %error, "wake not sent; the next enforcement run finds what is due");
     }
 }

@@ -82,7 +82,7 @@ impl Clusters {
                             self.knows_pace(&who.name, *to);
                         }
                     }
-                    tracing::info!(cluster = %name, user = who.name, "created");
+                    tracing::info!(cluster = %name, user = who.name, "cluster created");
                     self.context.wake(&name, 0).await;
                     return Ok(name);
                 }

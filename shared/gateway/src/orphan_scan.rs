@@ -51,7 +51,7 @@ impl Reconciler {
             match self.context.store.cluster(&name).await? {
                 Some(cluster) => self.record_found(&name, cluster, facts).await?,
                 None => {
-                    tracing::warn!(cluster = %name, task = %facts.id, "a task of an unknown cluster is stopped");
+                    tracing::warn!(cluster = %name, task = %facts.id, "orphan task stopped: its cluster is unknown");
                     self.launcher.stop(&facts.id).await.map_err(|e| ReconcileError::Action(e.to_string()))?;
                 }
             }
@@ -66,7 +66,7 @@ impl Reconciler {
         cluster: Stored<Cluster>,
         facts: &TaskFacts,
     ) -> Result<(), StoreError> {
-        tracing::warn!(cluster = %name, task = %facts.id, "a task without a record was found");
+        tracing::warn!(cluster = %name, task = %facts.id, "orphan task found");
         let mut seen = cluster.value;
         seen.active = true;
         seen.due_at = Some(self.context.now());

@@ -164,7 +164,7 @@ impl Enforcer {
         if again
             .is_some_and(|again| again.value.reserved == cluster.reserved && again.value.launches == cluster.launches)
         {
-            tracing::error!(cluster = %cluster.name, ?counted, ?workers, "a cluster is not counted for what it has: its turn repairs it");
+            tracing::error!(cluster = %cluster.name, ?counted, ?workers, "counter drift of a cluster found; reconcile repairs it");
             self.context.wake(&cluster.name, 0).await;
         }
         Ok(())
@@ -183,7 +183,7 @@ impl Enforcer {
         match store.put_usage(&usage, version).await {
             Ok(()) => {
                 let (scope, was) = (&usage.scope, before.value.counts);
-                tracing::error!(%scope, ?was, is = ?sum, "a counter had drifted and was repaired");
+                tracing::error!(%scope, ?was, is = ?sum, "counter drift repaired");
                 Ok(true)
             }
             // something was reserved meanwhile: another time

@@ -37,7 +37,7 @@ impl From<StoreError> for Refusal {
         match error {
             // a status whose sentence the client shows
             StoreError::NoRoom(sentence) => {
-                tracing::warn!(cause = sentence, "a request found no room");
+                tracing::warn!(cause = sentence, "disk full: request refused");
                 Refusal::Conflict(sentence)
             }
             error => Refusal::Unavailable(error.to_string()),

@@ -82,7 +82,7 @@ pub(super) async fn end(
         Ok(found) => {
             let changed = found.map(|(_, changed)| changed);
             if changed == Some(true) {
-                tracing::info!(cluster = %name, reason = request.reason.message, "stopping");
+                tracing::info!(cluster = %name, reason = request.reason.message, "cluster stopping");
                 wake(wakes, host, name, 0).await;
             }
             Ok(changed)

@@ -52,7 +52,7 @@ impl TaskEvents {
                 return Ok(());
             }
             if facts.state == TaskState::Stopped {
-                tracing::info!(cluster = %name, task = %facts.id, exit_code = facts.exit_code, "a task ended");
+                tracing::info!(cluster = %name, task = %facts.id, exit_code = facts.exit_code, "task ended");
             }
             let mut writes = Vec::new();
             if task.settled && safety_rule!(self.policy, corrections_are_due) {

@@ -49,7 +49,7 @@ impl Enforcer {
             count += usize::from(self.forget_early(name).await?);
         }
         if count > 0 {
-            tracing::info!(user, count, keep, "records of a user's oldest ended clusters are forgotten early");
+            tracing::info!(user, count, keep, "ended cluster records trimmed");
         }
         Ok(count)
     }

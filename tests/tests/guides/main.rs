@@ -5,6 +5,7 @@
 mod documents;
 mod links;
 mod local;
+mod logs;
 mod table;
 
 use documents::{guides, root};

@@ -108,7 +108,7 @@ async fn enforce(world: World, period: Duration, since: Ms) {
     let mut sparing = Sparing::default();
     // what was due before this start may lie ahead by now: the clock may have been set meanwhile
     if let Err(error) = world.services.enforcer.wake_active().await {
-        tracing::error!(%error, "clusters were not looked at after the start");
+        tracing::error!(%error, "reconcile after the start failed");
     }
     loop {
         tokio::select! { _ = ticks.tick() => {}, () = foreign_change(&world.store) => {} }
@@ -125,15 +125,15 @@ async fn enforce(world: World, period: Duration, since: Ms) {
 async fn look_at_the_clock(world: &World) {
     let Some(by) = world.machine.clock_was_set() else { return };
     match world.services.enforcer.clock_was_set(by).await {
-        Ok(clusters) => tracing::warn!(by_ms = by, clusters, "the system clock was set"),
-        Err(error) => tracing::error!(by_ms = by, %error, "the system clock was set, and clusters were not told"),
+        Ok(clusters) => tracing::warn!(by_ms = by, clusters, "system clock set"),
+        Err(error) => tracing::error!(by_ms = by, %error, "system clock set; clusters were not told"),
     }
 }
 
 /// A store that cannot say whether it has changed has not.
 async fn foreign_change(store: &SqliteStore) {
     if let Err(error) = store.foreign_change().await {
-        tracing::error!(%error, "the store cannot be watched");
+        tracing::error!(%error, "store watch failed");
         std::future::pending::<()>().await;
     }
 }
@@ -168,7 +168,7 @@ async fn tidy(world: World, clusters: std::path::PathBuf) {
                 continue;
             }
             if let Err(error) = world.launcher.forget(&name).await {
-                tracing::warn!(cluster = %name, %error, "the files of a forgotten cluster were not removed");
+                tracing::warn!(cluster = %name, %error, "removing files of a forgotten cluster failed");
             }
         }
     }

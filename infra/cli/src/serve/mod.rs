@@ -164,7 +164,7 @@ async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), 
     notify::notify(notify::STOPPING);
     let mut left = 0;
     if config.gateway.stop_clusters_on_shutdown {
-        tracing::info!("stopping all clusters; a second signal waits no longer");
+        tracing::info!("shutdown: stopping all clusters; a second signal waits no longer");
         closing.store(true, Ordering::Relaxed);
         let stop_time = period(config.gateway.sigint_timeout_ms + config.gateway.sigterm_timeout_ms);
         left = tokio::select! {
@@ -182,7 +182,7 @@ async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), 
     }
     built.world.launcher.settle(REMOVAL).await;
     socket::remove(&data, &socket);
-    tracing::info!(clusters = left, "the gateway has stopped");
+    tracing::info!(clusters = left, "gateway stopped");
     if left > 0 { Err(ServeError::Restless(left)) } else { Ok(()) }
 }
 
@@ -222,7 +222,8 @@ async fn python(config: &Config) -> Result<PythonEnv, PythonError> {
         return PythonEnv::existing(dir);
     }
     let spec = python::Spec::default_in_cache()?;
-    let making = tokio::task::spawn_blocking(move || python::ensure(&spec, &|step| tracing::info!(step, "python")));
+    let making =
+        tokio::task::spawn_blocking(move || python::ensure(&spec, &|step| tracing::info!(step, "python environment")));
     making.await.unwrap_or_else(|panic| Err(PythonError::Panicked(panic.to_string())))
 }
 

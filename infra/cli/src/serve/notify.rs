@@ -16,7 +16,7 @@ pub const STOPPING: &str = "STOPPING=1";
 pub fn notify(state: &str) {
     let Some(socket) = std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()) else { return };
     if let Err(error) = send(&socket, state) {
-        tracing::error!(%error, state, socket = %socket.display(), "systemd could not be notified");
+        tracing::error!(%error, state, socket = %socket.display(), "systemd notification failed");
     }
 }
 

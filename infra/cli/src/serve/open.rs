@@ -62,7 +62,7 @@ pub async fn open(data: &DataDir, config: &Config, python: &PythonEnv, tasks: Ta
     let options = Options::declare(&config.options, &config.cluster)?;
     let (store, ring) = open_records(data).await?;
     if let Err(error) = store.keep_room(config.gateway.min_free_disk) {
-        tracing::warn!(%error, "no room could be held back on the disk of the data directory");
+        tracing::warn!(%error, "disk reserve not made");
     }
     limits::apply(data, &store, &config.limits).await?;
     let path = data.file("routes");

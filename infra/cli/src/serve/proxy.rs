@@ -94,7 +94,7 @@ impl Proxy {
         let mut proxy = Proxy { dir: data.path().to_owned(), spec: wanted, child: None };
         if let Some(info) = look(&proxy.dir)? {
             if info.serves(&proxy.spec) {
-                tracing::info!(pid = info.pid, address = %info.address, version = info.version, "the proxy that runs is taken over");
+                tracing::info!(pid = info.pid, address = %info.address, version = info.version, "proxy taken over");
                 proxy.resolve(&info);
                 proxy.write_spec()?;
                 return Ok(proxy);
@@ -102,7 +102,7 @@ impl Proxy {
             try_out(&proxy.spec, &info)?;
             tracing::warn!(
                 pid = info.pid,
-                "the configuration of the proxy has changed: it is restarted, and clients must reconnect"
+                "proxy restarted: its configuration has changed, and clients must reconnect"
             );
             end(&proxy.dir, info).await?;
         }
@@ -129,17 +129,14 @@ impl Proxy {
                 Ok(Some(_)) => continue,
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::error!(%error, "the proxy cannot be watched; it is looked at again");
+                    tracing::error!(%error, "proxy watch failed; it is tried again");
                     sleep(RETRY).await;
                     continue;
                 }
             }
-            tracing::warn!("the proxy has ended; it is started again");
+            tracing::warn!("proxy exited; it is started again");
             while let Err(error) = self.start().await {
-                tracing::error!(
-                    error = faregate_core::chain(&error),
-                    "the proxy could not be started; it is tried again"
-                );
+                tracing::error!(error = faregate_core::chain(&error), "proxy start failed; it is tried again");
                 sleep(RETRY).await;
             }
         }
@@ -195,7 +192,7 @@ impl Proxy {
             // what cannot be looked at now can be in a moment
             let now = running(&self.dir).unwrap_or(None);
             if let Some(info) = now.filter(|info| u32::try_from(info.pid) == Ok(child.id())) {
-                tracing::info!(pid = info.pid, address = %info.address, "the proxy serves");
+                tracing::info!(pid = info.pid, address = %info.address, "proxy started");
                 self.resolve(&info);
                 return Ok(());
             }

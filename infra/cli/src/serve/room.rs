@@ -43,7 +43,7 @@ pub async fn keep(world: World, least_free: u64) {
         let recorded = world.store.record_pending().await.map_err(|error| error.to_string());
         for error in [kept.err(), recorded.as_ref().err().cloned()].into_iter().flatten() {
             if sparing.may_say() {
-                tracing::warn!(error, "there is no room on the disk of the data directory");
+                tracing::warn!(error, "disk full: nothing new starts");
             }
         }
         for name in recorded.unwrap_or_default() {
@@ -58,7 +58,7 @@ pub async fn measure(world: World, directory: PathBuf, most: Option<u64>) {
     loop {
         let started = Instant::now();
         if let Err(error) = measure_all(&world, &directory, most).await {
-            tracing::warn!(error, "the files of clusters were not measured");
+            tracing::warn!(error, "measuring files of clusters failed");
         }
         sleep((started.elapsed() * MEASURE_PAUSES).max(MEASURE)).await;
     }
@@ -96,10 +96,10 @@ async fn stop_unrecorded(world: &World, name: &ClusterName) {
     for facts in found.into_iter().flatten().filter(|facts| facts.state != faregate_core::model::TaskState::Stopped) {
         at_rest = false;
         if let Err(error) = world.launcher.stop(&facts.id).await {
-            tracing::warn!(cluster = %name, task = %facts.id, %error, "a task could not be told to stop");
+            tracing::warn!(cluster = %name, task = %facts.id, %error, "stopping a task failed");
         }
     }
     if at_rest && let Err(error) = world.launcher.discard(name).await {
-        tracing::warn!(cluster = %name, %error, "the files of a stopped cluster are still there");
+        tracing::warn!(cluster = %name, %error, "removing files of a stopped cluster failed");
     }
 }

@@ -84,7 +84,7 @@ impl Wanted {
     pub fn say(&self, config: &Config) {
         match self {
             Wanted::Shared => tracing::warn!(
-                "TASKS ARE NOT SEPARATED (`allow_unseparated_tasks`): whoever runs code in a cluster can read the gateway's keys, \
+                "tasks are not separated (`allow_unseparated_tasks`): whoever runs code in a cluster can read the gateway's keys, \
                  sign in as anybody, and read and stop everybody's tasks"
             ),
             Wanted::Uids(_) if config.gateway.allow_unseparated_tasks => {

@@ -56,7 +56,7 @@ pub async fn stop_clusters(world: &World, stop_time: Duration) -> usize {
             Ok(_) => failing = None,
             Err(error) => {
                 if sparing.may_say() {
-                    tracing::error!(error, "clusters were not stopped in order; it is tried again until the deadline");
+                    tracing::error!(error, "stopping clusters failed; it is tried again until the deadline");
                 }
                 let since = *failing.get_or_insert_with(Instant::now);
                 let left = if since.elapsed() > FAILING { stop_tasks(world).await } else { 1 };
@@ -81,7 +81,7 @@ async fn stop_tasks(world: &World) -> usize {
         for task in page.tasks {
             running += 1;
             if let Err(error) = world.launcher.stop(&task.id).await {
-                tracing::warn!(task = %task.id, %error, "a task could not be told to stop");
+                tracing::warn!(task = %task.id, %error, "stopping a task failed");
             }
         }
         cursor = page.cursor;

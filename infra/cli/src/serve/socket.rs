@@ -40,7 +40,7 @@ pub fn path(data: &DataDir) -> io::Result<PathBuf> {
         match private(&elsewhere) {
             Ok(()) => {
                 write_private(&remembered, elsewhere.as_os_str().as_bytes())?;
-                tracing::info!(path = %elsewhere.display(), "the data directory's path is too long for a Unix socket: it is elsewhere");
+                tracing::info!(path = %elsewhere.display(), "socket path too long: the socket is elsewhere");
                 return Ok(elsewhere.join(NAME));
             }
             Err(error) => failure = error,

@@ -169,7 +169,7 @@ impl Assignments {
         let bytes = encode(&more).map_err(failed)?;
         durable::write(&self.data_dir.join(ASSIGNED), &bytes, None).map_err(failed)?;
         *assigned = more;
-        tracing::info!(user, uid, "a uid is assigned");
+        tracing::info!(user, uid, "uid assigned");
         Ok(uid)
     }
 

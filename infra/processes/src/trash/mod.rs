@@ -73,7 +73,7 @@ impl Trash {
             Ok(true) => self.see_to(name),
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "files could not be put aside; they are removed with the cluster's records");
+                tracing::warn!(path = %path.display(), %error, "moving files to the trash failed; they are removed with the cluster's records");
             }
         }
     }
@@ -92,7 +92,7 @@ impl Trash {
         if timeout(patience, all_tried).await.is_err() {
             tracing::info!(
                 left = self.open.load(Ordering::SeqCst),
-                "files of ended clusters are removed at the next start"
+                "removing files of ended clusters continues at the next start"
             );
         }
         let mut work = std::mem::take(&mut *self.work.lock().unwrap_or_else(PoisonError::into_inner));
@@ -155,7 +155,7 @@ impl Job {
             match report {
                 Ok(report) if report.failed == 0 && !report.late => match fs::remove_dir(&self.path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        tracing::warn!(%path, %error, again_in_s = pause(tries).as_secs(), "files of an ended cluster were not removed");
+                        tracing::warn!(%path, %error, again_in_s = pause(tries).as_secs(), "removing files of an ended cluster failed");
                         return false;
                     }
                     _ => {
@@ -164,15 +164,15 @@ impl Job {
                     }
                 },
                 Ok(report) if report.late && report.removed > 0 => {
-                    tracing::info!(%path, removed = report.removed, "files of an ended cluster: more are left than are removed in one go");
+                    tracing::info!(%path, removed = report.removed, "removing files of an ended cluster continues");
                 }
                 Ok(report) => {
                     let (left, first) = (report.failed, report.first.unwrap_or_else(|| "out of time".to_owned()));
-                    tracing::warn!(%path, left, first, again_in_s = pause(tries).as_secs(), "files of an ended cluster were not removed");
+                    tracing::warn!(%path, left, first, again_in_s = pause(tries).as_secs(), "removing files of an ended cluster failed");
                     return false;
                 }
                 Err(error) => {
-                    tracing::warn!(%path, %error, again_in_s = pause(tries).as_secs(), "files of an ended cluster were not removed");
+                    tracing::warn!(%path, %error, again_in_s = pause(tries).as_secs(), "removing files of an ended cluster failed");
                     return false;
                 }
             }

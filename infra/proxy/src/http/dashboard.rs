@@ -56,7 +56,7 @@ impl Site {
         let route = match self.routes.lookup(name).await {
             Ok(route) => route.filter(|route| !route.closed),
             Err(error) => {
-                tracing::error!(cluster = %name, error, "the route cannot be read");
+                tracing::error!(cluster = %name, error, "route not readable");
                 let message = "it cannot be told at present where the dashboard is; try again";
                 return (refuse_for_now(StatusCode::SERVICE_UNAVAILABLE, message), None);
             }

@@ -108,7 +108,7 @@ fn refused(app: &App, peer: &Peer, failed: &Failed, now: Ms) -> Failure {
             Failure { retry_after: Some(*seconds), ..Failure::new(StatusCode::TOO_MANY_REQUESTS, sentence) }
         }
         AuthError::Unavailable(sentence) => {
-            tracing::warn!(method = failed.method, sentence, "credentials cannot be checked");
+            tracing::warn!(method = failed.method, sentence, "authentication unavailable");
             Failure::new(StatusCode::BAD_GATEWAY, sentence)
         }
         // the client sends none before it is asked for them
@@ -182,7 +182,7 @@ impl<S: Sync> FromRequestParts<S> for User {
     type Rejection = Failure;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         if changes_state(&parts.method) {
-            tracing::error!(method = %parts.method, "a handler that changes something asks for nobody's confirmation");
+            tracing::error!(method = %parts.method, "request refused: its handler asks for no confirmation");
             return Err(unauthorized());
         }
         Session::from_request_parts(parts, state).await.map(|session| User(session.entered.who))

@@ -149,7 +149,7 @@ impl Access {
 
     fn made(&self, text: String, token: MachineToken, now: Ms) -> MadeToken {
         let id = &token.id;
-        tracing::info!(token = id, user = token.user, by = token.created_by, "a machine token was made");
+        tracing::info!(token = id, user = token.user, by = token.created_by, "machine token created");
         MadeToken { token: text, row: TokenRow::new(token, now) }
     }
 
@@ -210,7 +210,7 @@ impl Access {
             let written = self.write(record, Expect::Version(stored.version)).await;
             self.tokens.forget(&id);
             if written? {
-                tracing::info!(token = id, user = stored.value.user, "a machine token was revoked");
+                tracing::info!(token = id, user = stored.value.user, "machine token revoked");
                 return Ok(stored.value);
             }
             self.pause(attempt).await;

@@ -46,7 +46,7 @@ impl Access {
                 tracing::error!(
                     user,
                     problem,
-                    "a user's password cannot be checked: an administrator must set it anew"
+                    "password hash not readable: an administrator must set the password anew"
                 );
                 Ok(false)
             }

@@ -19,7 +19,7 @@ impl Access {
     ) -> Result<(), AccessError> {
         let audit = act.audit(&*self.host, action, target, details);
         self.records.audit(&audit).await?;
-        tracing::info!(who = audit.who, action, target = audit.target, why = audit.why, "an admin acts");
+        tracing::info!(who = audit.who, action, target = audit.target, why = audit.why, "admin action");
         Ok(())
     }
 

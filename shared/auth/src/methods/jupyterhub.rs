@@ -168,7 +168,7 @@ impl Method for JupyterHub {
             answer.get_or_try_init(ask).await.cloned().unwrap_or_else(Err)
         };
         let entered = tokio::spawn(asking).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "asking JupyterHub broke off");
+            tracing::error!(%error, "jupyterhub request broke off");
             Err(silent())
         });
         if entered.is_ok() {

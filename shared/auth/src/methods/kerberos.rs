@@ -171,7 +171,7 @@ impl Method for Kerberos {
             Ok(true) => {}
             Ok(false) => return Err(AuthError::denied(format!("the token of `{user}` was used before"))),
             Err(error) => {
-                tracing::warn!(%error, "it cannot be said whether a Kerberos token was used before");
+                tracing::warn!(%error, "kerberos replay check failed");
                 let sentence = "it cannot be said whether the Kerberos token was used before: try again later";
                 return Err(AuthError::Unavailable(sentence.to_owned()));
             }

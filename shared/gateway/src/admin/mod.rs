@@ -54,7 +54,7 @@ impl Admin {
     async fn record(&self, act: &Act, action: &str, target: String, details: Value) -> Result<(), Refusal> {
         let audit = act.audit(&*self.host, action, target, details);
         self.store.audit(&audit).await?;
-        tracing::info!(who = audit.who, action, target = audit.target, why = audit.why, "an admin acts");
+        tracing::info!(who = audit.who, action, target = audit.target, why = audit.why, "admin action");
         Ok(())
     }
 }

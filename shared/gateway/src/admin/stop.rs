@@ -88,7 +88,7 @@ impl Admin {
             let write = Write::Put { record: Record::Cluster(Box::new(value)), expect: Expect::Version(version) };
             match self.store.transact(vec![write]).await {
                 Ok(()) => {
-                    tracing::info!(cluster = %name, closed, "the route of a cluster is to change");
+                    tracing::info!(cluster = %name, closed, "cluster route to be changed");
                     wake(&*self.wakes, &*self.host, name, 0).await;
                     return Ok(());
                 }

@@ -96,7 +96,7 @@ impl Enforcer {
         let ours = silence.silent > 0 && due.iter().any(is_ours);
         if ours {
             let Silence { active, silent } = silence;
-            tracing::error!(active, silent, "many clusters are silent at once: none is failed for it");
+            tracing::error!(active, silent, "many clusters silent at once: none is failed for it");
         }
         ours
     }

@@ -43,7 +43,7 @@ impl Enforcer {
             if changed.await?
                 && let Some(shrink) = shrink
             {
-                tracing::info!(cluster = %cluster.name, keep = shrink.keep, reason = shrink.reason.message, "a limit was lowered");
+                tracing::info!(cluster = %cluster.name, keep = shrink.keep, reason = shrink.reason.message, "limit lowered: a cluster shrinks");
             }
         }
         let told = if has_no_dashboard(cluster) { warnings::untold(judged, self.context.policy()) } else { Vec::new() };

@@ -94,7 +94,11 @@ impl Enforcer {
         }
         if report.unasked > 0 {
             let (unasked, delay_ms) = (report.unasked, report.idle_delay_ms);
-            tracing::warn!(unasked, delay_ms, "the pass had no time for some questions: the next begins with them");
+            tracing::warn!(
+                unasked,
+                delay_ms,
+                "enforcement run out of time for some questions: the next begins with them"
+            );
         }
         Ok(report)
     }

@@ -96,7 +96,7 @@ impl Hub {
         let Some((url, own)) = url.zip(own) else { return Ok(Vec::new()) };
         let known = self.get(&url, own, deadline).await?.and_then(|known| known.groups);
         if known.is_none() {
-            tracing::warn!(user, "`auth.jupyterhub.api_token` may not read a user's groups");
+            tracing::warn!(user, "jupyterhub groups not readable by `auth.jupyterhub.api_token`");
         }
         Ok(known.unwrap_or_default())
     }
@@ -111,14 +111,14 @@ impl Hub {
                 Ok(Ok(answer)) => return read(&answer),
                 // it is up, and asking again at once is of no use
                 Ok(Err(error @ (NoAnswer::Elsewhere(_) | NoAnswer::Redirects))) => {
-                    tracing::warn!(%url, %error, "JupyterHub does not answer about a token: is `auth.jupyterhub.api_url` right?");
+                    tracing::warn!(%url, %error, "jupyterhub did not answer: is `auth.jupyterhub.api_url` right?");
                     return Err(silent());
                 }
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => format!("no answer within {PATIENCE:?}"),
             };
             if Instant::now() + pause >= deadline {
-                tracing::warn!(%url, problem, "JupyterHub cannot be asked about a token");
+                tracing::warn!(%url, problem, "jupyterhub request failed");
                 return Err(silent());
             }
             sleep(pause).await;
@@ -130,13 +130,13 @@ impl Hub {
 fn read(answer: &Answer) -> Result<Option<Whose>, AuthError> {
     match answer.status {
         StatusCode::OK => serde_json::from_slice(&answer.body).map(Some).map_err(|error| {
-            tracing::warn!(%error, "JupyterHub's answer about a token cannot be read");
+            tracing::warn!(%error, "jupyterhub answer not readable");
             silent()
         }),
         // the hub answers 403 to a token that it does not know, and 404 when its user is gone
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Ok(None),
         status => {
-            tracing::warn!(%status, "JupyterHub does not answer about a token: is `auth.jupyterhub.api_url` right?");
+            tracing::warn!(%status, "jupyterhub did not answer: is `auth.jupyterhub.api_url` right?");
             Err(silent())
         }
     }

@@ -96,7 +96,7 @@ impl Issuer {
                 drop(turn);
             });
             if let Err(error) = asking.await {
-                tracing::error!(%error, "asking the issuer for its keys broke off");
+                tracing::error!(%error, "issuer keys request broke off");
             }
         }
         let known = self.known();
@@ -129,7 +129,7 @@ impl Issuer {
                 known.failures = known.failures.saturating_add(1);
                 known.jwks_url = None;
                 let kept = known.keys.is_some();
-                tracing::warn!(issuer = self.name, error, kept, "the issuer's keys could not be fetched");
+                tracing::warn!(issuer = self.name, error, kept, "issuer keys not fetched");
             }
         }
     }
