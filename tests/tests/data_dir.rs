@@ -147,7 +147,7 @@ fn sigterm_ends_it_whatever_the_store_says_and_fills_no_log() {
     assert!(!server.stop().success(), "it says that it could not stop all in order");
     assert_eq!(server.processes(), []);
     let log = server.log();
-    let lines = log.lines().filter(|line| line.contains("clusters were not stopped in order")).count();
+    let lines = log.lines().filter(|line| line.contains("stopping clusters failed")).count();
     assert!((1..=5).contains(&lines), "{lines} lines:\n{log}");
 }
 

@@ -35,7 +35,8 @@ impl Spec {
             "dask-gateway==2026.3.0".to_owned(),
             format!("dask=={version}"),
             format!("distributed=={version}"),
-            "bokeh>=3.1".to_owned(),
+            // from 3.10 on its server cannot be stopped as distributed does it: workers would not take their plugins down
+            "bokeh>=3.1,<3.10".to_owned(),
             "numpy".to_owned(),
             "aiohttp".to_owned(),
         ];

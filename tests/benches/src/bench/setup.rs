@@ -18,7 +18,7 @@ const REQUIREMENTS: [&str; 7] = [
     "dask-gateway==2026.3.0",
     "dask==2026.3.0",
     "distributed==2026.3.0",
-    "bokeh>=3.1",
+    "bokeh>=3.1,<3.10",
     "numpy",
     "aiohttp",
 ];
