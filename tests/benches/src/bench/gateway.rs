@@ -206,6 +206,10 @@ fn official(setup: &Setup, dir: &Path, mark: &str, schedulers: Schedulers) -> Ou
     let clusters = dir.join("clusters");
     std::fs::create_dir(&clusters).context(|| format!("`{}` cannot be made", clusters.display()))?;
     let (scheduler, worker) = commands(setup, dir, schedulers);
+    let modules = dir.join("modules");
+    std::fs::create_dir(&modules)
+        .and_then(|()| std::fs::write(modules.join("sitecustomize.py"), include_str!("official_tasks.py")))
+        .context(|| format!("`{}` cannot be made", modules.display()))?;
     let text = format!(
         r#"c.DaskGateway.backend_class = "dask_gateway_server.backends.local.UnsafeLocalBackend"
 c.DaskGateway.authenticator_class = "dask_gateway_server.auth.SimpleAuthenticator"
@@ -217,7 +221,8 @@ c.UnsafeLocalBackend.cluster_start_timeout = {NEVER_S}
 c.UnsafeLocalBackend.cluster_heartbeat_timeout = {NEVER_S}
 c.ClusterConfig.scheduler_cmd = {scheduler:?}
 c.ClusterConfig.worker_cmd = {worker:?}
-c.ClusterConfig.environment = {{"{TASK_MARK}": "{mark}", "TMPDIR": {tmp:?}, "DASK_TEMPORARY_DIRECTORY": {tmp:?}}}
+c.ClusterConfig.environment = {{"{TASK_MARK}": "{mark}", "TMPDIR": {tmp:?}, "DASK_TEMPORARY_DIRECTORY": {tmp:?},
+    "PYTHONPATH": {modules:?}}}
 "#,
         tmp = dir,
     );

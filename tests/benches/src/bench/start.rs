@@ -15,10 +15,6 @@ use tokio::time::{sleep, timeout};
 
 const SCRIPT: &str = include_str!("start.py");
 const PATIENCE: Duration = Duration::from_secs(240);
-/// Sessions with the official server, before one that loses its connection counts as a failure.
-const TRIES: u32 = 4;
-/// What distributed says of a connection that has ended.
-const LOST_CONNECTION: &str = "Stream is closed";
 
 /// What the script says.
 #[derive(Deserialize)]
@@ -49,7 +45,7 @@ pub async fn measure(setup: &Setup, scale: &Scale, rows: &mut Vec<Row>) -> Outco
             order.reverse();
         }
         for gateway in order {
-            let seconds = undisturbed_result(setup, gateway).await?;
+            let seconds = first_result(setup, gateway).await?;
             let Seconds { running, result, scaled } = seconds;
             for (row, value) in rows[place..].iter_mut().zip([running, result, scaled]) {
                 match gateway.kind {
@@ -63,24 +59,6 @@ pub async fn measure(setup: &Setup, scale: &Scale, rows: &mut Vec<Row>) -> Outco
         gateway.stop().await?;
     }
     Ok(())
-}
-
-/// With OpenSSL 3.4 or later a scheduler of the official server loses a client's connection now and then, when another one of its own has
-/// ended without order (<https://github.com/python/cpython/issues/148594>; ours guard themselves). Such a session of its begins anew, said
-/// on standard error, so that the two can be compared there too. None of ours does.
-async fn undisturbed_result(setup: &Setup, gateway: &Gateway) -> Outcome<Seconds> {
-    for _ in 1..TRIES {
-        match first_result(setup, gateway).await {
-            Err(failure) if gateway.kind == Kind::Official && failure.to_string().contains(LOST_CONNECTION) => {
-                eprintln!(
-                    "a scheduler of the official server has lost its client's connection: its session begins anew"
-                );
-                gateway.settle().await;
-            }
-            outcome => return outcome,
-        }
-    }
-    first_result(setup, gateway).await
 }
 
 async fn first_result(setup: &Setup, gateway: &Gateway) -> Outcome<Seconds> {
