@@ -1,7 +1,7 @@
 //! The queue of wakes in one process: what SQS is to the gateway on AWS.
 //!
 //! A wake that waits already is not queued twice; groups take turns; one wake is never worked on twice at the same time; one that
-//! failed comes again, later each time. All of it is forgotten when the process ends: the first pass finds what is due.
+//! failed comes again, later each time. All of it is forgotten when the process ends: the first enforcement run finds what is due.
 
 use async_trait::async_trait;
 use faregate_core::model::Ms;

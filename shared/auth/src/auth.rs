@@ -41,11 +41,12 @@ pub struct SessionStart {
 
 /// Somebody who was let in, and by what: for up to a minute that is believed to hold. [`Auth::confirm`] asks.
 #[derive(Clone, Debug)]
-pub struct Entered {
+pub struct Authentication {
     /// Who.
     pub who: Identity,
     start: SessionStart,
-    peer: Peer,
+    /// From where.
+    pub peer: Peer,
 }
 
 /// Somebody whose password or token is, by the records as they are now, still what they were let in by. [`Auth::confirm`] alone makes
@@ -64,7 +65,7 @@ impl Deref for Confirmed {
 #[derive(Debug)]
 pub struct SignedIn {
     /// Who, and by what.
-    pub entered: Entered,
+    pub authentication: Authentication,
     /// Is the cookie to be (re)newed?
     pub renew: bool,
     /// See [`Authenticated::reply`].
@@ -111,8 +112,8 @@ impl Auth {
     }
 
     /// The value of a session's cookie for somebody who showed credentials; none when that is too long ago.
-    pub fn issue_session(&self, entered: &Entered, now: Ms) -> Option<String> {
-        self.sessions.issue(&entered.who, &entered.start, now)
+    pub fn issue_session(&self, authentication: &Authentication, now: Ms) -> Option<String> {
+        self.sessions.issue(&authentication.who, &authentication.start, now)
     }
 
     /// What a 401 says.
@@ -136,8 +137,8 @@ impl Auth {
                     self.ask(&**method, &presented, peer, now).await.map_err(failed)?;
                 self.enrich(&mut who);
                 let stamp = method.stamp(&who, now, now).await.map_err(failed)?;
-                let entered = Entered { who, start: SessionStart { at: now, stamp }, peer: *peer };
-                Ok(SignedIn { entered, renew: true, reply })
+                let authentication = Authentication { who, start: SessionStart { at: now, stamp }, peer: *peer };
+                Ok(SignedIn { authentication, renew: true, reply })
             }
             None => {
                 let failed = |why| Failed::new("session", None, why);
@@ -160,31 +161,36 @@ impl Auth {
         // what no user can be called is nobody's, whatever it is
         let user = user_name(presented.user().unwrap_or_default()).unwrap_or_default();
         let guess = self.guesses.begin(&user, peer, now).await?;
-        let entered = method.authenticate(presented, peer, now).await;
-        match &entered {
+        let authentication = method.authenticate(presented, peer, now).await;
+        match &authentication {
             Ok(_) => guess.right(),
             Err(AuthError::Denied(_)) => guess.wrong().await,
             Err(_) => guess.undecided(),
         }
-        entered
+        authentication
     }
 
     async fn by_session(&self, headers: &HeaderMap, cookie: &str, peer: &Peer, now: Ms) -> Result<SignedIn, AuthError> {
         let Session { mut who, start, renew } = self.sessions.find(headers, cookie, now).ok_or(AuthError::Missing)?;
         leave_tokens_groups(&mut who);
-        let entered = Entered { who, start, peer: *peer };
-        self.check(&entered, Reading::Believed, now).await?;
-        Ok(SignedIn { entered, renew, reply: None })
+        let authentication = Authentication { who, start, peer: *peer };
+        self.check(&authentication, Reading::Believed, now).await?;
+        Ok(SignedIn { authentication, renew, reply: None })
     }
 
     /// Asks the records whether what somebody was let in by still holds, and believes nothing that was read before. Whatever outlasts a
     /// session begins with it.
-    pub async fn confirm(&self, entered: &Entered, now: Ms) -> Result<Confirmed, AuthError> {
-        self.check(entered, Reading::New, now).await?;
-        Ok(Confirmed(entered.who.clone()))
+    pub async fn confirm(&self, authentication: &Authentication, now: Ms) -> Result<Confirmed, AuthError> {
+        self.check(authentication, Reading::New, now).await?;
+        Ok(Confirmed(authentication.who.clone()))
     }
 
-    async fn check(&self, Entered { who, start, peer }: &Entered, reading: Reading, now: Ms) -> Result<(), AuthError> {
+    async fn check(
+        &self,
+        Authentication { who, start, peer }: &Authentication,
+        reading: Reading,
+        now: Ms,
+    ) -> Result<(), AuthError> {
         // a method that is configured no more lets nobody in
         let method = self.methods.iter().find(|method| method.name() == who.method);
         let method = method.ok_or(AuthError::SessionOver(SessionEnd::MethodGone))?;
@@ -210,7 +216,7 @@ mod tests {
         let methods: Vec<Box<dyn Method>> = vec![Box::new(Basic::anybody())];
         let auth = Auth::new(&ring, methods, ["root".to_owned()].into()).unwrap();
         let headers = [(header::AUTHORIZATION, HeaderValue::from_str(authorization).unwrap())].into_iter().collect();
-        auth.sign_in(&headers, "session", &Peer::default(), 0).await.ok().map(|signed_in| signed_in.entered.who)
+        auth.sign_in(&headers, "session", &Peer::default(), 0).await.ok().map(|signed_in| signed_in.authentication.who)
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ mod session;
 mod stub;
 mod web;
 
-pub use auth::{Auth, Confirmed, Entered, MOST_GROUPS, SessionStart, SignedIn};
+pub use auth::{Auth, Authentication, Confirmed, MOST_GROUPS, SessionStart, SignedIn};
 pub use config::{AuthConfigError, Config};
 pub use error::{AuthError, SessionEnd};
 pub use failed::{Failed, FailureLog};

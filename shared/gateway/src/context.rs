@@ -95,7 +95,7 @@ impl Context {
         Ok(effective(user, groups, &items.in_force))
     }
 
-    /// Sends a wake. A wake that is lost is no harm: what is due is found by the next pass.
+    /// Sends a wake. A wake that is lost is no harm: what is due is found by the next enforcement run.
     pub(crate) async fn wake(&self, name: &ClusterName, delay: Ms) {
         wake(&*self.wakes, &*self.host, name, delay).await;
     }

@@ -6,7 +6,7 @@ use faregate_core::model::{ClusterName, Month};
 
 /// Shown after the help.
 pub const MANUAL: &str = "\
-Works on the data directory of a gateway, which may run meanwhile: it notices, and acts by its next pass. With `--table` it \
+Works on the data directory of a gateway, which may run meanwhile: it notices, and acts by its next enforcement run. With `--table` it \
 works on a deployment's DynamoDB table, with the AWS credentials of the environment. Whatever changes something is written \
 down first: see `faregate admin audit`.
 

@@ -28,7 +28,7 @@ pub struct Place {
     pub table: Option<String>,
 }
 
-/// Wakes nobody: who works on the records sees for itself that they have changed, by its next pass.
+/// Wakes nobody: who works on the records sees for itself that they have changed, by its next enforcement run.
 pub struct Silence;
 
 #[async_trait]

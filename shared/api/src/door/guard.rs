@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use faregate_auth::{AuthError, Confirmed, Entered, Failed, SessionEnd, SignedIn, authorization};
+use faregate_auth::{AuthError, Authentication, Confirmed, Failed, SessionEnd, SignedIn, authorization};
 use faregate_core::model::{ClusterName, Identity, Ms, Role};
 use faregate_gateway::Caller;
 use faregate_headers::{Cookie, Peer, by_https};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// Who came in.
 #[derive(Clone)]
-enum Guest {
+enum Principal {
     User(Session),
     Cluster(ClusterName),
 }
@@ -28,14 +28,14 @@ enum Guest {
 pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let now = app.gateway.now();
-    let Admitted { guest, cookie, reply } = admit(&app, &mut parts, now).await;
-    let mut response = match guest {
+    let Admitted { principal, cookie, reply } = admit(&app, &mut parts, now).await;
+    let mut response = match principal {
         Err(failure) => {
             discard(body).await;
             failure.into_response()
         }
-        Ok(guest) => {
-            parts.extensions.insert(guest);
+        Ok(principal) => {
+            parts.extensions.insert(principal);
             next.run(Request::from_parts(parts, body)).await
         }
     };
@@ -55,14 +55,14 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
 
 /// Who calls, or why they do not come in; and what their answer carries either way.
 struct Admitted {
-    guest: Result<Guest, Failure>,
+    principal: Result<Principal, Failure>,
     cookie: Option<HeaderValue>,
     reply: Option<HeaderValue>,
 }
 
-impl From<Result<Guest, Failure>> for Admitted {
-    fn from(guest: Result<Guest, Failure>) -> Self {
-        Admitted { guest, cookie: None, reply: None }
+impl From<Result<Principal, Failure>> for Admitted {
+    fn from(principal: Result<Principal, Failure>) -> Self {
+        Admitted { principal, cookie: None, reply: None }
     }
 }
 
@@ -72,11 +72,11 @@ async fn admit(app: &App, parts: &mut Parts, now: Ms) -> Admitted {
         if let Err(AuthError::Denied(why)) = &cluster {
             app.auth.failures.say(&peer, "cluster-token", None, why, now);
         }
-        return cluster.map(Guest::Cluster).map_err(|_| unauthorized()).into();
+        return cluster.map(Principal::Cluster).map_err(|_| unauthorized()).into();
     }
     let session = Cookie::session(by_https(&parts.headers), &app.prefix);
     let signed_in = app.auth.sign_in(&parts.headers, session.name, &peer, now).await;
-    let SignedIn { entered, renew, reply } = match signed_in {
+    let SignedIn { authentication, renew, reply } = match signed_in {
         Ok(signed_in) => signed_in,
         Err(failed) => return Err(refused(app, &peer, &failed, now)).into(),
     };
@@ -84,10 +84,11 @@ async fn admit(app: &App, parts: &mut Parts, now: Ms) -> Admitted {
         let message = "a page of another site may not change anything here";
         return Err(Failure::new(StatusCode::FORBIDDEN, message)).into();
     }
-    let cookie = if renew { app.auth.issue_session(&entered, now) } else { None };
+    let cookie = if renew { app.auth.issue_session(&authentication, now) } else { None };
     let cookie = cookie.and_then(|value| session.set(&value));
-    let guest = rights::check(app, &entered.who, parts).await.map(|()| Guest::User(Session { entered, peer }));
-    Admitted { guest, cookie, reply }
+    let principal =
+        rights::check(app, &authentication.who, parts).await.map(|()| Principal::User(Session { authentication }));
+    Admitted { principal, cookie, reply }
 }
 
 /// What they are told who are not let in, and what the log says of them.
@@ -121,7 +122,8 @@ fn refused(app: &App, peer: &Peer, failed: &Failed, now: Ms) -> Failure {
 
 /// Lets admins through, and nobody else. The guard before it has found out who calls.
 pub async fn admins_only(request: Request, next: Next) -> Response {
-    let admin = |guest: &Guest| matches!(guest, Guest::User(session) if session.who().role == Role::Admin);
+    let admin =
+        |principal: &Principal| matches!(principal, Principal::User(session) if session.who().role == Role::Admin);
     if request.extensions().get().is_some_and(admin) {
         return next.run(request).await;
     }
@@ -131,7 +133,7 @@ pub async fn admins_only(request: Request, next: Next) -> Response {
 
 /// Lets people through, and no machine token. The guard before it has found out who calls.
 pub async fn people_only(request: Request, next: Next) -> Response {
-    let person = |guest: &Guest| matches!(guest, Guest::User(session) if session.who().token.is_none());
+    let person = |principal: &Principal| matches!(principal, Principal::User(session) if session.who().token.is_none());
     if request.extensions().get().is_some_and(person) {
         return next.run(request).await;
     }
@@ -185,7 +187,7 @@ impl<S: Sync> FromRequestParts<S> for User {
             tracing::error!(method = %parts.method, "request refused: its handler asks for no confirmation");
             return Err(unauthorized());
         }
-        Session::from_request_parts(parts, state).await.map(|session| User(session.entered.who))
+        Session::from_request_parts(parts, state).await.map(|session| User(session.authentication.who))
     }
 }
 
@@ -193,14 +195,13 @@ impl<S: Sync> FromRequestParts<S> for User {
 /// revoked: whatever lasts longer than their session begins with [`Session::confirmed`].
 #[derive(Clone)]
 pub struct Session {
-    entered: Entered,
-    peer: Peer,
+    authentication: Authentication,
 }
 
 impl Session {
     /// Who it is, for looking.
     pub fn who(&self) -> &Identity {
-        &self.entered.who
+        &self.authentication.who
     }
 
     /// Who it is, by the records as they are now; 403 for those who would not be let in any more. Asked once all of the request has
@@ -216,10 +217,10 @@ impl Session {
 
     async fn ask(&self, app: &App) -> Result<Result<Confirmed, SessionEnd>, Failure> {
         let now = app.gateway.now();
-        match app.auth.confirm(&self.entered, now).await {
+        match app.auth.confirm(&self.authentication, now).await {
             Ok(confirmed) => Ok(Ok(confirmed)),
             Err(AuthError::SessionOver(end)) => Ok(Err(end)),
-            Err(why) => Err(refused(app, &self.peer, &Failed::new("session", None, why), now)),
+            Err(why) => Err(refused(app, &self.authentication.peer, &Failed::new("session", None, why), now)),
         }
     }
 }
@@ -228,7 +229,7 @@ impl<S: Sync> FromRequestParts<S> for Session {
     type Rejection = Failure;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         match parts.extensions.remove() {
-            Some(Guest::User(session)) => Ok(session),
+            Some(Principal::User(session)) => Ok(session),
             _ => Err(unauthorized()),
         }
     }
@@ -241,21 +242,21 @@ impl<S: Sync> FromRequestParts<S> for ClusterCaller {
     type Rejection = Failure;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         match parts.extensions.remove() {
-            Some(Guest::Cluster(name)) => Ok(ClusterCaller(name)),
+            Some(Principal::Cluster(name)) => Ok(ClusterCaller(name)),
             _ => Err(unauthorized()),
         }
     }
 }
 
 /// Either of them.
-pub struct AnyCaller(Guest);
+pub struct AnyCaller(Principal);
 
 impl AnyCaller {
     /// A user as in [`Session::confirmed`].
     pub async fn confirmed(self, app: &App) -> Result<Caller, Failure> {
         Ok(match self.0 {
-            Guest::User(session) => Caller::User(session.confirmed(app).await?.clone()),
-            Guest::Cluster(name) => Caller::Cluster(name),
+            Principal::User(session) => Caller::User(session.confirmed(app).await?.clone()),
+            Principal::Cluster(name) => Caller::Cluster(name),
         })
     }
 }

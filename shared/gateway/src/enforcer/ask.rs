@@ -149,7 +149,7 @@ impl Enforcer {
                 self.memory().note(&cluster.name, asked_at, &answer);
                 due.judged.verdict.timeouts.judge(cluster, &answer, self.context.policy())
             }
-            // asked again by the next pass, while it is over the limit
+            // asked again by the next run, while it is over the limit
             Purpose::Retire => None,
             Purpose::Warn(warning) => {
                 // one that knows no warnings (its dashboard is off, or it is older than they are): then the record has to do

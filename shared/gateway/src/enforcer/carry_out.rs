@@ -81,7 +81,7 @@ impl Enforcer {
     }
 
     /// Changes the record of a cluster that is to run, and wakes it if so wished. False when nothing was changed: there was nothing to
-    /// change, or others wrote at the same time, and the next pass looks again.
+    /// change, or others wrote at the same time, and the next run looks again.
     pub(super) async fn change_record(
         &self,
         name: &ClusterName,

@@ -23,7 +23,7 @@ pub struct EnforcementReport {
     pub broken_limits: usize,
     /// Questions asked of schedulers.
     pub asked: usize,
-    /// Questions left to the next pass.
+    /// Questions left to the next run.
     pub unasked: usize,
     /// The longest that a scheduler's idle question was overdue when it was asked, or still is.
     pub idle_delay_ms: Ms,
