@@ -5,7 +5,7 @@ use crate::gateway::{Gateway, Kind, Schedulers};
 use crate::http::PASSWORD;
 use crate::processes::{GATEWAY_MARK, TASK_MARK};
 use crate::setup::Setup;
-use crate::table::{Better, Row};
+use crate::table::Row;
 use crate::{Scale, step};
 use serde::Deserialize;
 use std::process::Stdio;
@@ -28,9 +28,9 @@ struct Seconds {
 pub async fn measure(setup: &Setup, scale: &Scale, rows: &mut Vec<Row>) -> Outcome<()> {
     let place = rows.len();
     rows.extend([
-        Row::new("new cluster until RUNNING", "s", Better::Less, Some(1.0)),
-        Row::new("new cluster until two workers' first result", "s", Better::Less, Some(1.0)),
-        Row::new("scale(2) until the first result", "s", Better::Less, Some(1.0)),
+        Row::no_slower("new cluster until RUNNING", "s"),
+        Row::no_slower("new cluster until two workers' first result", "s"),
+        Row::no_slower("scale(2) until the first result", "s"),
     ]);
     let mut gateways = Vec::new();
     for &kind in &scale.kinds {

@@ -26,12 +26,26 @@ pub struct Row {
     pub ours: Vec<f64>,
     /// What stands for all values of a side.
     pub statistic: fn(&[f64]) -> Option<f64>,
+    /// Ours shall take no longer, which the pairs' interval says ([`NO_SLOWER`]).
+    pub no_slower: bool,
 }
+
+/// "No slower": how many times as long ours may take, which the 95 % interval of the median of pairs stays below.
+pub const NO_SLOWER: f64 = 1.05;
 
 impl Row {
     /// A row without values yet.
     pub fn new(what: impl Into<String>, unit: &'static str, better: Better, aim: Option<f64>) -> Self {
-        Row { what: what.into(), unit, better, aim, official: Vec::new(), ours: Vec::new(), statistic: median }
+        Row {
+            what: what.into(),
+            unit,
+            better,
+            aim,
+            official: Vec::new(),
+            ours: Vec::new(),
+            statistic: median,
+            no_slower: false,
+        }
     }
 
     /// Something was measured.
@@ -42,6 +56,11 @@ impl Row {
     /// Compared by the 95th percentile in place of the median.
     pub fn by_p95(self) -> Self {
         Row { what: format!("{}, p95", self.what), statistic: p95, ..self }
+    }
+
+    /// Ours takes no longer than the official server, judged by pairs.
+    pub fn no_slower(what: impl Into<String>, unit: &'static str) -> Self {
+        Row { no_slower: true, ..Row::new(what, unit, Better::Less, Some(1.0)) }
     }
 
     /// How many times our value is the official one of the same round: the median, and its 95 % interval.
@@ -62,13 +81,15 @@ impl Row {
         })
     }
 
-    /// `met` or `not met`; nothing without an aim.
+    /// `met` or `not met`; nothing without an aim. A row of pairs that shall be no slower is judged by their interval, which says how
+    /// sure that is: of two that are alike, the medians alone would say one or the other by chance.
     pub fn verdict(&self) -> &'static str {
-        match (self.aim, self.ratio()) {
-            (None, _) => "",
-            (Some(aim), Some(ratio)) if ratio >= aim => "met",
-            _ => "NOT MET",
-        }
+        let Some(aim) = self.aim else { return "" };
+        let met = match self.pairs() {
+            Some((_, _, high)) if self.no_slower => high < NO_SLOWER,
+            _ => self.ratio().is_some_and(|ratio| ratio >= aim),
+        };
+        if met { "met" } else { "NOT MET" }
     }
 }
 
@@ -185,6 +206,18 @@ mod tests {
         let mut row = Row::new("start", "s", Better::Less, None);
         (row.ours, row.official) = (values, vec![10.0; 20]);
         assert_eq!(row.pairs(), Some((1.05, 0.6, 1.5)));
+    }
+
+    #[test]
+    fn no_slower_is_what_the_interval_of_pairs_stays_below() {
+        let mut row = Row::no_slower("start", "s");
+        row.official = vec![1.0; 20];
+        row.ours = [vec![0.99; 8], vec![1.01; 7], vec![1.2; 5]].concat();
+        assert_eq!(row.verdict(), "met");
+        row.ours = [vec![0.99; 8], vec![1.01; 6], vec![1.2; 6]].concat();
+        assert_eq!(row.verdict(), "NOT MET");
+        row.ours = vec![1.01; 3]; // too few for an interval: the medians decide
+        assert_eq!(row.verdict(), "NOT MET");
     }
 
     #[test]
