@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use faregate_auth::methods::peer::{Account, SystemAccounts};
+use faregate_processes::name_service;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,12 +38,10 @@ impl SystemAccounts for Accounts {
 }
 
 fn look_up(uid: u32) -> Result<Option<Account>, String> {
-    let Some(user) = uzers::get_user_by_uid(uid) else { return Ok(None) };
-    let Some(name) = user.name().to_str() else { return Err(format!("the name of user {uid} is no text")) };
-    let groups = uzers::get_user_groups(name, user.primary_group_id())
-        .ok_or_else(|| format!("the groups of `{name}` are not known"))?;
-    let groups = groups.iter().filter_map(|group| group.name().to_str().map(str::to_owned)).collect();
-    Ok(Some(Account { name: name.to_owned(), groups }))
+    let Some(user) = name_service::user_by_uid(uid).map_err(|error| error.to_string())? else { return Ok(None) };
+    let gids = name_service::gids_of(&user).and_then(|gids| name_service::groups(&gids));
+    let groups = gids.map_err(|error| error.to_string())?.into_iter().map(|group| group.name).collect();
+    Ok(Some(Account { name: user.name, groups }))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod facts;
 pub mod identity;
 mod interrupt;
 mod measure;
+pub mod name_service;
 mod output;
 mod ports;
 mod processes;

@@ -28,6 +28,7 @@ pub use place::{Place, Silence};
 pub use settings::SettingsAction;
 pub use values::Field;
 
+use faregate_processes::name_service;
 use std::io::{self, Write};
 
 /// Runs one command, and prints its outcome.
@@ -74,6 +75,7 @@ fn stop_unrecorded(hands: &Hands) {
 
 /// Who acts, for the audit record.
 fn who() -> String {
-    let name = uzers::get_current_username().map(|name| name.to_string_lossy().into_owned());
-    format!("command line: {}", name.unwrap_or_else(|| uzers::get_current_uid().to_string()))
+    let uid = rustix::process::getuid().as_raw();
+    let name = name_service::user_by_uid(uid).ok().flatten().map(|user| user.name);
+    format!("command line: {}", name.unwrap_or_else(|| uid.to_string()))
 }

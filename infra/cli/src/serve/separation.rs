@@ -5,6 +5,7 @@ use crate::config::{Config, Settings};
 use crate::python::PythonEnv;
 use faregate_processes::identity::reach::{ANYBODY, Barred, reach};
 use faregate_processes::identity::{AccountRules, Separation};
+use faregate_processes::name_service::group_by_name;
 use faregate_processes::{ConfineError, Confinement, RunAs};
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,8 @@ pub enum SeparationError {
          `allow_unseparated_tasks = true` if all that runs in clusters is trusted with them"
     )]
     Unconfined(#[source] ConfineError),
+    #[error("`task_account_group` cannot be looked up")]
+    Group(#[source] std::io::Error),
     #[error(
         "tasks cannot reach the data directory `{}`: open the way to it (`chmod o+x`), or give another one with `--data-dir`, \
          such as /var/lib/faregate",
@@ -101,7 +104,7 @@ impl Wanted {
         match self {
             Wanted::Shared => Ok(Separation::Shared),
             Wanted::Uids(separation) => {
-                let user = stranger(&separation);
+                let user = stranger(&separation)?;
                 python_is_reachable(&user, python)?;
                 Ok(separation)
             }
@@ -119,21 +122,23 @@ impl Wanted {
     pub fn try_way(&self, data: &DataDir) -> Result<(), SeparationError> {
         let Wanted::Uids(separation) = self else { return Ok(()) };
         let path = data.path().to_owned();
-        reach(&stranger(separation), &path).map_err(|source| SeparationError::DataDir { path, source })
+        reach(&stranger(separation)?, &path).map_err(|source| SeparationError::DataDir { path, source })
     }
 }
 
 /// Somebody who has no more rights than any task will have.
-fn stranger(separation: &Separation) -> RunAs {
+fn stranger(separation: &Separation) -> Result<RunAs, SeparationError> {
     let uid = match separation {
         Separation::UidRange(range) => range.first,
         Separation::Accounts(_) | Separation::Shared | Separation::Confined(_) => ANYBODY,
     };
     let group = match separation {
-        Separation::Accounts(AccountRules { group: Some(name) }) => uzers::get_group_by_name(name),
+        Separation::Accounts(AccountRules { group: Some(name) }) => {
+            group_by_name(name).map_err(SeparationError::Group)?
+        }
         _ => None,
     };
-    RunAs { uid, gid: uid, groups: group.iter().map(uzers::Group::gid).collect() }
+    Ok(RunAs { uid, gid: uid, groups: group.iter().map(|group| group.gid).collect() })
 }
 
 fn python_is_reachable(user: &RunAs, python: &PythonEnv) -> Result<(), SeparationError> {

@@ -1,11 +1,11 @@
 //! System accounts that tasks may run as.
 
+use super::super::name_service;
 use super::super::records::RunAs;
-use super::{IdentityKind, TaskIdentity};
-use std::fs;
+use super::{IdentityError, IdentityKind, TaskIdentity};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-use uzers::os::unix::UserExt;
+use std::{fs, io};
 
 /// Where there is no `/etc/login.defs`, or it does not say so.
 const UID_MIN: u32 = 1000;
@@ -35,31 +35,28 @@ struct Account {
 }
 
 impl AccountRules {
-    /// Looks an account up. The error is a sentence that names it.
-    pub(crate) fn identity(&self, name: &str) -> Result<TaskIdentity, String> {
-        // `get_user_groups` takes no NUL.
-        let user =
-            uzers::get_user_by_name(name).ok_or_else(|| format!("there is no system account `{name}` to run as"))?;
-        let groups = uzers::get_user_groups(name, user.primary_group_id())
-            .ok_or_else(|| format!("the groups of the system account `{name}` are not known"))?;
+    /// Looks an account up. A refusal is a sentence that names it.
+    pub(crate) fn identity(&self, name: &str) -> Result<TaskIdentity, IdentityError> {
+        let failed = |source: io::Error| IdentityError::Failed { user: name.to_owned(), source };
+        let user = name_service::user_by_name(name)
+            .map_err(failed)?
+            .ok_or_else(|| IdentityError::Refused(format!("there is no system account `{name}` to run as")))?;
+        let mut gids = name_service::gids_of(&user).map_err(failed)?;
+        let groups = name_service::groups(&gids).map_err(failed)?;
         let account = Account {
-            name: user.name().to_string_lossy().into_owned(),
-            uid: user.uid(),
-            shell: user.shell().to_string_lossy().into_owned(),
-            groups: groups.iter().map(|group| group.name().to_string_lossy().into_owned()).collect(),
+            name: user.name.clone(),
+            uid: user.uid,
+            shell: user.shell,
+            groups: groups.into_iter().map(|group| group.name).collect(),
             shadow: shadow_line(name),
-            name_of_uid: uzers::get_user_by_uid(user.uid()).map(|user| user.name().to_string_lossy().into_owned()),
+            name_of_uid: name_service::user_by_uid(user.uid).map_err(failed)?.map(|user| user.name),
         };
-        self.check(name, &account, uid_min(), today())?;
-        let mut gids: Vec<u32> = groups.iter().map(uzers::Group::gid).collect();
-        if !gids.contains(&user.primary_group_id()) {
-            gids.push(user.primary_group_id());
+        self.check(name, &account, uid_min(), today()).map_err(IdentityError::Refused)?;
+        if !gids.contains(&user.gid) {
+            gids.push(user.gid);
         }
-        Ok(TaskIdentity {
-            run_as: RunAs { uid: user.uid(), gid: user.primary_group_id(), groups: gids },
-            home: user.home_dir().to_owned(),
-            kind: IdentityKind::Account,
-        })
+        let run_as = RunAs { uid: user.uid, gid: user.gid, groups: gids };
+        Ok(TaskIdentity { run_as, home: user.home, kind: IdentityKind::Account })
     }
 
     fn check(&self, name: &str, account: &Account, uid_min: u32, today: u64) -> Result<(), String> {
@@ -174,8 +171,8 @@ mod tests {
     #[test]
     fn the_superuser_and_accounts_that_do_not_exist_are_refused_by_name() {
         let rules = AccountRules::default();
-        assert!(rules.identity("root").unwrap_err().contains("`root`"));
-        assert!(rules.identity("no such\0user").unwrap_err().contains("no such"));
+        assert!(rules.identity("root").unwrap_err().to_string().contains("`root`"));
+        assert!(rules.identity("no such\0user").unwrap_err().to_string().contains("no such"));
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Identities {
         let name = user_name(user).map_err(|error| IdentityError::Refused(format!("`{user}`: {error}")))?;
         let user = name.as_str();
         match (&self.separation, &self.assignments) {
-            (Separation::Accounts(rules), _) => rules.identity(user).map(Some).map_err(IdentityError::Refused),
+            (Separation::Accounts(rules), _) => rules.identity(user).map(Some),
             (Separation::UidRange(_), Some(assignments)) => assignments.identity(user).map(Some),
             _ => Ok(None),
         }

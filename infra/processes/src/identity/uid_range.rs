@@ -4,6 +4,7 @@
 //! overlapping ranges never give one uid to two users. A claim without an entry (a crash in between) is taken up by the same user.
 
 use super::super::durable;
+use super::super::name_service::{group_by_gid, user_by_uid};
 use super::super::records::{RunAs, encode, load};
 use super::{IdentityError, IdentityKind, TaskIdentity};
 use serde::{Deserialize, Serialize};
@@ -183,7 +184,7 @@ impl Assignments {
                 Some(known) if known == claim => return Ok(Some(uid)),
                 Some(_) => continue,
                 // an account or a group has that number: its files are not for a task
-                None if uzers::get_user_by_uid(uid).is_some() || uzers::get_group_by_gid(uid).is_some() => continue,
+                None if user_by_uid(uid)?.is_some() || group_by_gid(uid)?.is_some() => continue,
                 // another gateway may be quicker
                 None if durable::create(&path, &bytes)? => return Ok(Some(uid)),
                 None => continue,
