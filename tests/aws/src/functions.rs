@@ -38,6 +38,11 @@ fn build() -> BTreeMap<String, PathBuf> {
     binaries
 }
 
+/// The proxy's binary; `FAREGATE_PROXY` names that of a release.
+pub fn proxy() -> PathBuf {
+    std::env::var_os("FAREGATE_PROXY").map_or_else(|| binaries()[PROXY].clone(), PathBuf::from)
+}
+
 /// Puts each function where `sam build` would put it, as `<dir>/<function>/bootstrap`, without symbols.
 pub fn package(dir: &Path) {
     for function in FUNCTIONS {

@@ -1,6 +1,6 @@
 //! The proxy's task, which the emulator does not run: the real binary, as the stack's task definition tells it to run.
 
-use crate::functions::{PROXY, binaries};
+use crate::functions::proxy;
 use crate::ministack::set_aws;
 use faregate_tests::server::PATIENCE;
 use serde_json::Value;
@@ -30,7 +30,7 @@ impl Proxy {
     pub fn start(container: &Value, ports: Ports, aws: &str, dir: &Path) -> Proxy {
         let log = dir.join("proxy.log");
         let output = File::create(&log).unwrap();
-        let mut command = Command::new(&binaries()[PROXY]);
+        let mut command = Command::new(proxy());
         command.env_clear();
         set_aws(&mut command, aws);
         for variable in container["environment"].as_array().unwrap() {

@@ -79,11 +79,16 @@ pub struct Deployed {
 }
 
 impl Stack {
-    /// Builds, deploys, starts. Panics with what the tool said if it fails.
+    /// Builds, deploys, starts; with `FAREGATE_DIST`, takes a release as it is instead of building. Panics with what the tool said if it fails.
     pub fn deploy(options: &Options) -> Stack {
         let dir = tempfile::Builder::new().prefix("faregate-stack-").tempdir().unwrap();
-        functions::package(&dir.path().join("functions"));
-        template::write(dir.path(), &dir.path().join("functions"));
+        match std::env::var_os("FAREGATE_DIST") {
+            Some(release) => template::of_release(Path::new(&release), dir.path()),
+            None => {
+                functions::package(&dir.path().join("functions"));
+                template::write(dir.path(), &dir.path().join("functions"));
+            }
+        }
         let front_door = FrontDoor::start();
         let ports = Ports { relay: free_port(), dashboards: free_port() };
         // each of the two has the other's address in its environment

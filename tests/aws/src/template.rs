@@ -2,8 +2,17 @@
 
 use crate::functions::{FUNCTIONS, workspace};
 use std::path::Path;
+use std::process::Command;
 
 const FUNCTION: &str = "    Type: AWS::Serverless::Function\n";
+
+/// Lays a release's folder into a directory, its template for this machine as `template.yaml`.
+pub fn of_release(release: &Path, dir: &Path) {
+    let copy = Command::new("cp").args(["-r", "infra", "functions"]).arg(dir).current_dir(release).status();
+    assert!(copy.unwrap().success(), "`{}` is no release", release.display());
+    let template = if cfg!(target_arch = "aarch64") { "template.yaml" } else { "template-x86_64.yaml" };
+    std::fs::copy(release.join(template), dir.join("template.yaml")).unwrap();
+}
 
 /// Writes `template.yaml` and its `infra/cloudformation/*.yaml` into a directory, each function's code in `<code>/<function>`.
 pub fn write(dir: &Path, code: &Path) {

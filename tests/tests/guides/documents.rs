@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// First words of commands in running text that must be run as those in blocks are. (`faregate` is checked by its own parser.)
-const PROGRAMS: [&str; 9] = ["aws", "cargo", "curl", "docker", "ipa", "kadmin", "openssl", "pip", "sam"];
+const PROGRAMS: [&str; 11] =
+    ["aws", "cargo", "curl", "docker", "ipa", "kadmin", "openssl", "pip", "sam", "skopeo", "uvx"];
 
 /// A guide.
 pub struct Guide {

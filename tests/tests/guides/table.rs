@@ -125,6 +125,19 @@ pub const TABLE: &[(&str, By)] = &[
     ("sam deploy", DEPLOYED),
     ("aws ecs update-service --cluster faregate-proxy --service faregate-proxy --desired-count 1", SMALL),
     ("infra/cloudformation/uninstall.sh faregate", UNINSTALLED),
+    // docs/install.md; what it has in common with docs/aws.md is there
+    ("sha256sum --check --quiet SHA256SUMS", full("dist")),
+    ("pip install faregate", full("dist")),
+    ("faregate demo", full("dist")),
+    ("pip install --no-index --find-links . faregate", full("dist")),
+    ("uvx faregate demo", full("dist")),
+    ("apt install ./faregate_*_amd64.deb", full("dist")),
+    ("aws ecr get-login-password | skopeo login --username AWS --password-stdin $registry", full("dist")),
+    (
+        "skopeo copy oci-archive:$(echo faregate-proxy-*-amd64.oci.tar) docker://$registry/faregate-proxy:1",
+        full("dist"),
+    ),
+    ("infra/release.sh", full("dist")),
     // docs/key-rotation.md
     ("openssl rand -base64 32", SMALL),
     // docs/measure.md
