@@ -6,6 +6,7 @@ use super::json::not_finite;
 use super::target::{Overrides, Target};
 use super::unit::Unit;
 use serde_json::{Map, Value, json};
+use std::fmt::Display;
 
 /// The longest text, in bytes.
 const LONGEST_TEXT: usize = 4096;
@@ -100,69 +101,54 @@ impl Field {
 
     /// Checks a value: its type, its size, its bounds.
     pub(super) fn check(&self, value: &Value) -> Result<Choice, InvalidOption> {
-        let name = &self.field;
-        let fail = |problem: String| Err(InvalidOption(format!("`{name}` must be {problem}")));
-        let wrong = |wanted: &str| fail(format!("{wanted}, not {}", kind_of(value)));
-        let unit = self.unit.as_ref().map(|unit| format!(" {}", unit.name)).unwrap_or_default();
-        if has_nul(value) {
-            return fail("free of NUL characters".into());
-        }
-        if let Some(word) = value.as_str().and_then(not_finite) {
-            return fail(format!("a finite number, not {word}"));
-        }
-        let value = match (&self.kind, value) {
-            (Kind::String, Value::String(text)) => {
-                if text.len() > LONGEST_TEXT {
-                    return fail(format!("at most {LONGEST_TEXT} bytes long, not {}", text.len()));
-                }
-                value.clone()
-            }
-            (Kind::String, _) => return wrong("a string"),
-            (Kind::Bool, Value::Bool(_)) => value.clone(),
-            (Kind::Bool, _) => return wrong("a bool"),
-            (Kind::Int { min, max }, Value::Number(n)) if !n.is_f64() => {
-                let Some(n) = n.as_i64() else { return fail(format!("below 2^63, not {n}")) };
-                match (min, max) {
-                    (Some(min), _) if n < *min => return fail(format!("at least {min}{unit}, not {n}")),
-                    (_, Some(max)) if n > *max => return fail(format!("at most {max}{unit}, not {n}")),
-                    _ => json!(n),
-                }
-            }
-            (Kind::Int { .. }, _) => return wrong("an integer"),
-            (Kind::Float { min, max }, Value::Number(n)) => {
-                let Some(n) = n.as_f64().filter(|n| n.is_finite()) else { return fail("a finite number".into()) };
-                match (min, max) {
-                    (Some(min), _) if n < *min => return fail(format!("at least {min}{unit}, not {n}")),
-                    (_, Some(max)) if n > *max => return fail(format!("at most {max}{unit}, not {n}")),
-                    _ => json!(n),
-                }
-            }
-            (Kind::Float { .. }, _) => return wrong("a number"),
-            (Kind::Select(alternatives), Value::String(_) | Value::Number(_)) => {
-                match alternatives.iter().find(|a| is_key(value, &a.key)) {
-                    Some(chosen) => json!(chosen.key),
-                    None => {
-                        let keys: Vec<String> = alternatives.iter().map(|a| format!("`{}`", a.key)).collect();
-                        let key = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                        let shown: String = key.chars().take(64).collect();
-                        return fail(format!("one of {}, not `{shown}`", keys.join(", ")));
-                    }
-                }
-            }
-            (Kind::Select(_), _) => return wrong("a string"),
-            (Kind::Mapping, Value::Object(_)) => {
-                if depth(value) > DEEPEST {
-                    return fail(format!("nested at most {DEEPEST} deep"));
-                }
-                let size = value.to_string().len();
-                if size > LARGEST_MAPPING {
-                    return fail(format!("at most {LARGEST_MAPPING} bytes of JSON, not {size}"));
-                }
-                value.clone()
-            }
-            (Kind::Mapping, _) => return wrong("a mapping"),
+        let checked = if has_nul(value) {
+            Err("free of NUL characters".into())
+        } else if let Some(word) = value.as_str().and_then(not_finite) {
+            Err(format!("a finite number, not {word}"))
+        } else {
+            self.normalise(value)
         };
+        let value = checked.map_err(|problem| InvalidOption(format!("`{}` must be {problem}", self.field)))?;
         Ok(Choice { value })
+    }
+
+    /// The value as this option has it; else what it must be.
+    fn normalise(&self, value: &Value) -> Result<Value, String> {
+        let wrong = |wanted: &str| Err(format!("{wanted}, not {}", kind_of(value)));
+        match (&self.kind, value) {
+            (Kind::String, Value::String(text)) if text.len() > LONGEST_TEXT => {
+                Err(format!("at most {LONGEST_TEXT} bytes long, not {}", text.len()))
+            }
+            (Kind::String, Value::String(_)) | (Kind::Bool, Value::Bool(_)) => Ok(value.clone()),
+            (Kind::String, _) => wrong("a string"),
+            (Kind::Bool, _) => wrong("a bool"),
+            (Kind::Int { min, max }, Value::Number(n)) if !n.is_f64() => {
+                let n = n.as_i64().ok_or_else(|| format!("below 2^63, not {n}"))?;
+                self.bounded(n, *min, *max)
+            }
+            (Kind::Int { .. }, _) => wrong("an integer"),
+            (Kind::Float { min, max }, Value::Number(n)) => {
+                let n = n.as_f64().filter(|n| n.is_finite()).ok_or("a finite number")?;
+                self.bounded(n, *min, *max)
+            }
+            (Kind::Float { .. }, _) => wrong("a number"),
+            (Kind::Select(alternatives), Value::String(_) | Value::Number(_)) => selected(alternatives, value),
+            (Kind::Select(_), _) => wrong("a string"),
+            (Kind::Mapping, Value::Object(_)) => mapping(value),
+            (Kind::Mapping, _) => wrong("a mapping"),
+        }
+    }
+
+    fn bounded<N: PartialOrd + Display>(&self, n: N, min: Option<N>, max: Option<N>) -> Result<Value, String>
+    where
+        Value: From<N>,
+    {
+        let unit = self.unit.as_ref().map(|unit| format!(" {}", unit.name)).unwrap_or_default();
+        match (min, max) {
+            (Some(min), _) if n < min => Err(format!("at least {min}{unit}, not {n}")),
+            (_, Some(max)) if n > max => Err(format!("at most {max}{unit}, not {n}")),
+            _ => Ok(n.into()),
+        }
     }
 
     /// Sets what a checked value stands for.
@@ -181,6 +167,29 @@ impl Field {
         };
         overrides.set(&self.field, target, &value)
     }
+}
+
+/// The key that is meant.
+fn selected(alternatives: &[Alternative], value: &Value) -> Result<Value, String> {
+    if let Some(chosen) = alternatives.iter().find(|a| is_key(value, &a.key)) {
+        return Ok(json!(chosen.key));
+    }
+    let keys: Vec<String> = alternatives.iter().map(|a| format!("`{}`", a.key)).collect();
+    let key = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let shown: String = key.chars().take(64).collect();
+    Err(format!("one of {}, not `{shown}`", keys.join(", ")))
+}
+
+/// A mapping that is neither too deep nor too large.
+fn mapping(value: &Value) -> Result<Value, String> {
+    if depth(value) > DEEPEST {
+        return Err(format!("nested at most {DEEPEST} deep"));
+    }
+    let size = value.to_string().len();
+    if size > LARGEST_MAPPING {
+        return Err(format!("at most {LARGEST_MAPPING} bytes of JSON, not {size}"));
+    }
+    Ok(value.clone())
 }
 
 /// Does a choice name this key of a select? Keys are texts for the official client; a number names the key that reads as it.

@@ -4,6 +4,7 @@ use super::InvalidOption;
 use super::field::kind_of;
 use crate::model::{ClusterConfig, parse_size};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// What an option sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +33,14 @@ fn is_variable(name: &str) -> bool {
 /// A configuration while choices are made: its fields by name.
 pub(super) struct Overrides {
     settings: Map<String, Value>,
+    /// Which option set which.
+    set_by: BTreeMap<String, String>,
 }
 
 impl Overrides {
     pub fn new(base: &ClusterConfig) -> Result<Self, InvalidOption> {
         match serde_json::to_value(base) {
-            Ok(Value::Object(settings)) => Ok(Overrides { settings }),
+            Ok(Value::Object(settings)) => Ok(Overrides { settings, set_by: BTreeMap::new() }),
             Ok(_) | Err(_) => Err(InvalidOption("the gateway's own settings cannot be read".into())),
         }
     }
@@ -59,12 +62,13 @@ impl Overrides {
                     }
                     other => other.clone(),
                 };
-                let before = self.settings.insert(setting.clone(), value);
-                // each on its own, so that what does not fit is named by its field
-                serde_json::from_value::<ClusterConfig>(Value::Object(self.settings.clone())).map(drop).map_err(|e| {
-                    self.settings.insert(setting.clone(), before.unwrap_or_default());
-                    InvalidOption(format!("`{field}` does not fit `{setting}`: {e}"))
-                })
+                if self.set_by.contains_key(setting) {
+                    // it replaces another's, which must fit all the same
+                    self.read()?;
+                }
+                self.set_by.insert(setting.clone(), field.to_owned());
+                self.settings.insert(setting.clone(), value);
+                Ok(())
             }
         }
     }
@@ -92,10 +96,21 @@ impl Overrides {
         Ok(())
     }
 
+    /// The configuration. What does not fit is named by the option that set it.
+    fn read(&self) -> Result<ClusterConfig, InvalidOption> {
+        serde_path_to_error::deserialize(&self.settings).map_err(|error| {
+            let (path, problem) = (error.path().to_string(), error.inner());
+            let setting = path.split('[').next().unwrap_or_default();
+            InvalidOption(match self.set_by.get(setting) {
+                Some(field) => format!("`{field}` does not fit `{setting}`: {problem}"),
+                None => format!("the options do not fit together: {problem}"),
+            })
+        })
+    }
+
     /// The configuration, checked as a whole.
     pub fn finish(self) -> Result<ClusterConfig, InvalidOption> {
-        let config: ClusterConfig = serde_json::from_value(Value::Object(self.settings))
-            .map_err(|e| InvalidOption(format!("the options do not fit together: {e}")))?;
+        let config = self.read()?;
         config.check().map_err(|e| InvalidOption(e.to_string()))?;
         Ok(config)
     }

@@ -276,3 +276,20 @@ fn a_bad_declaration_names_the_option_and_the_problem() {
         assert_eq!(error.to_string(), sentence);
     }
 }
+
+#[test]
+fn what_does_not_fit_a_setting_is_named_by_the_option_that_set_it() {
+    let threads = json!({"field": "threads", "type": "int", "default": 1, "target": "worker_threads"});
+    let options = declare(json!([threads])).unwrap();
+    let sentence = "`threads` does not fit `worker_threads`: invalid value: integer `-1`, expected u32";
+    assert_eq!(chosen(&options, json!({"threads": -1})).unwrap_err(), sentence);
+    let again = json!({"field": "worker_threads", "type": "int", "default": 2});
+    let options = declare(json!([threads, again])).unwrap();
+    assert_eq!(chosen(&options, json!({"threads": -1})).unwrap_err(), sentence, "though the other one replaces it");
+    assert_eq!(chosen(&options, json!({})).unwrap().1.worker_threads, Some(2));
+    let command = declare(json!([{"field": "worker_cmd", "type": "string", "default": "dask"}])).unwrap_err();
+    assert!(command.contains("`worker_cmd` does not fit `worker_cmd`: invalid type: string"), "{command}");
+    let words = json!([{"field": "c", "type": "select", "options": [{"key": "a", "set": {"worker_cmd": [1]}}]}]);
+    let command = declare(words).unwrap_err();
+    assert!(command.contains("`c` does not fit `worker_cmd`: invalid type: integer"), "{command}");
+}
