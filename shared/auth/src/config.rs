@@ -6,6 +6,7 @@ use crate::registry::{find, method_names};
 use faregate_core::model::{MachineToken, user_name};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How people sign in.
@@ -150,20 +151,19 @@ pub(crate) fn table<T: DeserializeOwned>(
             return Err(AuthConfigError::invalid(format!("{at}.{name}"), "is null; leave it out instead"));
         }
     }
-    // a message of the parser's quotes values, and one of them may be a secret
-    serde_json::from_value(value.clone()).map_err(|error| {
-        let wrong = object(&at, value).into_iter().flatten().find(|(name, value)| {
-            let alone = Value::Object(Map::from_iter([((*name).clone(), (*value).clone())]));
-            let message = serde_json::from_value::<T>(alone).err().map(|e| e.to_string()).unwrap_or_default();
-            !message.is_empty() && !message.starts_with("missing field")
+    serde_path_to_error::deserialize(value.clone()).map_err(|error| {
+        let path = error.path();
+        let found = path.iter().try_fold(value, |value, part| match part {
+            Segment::Map { key } => value.get(key),
+            Segment::Seq { index } => value.get(index),
+            _ => None,
         });
-        match wrong {
-            Some((name, value)) => {
-                AuthConfigError::invalid(format!("{at}.{name}"), format!("cannot be {}", kind(value)))
-            }
-            // all that is there is good by itself: a field is missing, and the message has nothing but its name
-            None => AuthConfigError::invalid(at.clone(), error.to_string()),
+        if path.iter().next().is_none() {
+            // a field is missing, and the message has nothing but its name
+            return AuthConfigError::invalid(at.clone(), error.inner().to_string());
         }
+        // other messages quote values, and one of them may be a secret
+        AuthConfigError::invalid(format!("{at}.{path}"), format!("cannot be {}", found.map_or("so", kind)))
     })
 }
 

@@ -1,7 +1,6 @@
 //! The configuration's manual: every key with its default, as a file that can be edited.
 
-use super::Config;
-use super::keys::{Key, SECTIONS};
+use super::keys::{File, Key, sections};
 use faregate_auth::{manual, method_names};
 
 /// Width of the comments' text.
@@ -13,10 +12,11 @@ pub fn document() -> String {
         "Faregate's configuration. Every key is optional; these are the defaults. Give the file to `faregate serve --config FILE`. \
          Sizes are texts such as \"2 G\" (= 2 GiB), durations are seconds.",
     );
-    for section in SECTIONS {
+    let defaults = toml::Table::try_from(File::default()).unwrap_or_default();
+    for section in sections() {
         out.push_str(&format!("\n# ---- {} {}\n", section.title, "-".repeat(60 - section.title.len().min(60))));
-        for key in section.keys {
-            out.push_str(&entry(key));
+        for key in &section.keys {
+            out.push_str(&entry(key, defaults.get(key.name)));
         }
     }
     let methods = method_names().iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
@@ -29,21 +29,12 @@ pub fn document() -> String {
 }
 
 /// A key: its explanation, and its default or an example.
-fn entry(key: &Key) -> String {
-    let mut defaults = Config::default();
-    let line = match (key.slot)(&mut defaults).show() {
-        Some(value) => format!("{} = {}", key.name, inline(&value)),
+fn entry(key: &Key, default: Option<&toml::Value>) -> String {
+    let line = match default {
+        Some(value) => format!("{} = {value}", key.name),
         None => format!("# {} = {}", key.name, key.example),
     };
     format!("\n{}{line}\n", wrap(key.about))
-}
-
-/// A value on one line.
-fn inline(value: &toml::Value) -> String {
-    match value {
-        toml::Value::Table(table) if table.is_empty() => "{}".to_owned(),
-        value => value.to_string(),
-    }
 }
 
 /// Comment lines.

@@ -1,6 +1,9 @@
 //! The configuration: one TOML file, everything optional, nothing unknown.
 //!
-//! Keys are flat, under the official server's names; each is described once, in `keys`, for reading and for the manual alike.
+//! Keys are flat, under the official server's names; each is described once, in `keys`, for reading, for what `faregate config` prints and
+//! for `docs/configuration.md`. serde reads the file. By hand stay the values with a form of their own (`value.rs`: their errors say what
+//! the value must be, serde's what it is not), and the line of a key that is wrong only beside another, or that the hosts' common
+//! code refuses: that has no spans (`position` in `error.rs`).
 
 mod document;
 mod error;
@@ -12,23 +15,19 @@ mod value;
 pub use document::document;
 pub use error::{ConfigError, Place};
 pub use external_url::ExternalUrl;
-pub use value::{Slot, parse_address};
+pub use value::parse_address;
 
-use error::{Problem, unknown};
+use error::Problem;
 use faregate_auth as auth;
 use faregate_core::model::{ClusterConfig, Limits, Ms, Policy, Scope};
-use faregate_core::options::Options;
+use faregate_core::options::{InvalidDeclaration, Options};
 use faregate_processes::identity::UidRange;
 use faregate_proxy::Network;
-use serde::Deserialize;
+use keys::File;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use toml::de::{DeTable, ValueDeserializer};
-
-/// Of a setting that there was.
-const NO_PASSWORD: &str = "is no longer there: an address that is not loopback needs a way to sign in. hint: set `methods` under `[auth]`; \
-                           one password for all is `[auth.basic] password = \"…\"`";
+use toml::de::{DeTable, DeValue};
 
 /// Everything an administrator can set.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -116,40 +115,39 @@ impl Config {
 
     /// Reads a text.
     fn parse(text: &str) -> Result<Config, Problem> {
-        let document = DeTable::parse(text).map_err(Problem::syntax)?.into_inner();
-        let mut config = Config::default();
-        for (key, value) in document {
-            let span = key.span();
-            let name = key.into_inner();
-            let value = toml::Value::deserialize(ValueDeserializer::from(value)).map_err(Problem::syntax)?;
-            config.set(&name, &value).map_err(|problem| problem.at(span))?;
-        }
-        config.check().map_err(|problem| match text_position(text, &problem.key) {
-            Some(span) => problem.at(span),
-            None => problem,
-        })?;
+        let document = DeTable::parse(text).map_err(Problem::syntax)?;
+        refuse_unusual("", &DeValue::Table(document.into_inner()))?;
+        let document = toml::Deserializer::parse(text).map_err(Problem::syntax)?;
+        let file: File = serde_path_to_error::deserialize(document).map_err(Problem::serde)?;
+        let mut config = file.keys();
+        tables::read(file, &mut config)?;
+        config.check()?;
         Ok(config)
     }
 
-    /// Takes one key of the top level in.
-    fn set(&mut self, name: &str, value: &toml::Value) -> Result<(), Problem> {
-        match name {
-            "limits" => tables::limits(value, &mut self.limits),
-            "prices" => tables::prices(value, &mut self.policy.prices),
-            "options" => tables::options(value, &mut self.options),
-            "auth" => tables::auth(value, &mut self.auth),
-            "allow_no_password" => Err(Problem::new(name, NO_PASSWORD)),
-            _ => match keys::all().find(|key| key.name == name) {
-                Some(key) => (key.slot)(self).read(value).map_err(|what| Problem::new(name, what)),
-                None => Err(unknown("", name, keys::all().map(|key| key.name).chain(keys::TABLES))),
-            },
-        }
+    /// A declaration that cannot be used, with its place in the list.
+    fn of_options(&self, invalid: InvalidDeclaration) -> Problem {
+        let named =
+            |option: &serde_json::Value| option.get("field").and_then(|field| field.as_str()) == Some(&invalid.option);
+        let by_number = || invalid.option.strip_prefix('#')?.parse().ok().map(|n: usize| n.saturating_sub(1));
+        // of one that is declared twice, the second
+        let at = self.options.iter().rposition(named).or_else(by_number).unwrap_or_default();
+        Problem::whole(&format!("options[{at}]"), invalid)
     }
 
     /// What must fit together.
     fn check(&self) -> Result<(), Problem> {
         self.cluster.check().map_err(|invalid| Problem::new(invalid.field, invalid.problem))?;
-        Options::declare(&self.options, &self.cluster).map_err(|invalid| Problem::whole("options", invalid))?;
+        let environment = |what: &str| Err(Problem::new("environment", what));
+        for (name, value) in &self.cluster.environment {
+            if name.is_empty() || name.contains(['=', '\0']) {
+                return environment(&format!("has `{name}`, which no variable can be called"));
+            }
+            if value.contains('\0') {
+                return environment(&format!("has a value with a NUL in `{name}`"));
+            }
+        }
+        Options::declare(&self.options, &self.cluster).map_err(|invalid| self.of_options(invalid))?;
         let gateway = &self.gateway;
         if gateway.tls_cert.is_some() != gateway.tls_key.is_some() {
             let (has, lacks) =
@@ -177,10 +175,23 @@ impl Config {
     }
 }
 
-/// Where a key of the top level stands in the text.
-fn text_position(text: &str, key: &str) -> Option<std::ops::Range<usize>> {
-    let document = DeTable::parse(text).ok()?;
-    document.get_ref().keys().find(|k| k.get_ref() == key).map(|k| k.span())
+/// Refuses what neither a limit nor an option can be, wherever it stands.
+fn refuse_unusual(key: &str, value: &DeValue<'_>) -> Result<(), Problem> {
+    match value {
+        DeValue::Float(n) if n.as_str().ends_with("nan") || n.as_str().ends_with("inf") => {
+            Err(Problem::new(key, format!("must be a finite number, not `{}`", n.as_str())))
+        }
+        DeValue::Datetime(date) => Err(Problem::new(key, format!("must be text in quotes, not the date `{date}`"))),
+        DeValue::Array(list) => {
+            (0..).zip(list.iter()).try_for_each(|(n, item)| refuse_unusual(&format!("{key}[{n}]"), item.get_ref()))
+        }
+        DeValue::Table(table) => table.iter().try_for_each(|(name, value)| {
+            let name = name.get_ref();
+            let below = if key.is_empty() { name.to_string() } else { format!("{key}.{name}") };
+            refuse_unusual(&below, value.get_ref())
+        }),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

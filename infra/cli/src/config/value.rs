@@ -1,191 +1,170 @@
-//! One setting's value: where it goes, how it is read, how it is shown.
+//! Values as they are written in the file, beside what the gateway makes of them.
 
 use super::ExternalUrl;
 use crate::paths::expand;
 use faregate_core::model::{Ms, format_size, parse_size};
-use faregate_processes::identity::{InvalidRange, UidRange};
+use faregate_processes::identity::UidRange;
 use faregate_proxy::Network;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use toml::Value;
 
 /// Longest duration, in seconds: about thirty years.
 const LONGEST: f64 = 1e9;
 
-/// The place in a [`Config`](super::Config) that a key sets, and with it the kind of value the key takes.
-pub enum Slot<'a> {
-    /// `true` or `false`.
-    Bool(&'a mut bool),
-    /// A whole number, `least` or more.
-    Count {
-        /// Where it goes.
-        to: &'a mut u32,
-        /// The smallest that makes sense.
-        least: u32,
-    },
-    /// A whole number, or nothing.
-    OptionalCount(&'a mut Option<u32>),
-    /// A number, of cores or seconds; bounds are checked with the whole configuration.
-    Number(&'a mut f64),
-    /// A number, or nothing.
-    OptionalNumber(&'a mut Option<f64>),
-    /// Seconds, kept as milliseconds; above zero.
-    Seconds(&'a mut Ms),
-    /// Seconds above zero, or nothing.
-    OptionalSeconds(&'a mut Option<Ms>),
-    /// Uids, or nothing.
-    UidRange(&'a mut Option<UidRange>),
-    /// Memory.
-    Size(&'a mut u64),
-    /// Memory, or nothing.
-    OptionalSize(&'a mut Option<u64>),
-    /// Text, or nothing.
-    OptionalText(&'a mut Option<String>),
-    /// Words.
-    Words(&'a mut Vec<String>),
-    /// Text by name.
-    Texts(&'a mut BTreeMap<String, String>),
-    /// A file or directory, or nothing.
-    OptionalPath(&'a mut Option<PathBuf>),
-    /// Where to listen.
-    Address(&'a mut SocketAddr),
-    /// Where to listen, or nothing.
-    OptionalAddress(&'a mut Option<SocketAddr>),
-    /// A path prefix: nothing, or `/a/b`.
-    Prefix(&'a mut String),
-    /// An address as others see it, or nothing.
-    ExternalUrl(&'a mut Option<ExternalUrl>),
-    /// Addresses and networks.
-    Networks(&'a mut Vec<Network>),
+/// A value as it is written.
+pub trait Value: Sized {
+    /// What it is in a [`Config`](super::Config).
+    type Meant;
+    /// What is meant by it.
+    fn read(&self) -> Self::Meant;
+    /// How that is written.
+    fn write(meant: &Self::Meant) -> Self;
+    /// What it is, for the reference.
+    #[cfg(test)]
+    fn kind() -> String;
 }
 
-impl Slot<'_> {
-    /// Puts a value in. The error says what the value must be.
-    pub fn read(self, value: &Value) -> Result<(), String> {
-        match self {
-            Slot::Bool(to) => *to = value.as_bool().ok_or_else(|| expected("`true` or `false`", value))?,
-            Slot::Count { to, least } => *to = count(value, least)?,
-            Slot::OptionalCount(to) => *to = Some(count(value, 0)?),
-            Slot::Number(to) => *to = number(value)?,
-            Slot::OptionalNumber(to) => *to = Some(number(value)?),
-            Slot::Seconds(to) => *to = seconds(value)?,
-            Slot::OptionalSeconds(to) => *to = Some(seconds(value)?),
-            Slot::UidRange(to) => {
-                *to = Some(text(value)?.parse().map_err(|error: InvalidRange| expected(&error.to_string(), value))?);
+/// Values that are what they are written as.
+macro_rules! plain {
+    ($($type:ty: $kind:literal,)*) => {$(
+        impl Value for $type {
+            type Meant = $type;
+            fn read(&self) -> $type {
+                self.clone()
             }
-            Slot::Size(to) => *to = size(value)?,
-            Slot::OptionalSize(to) => *to = Some(size(value)?),
-            Slot::OptionalText(to) => *to = Some(text(value)?.to_owned()),
-            Slot::Words(to) => *to = words(value)?,
-            Slot::Texts(to) => *to = texts(value)?,
-            Slot::OptionalPath(to) => *to = Some(path(value)?),
-            Slot::Address(to) => *to = parse_address(text(value)?)?,
-            Slot::OptionalAddress(to) => *to = Some(parse_address(text(value)?)?),
-            Slot::Prefix(to) => *to = parse_prefix(text(value)?)?,
-            Slot::ExternalUrl(to) => *to = Some(ExternalUrl::parse(text(value)?)?),
-            Slot::Networks(to) => *to = networks(value)?,
+            fn write(meant: &$type) -> $type {
+                meant.clone()
+            }
+            #[cfg(test)]
+            fn kind() -> String {
+                $kind.to_owned()
+            }
         }
-        Ok(())
-    }
-
-    /// The value as TOML; none while there is none.
-    pub fn show(self) -> Option<Value> {
-        let list = |words: &Vec<String>| Value::Array(words.iter().cloned().map(Value::String).collect());
-        Some(match self {
-            Slot::Bool(v) => Value::Boolean(*v),
-            Slot::Count { to, .. } => Value::Integer((*to).into()),
-            Slot::OptionalCount(v) => Value::Integer((*v)?.into()),
-            Slot::Number(v) => Value::Float(*v),
-            Slot::OptionalNumber(v) => Value::Float((*v)?),
-            Slot::Seconds(v) => Value::Float(*v as f64 / 1000.0),
-            Slot::OptionalSeconds(v) => Value::Float((*v)? as f64 / 1000.0),
-            Slot::UidRange(v) => Value::String(v.as_ref()?.to_string()),
-            Slot::Size(v) => Value::String(format_size(*v)),
-            Slot::OptionalSize(v) => Value::String(format_size((*v)?)),
-            Slot::OptionalText(v) => Value::String(v.clone()?),
-            Slot::Words(v) => list(v),
-            Slot::Texts(v) => Value::Table(v.iter().map(|(k, v)| (k.clone(), Value::String(v.clone()))).collect()),
-            Slot::OptionalPath(v) => Value::String(v.as_ref()?.display().to_string()),
-            Slot::Address(v) => Value::String(v.to_string()),
-            Slot::OptionalAddress(v) => Value::String((*v)?.to_string()),
-            Slot::Prefix(v) => Value::String(v.clone()),
-            Slot::ExternalUrl(v) => Value::String(v.as_ref()?.to_string()),
-            Slot::Networks(v) => list(&v.iter().map(ToString::to_string).collect()),
-        })
-    }
+    )*};
 }
 
-/// `must be X, not Y`.
-pub fn expected(what: &str, value: &Value) -> String {
-    let shown = match value {
-        Value::Table(_) => "a table".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        other => format!("`{other}`"),
-    };
-    format!("must be {what}, not {shown}")
+plain! {
+    bool: "`true` or `false`",
+    f64: "number",
+    String: "text",
+    BTreeMap<String, String>: "table of texts",
 }
 
-fn count(value: &Value, least: u32) -> Result<u32, String> {
-    let fits = |n: i64| u32::try_from(n).ok().filter(|n| *n >= least);
-    value
-        .as_integer()
-        .and_then(fits)
-        .ok_or_else(|| expected(&format!("a whole number between {least} and {}", u32::MAX), value))
-}
+/// Values with another type than they are written with: what is meant, how it is written, how it is read, and how it is shown. An error is
+/// what the value must be.
+macro_rules! written {
+    ($($(#[doc = $about:literal])+ $name:ident$(<$least:ident>)?: $meant:ty as $written:ty, $kind:expr, $read:expr, $write:expr;)*) => {$(
+        $(#[doc = $about])+
+        #[derive(Clone)]
+        pub struct $name$(<const $least: u32>)?(pub $meant);
 
-fn number(value: &Value) -> Result<f64, String> {
-    let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
-    number.filter(|n| n.is_finite()).ok_or_else(|| expected("a number", value))
-}
-
-fn seconds(value: &Value) -> Result<Ms, String> {
-    let seconds = number(value).ok().filter(|s| *s >= 0.001 && *s <= LONGEST);
-    let seconds = seconds.ok_or_else(|| expected("a number of seconds between 0.001 and 1000000000", value))?;
-    Ok((seconds * 1000.0).round() as Ms)
-}
-
-fn size(value: &Value) -> Result<u64, String> {
-    match value {
-        Value::String(text) => parse_size(text).map_err(|_| expected(r#"a size such as "2 G""#, value)),
-        Value::Integer(bytes) if *bytes >= 0 => Ok(*bytes as u64),
-        _ => Err(expected(r#"a size such as "2 G", or a number of bytes"#, value)),
-    }
-}
-
-fn text(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| expected("text in quotes", value))
-}
-
-fn path(value: &Value) -> Result<PathBuf, String> {
-    let path = text(value)?;
-    if path.is_empty() { Err("must name a file or directory, not nothing".to_owned()) } else { expand(path.as_ref()) }
-}
-
-/// A list of texts.
-pub fn words(value: &Value) -> Result<Vec<String>, String> {
-    let wrong = || expected(r#"a list of words such as ["dask", "worker"]"#, value);
-    let list = value.as_array().ok_or_else(wrong)?;
-    list.iter().map(|word| word.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
-}
-
-fn networks(value: &Value) -> Result<Vec<Network>, String> {
-    let wrong = || expected(r#"a list of addresses and networks such as ["10.0.0.0/8"]"#, value);
-    let list = value.as_array().ok_or_else(wrong)?;
-    list.iter().map(|one| one.as_str().ok_or_else(wrong)?.parse().map_err(|error| format!("has {error}"))).collect()
-}
-
-fn texts(value: &Value) -> Result<BTreeMap<String, String>, String> {
-    let table = value.as_table().ok_or_else(|| expected(r#"a table such as { NAME = "value" }"#, value))?;
-    let pair = |(name, value): (&String, &Value)| match value.as_str() {
-        Some(_) if name.is_empty() || name.contains(['=', '\0']) => {
-            Err(format!("has `{name}`, which no variable can be called"))
+        impl<'de$(, const $least: u32)?> Deserialize<'de> for $name$(<$least>)? {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let read: fn($written) -> Result<$meant, String> = $read;
+                read(<$written>::deserialize(deserializer)?).map($name).map_err(D::Error::custom)
+            }
         }
-        Some(text) if text.contains('\0') => Err(format!("has a value with a NUL in `{name}`")),
-        Some(text) => Ok((name.clone(), text.to_owned())),
-        None => Err(format!("has `{name}`, whose value {}", expected("text in quotes", value))),
-    };
-    table.iter().map(pair).collect()
+
+        impl$(<const $least: u32>)? Serialize for $name$(<$least>)? {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let write: fn(&$meant) -> $written = $write;
+                write(&self.0).serialize(serializer)
+            }
+        }
+
+        impl$(<const $least: u32>)? Value for $name$(<$least>)? {
+            type Meant = $meant;
+            fn read(&self) -> $meant {
+                self.0.clone()
+            }
+            fn write(meant: &$meant) -> Self {
+                $name(meant.clone())
+            }
+            #[cfg(test)]
+            fn kind() -> String {
+                $kind.to_string()
+            }
+        }
+    )*};
+}
+
+written! {
+    /// A whole number, `LEAST` or more.
+    Count<LEAST>: u32 as i64, format!("whole number, {LEAST} or more"),
+        |n| u32::try_from(n).ok().filter(|n| *n >= LEAST)
+            .ok_or_else(|| format!("must be a whole number between {LEAST} and {}, not `{n}`", u32::MAX)),
+        |n| (*n).into();
+    /// Seconds above zero, kept as milliseconds.
+    Seconds: Ms as f64, "seconds",
+        |seconds| match (0.001..=LONGEST).contains(&seconds) {
+            true => Ok((seconds * 1000.0).round() as Ms),
+            false => Err(format!("must be a number of seconds between 0.001 and {LONGEST}, not `{seconds}`")),
+        },
+        |ms| *ms as f64 / 1000.0;
+    /// US dollars.
+    Price: f64 as f64, "US dollars",
+        |price| match (0.0..=1e6).contains(&price) {
+            true => Ok(price),
+            false => Err(format!("must be a number of US dollars from 0 to 1000000, not `{price}`")),
+        },
+        |price| *price;
+    /// Memory, or room on a disk.
+    Size: u64 as toml::Value, "size",
+        |value| match &value {
+            toml::Value::String(text) => parse_size(text).ok(),
+            toml::Value::Integer(bytes) => u64::try_from(*bytes).ok(),
+            _ => None,
+        }.ok_or_else(|| format!(r#"must be a size such as "2 G", or a number of bytes, not `{value}`"#)),
+        |bytes| format_size(*bytes).into();
+    /// Where to listen.
+    Address: SocketAddr as String, "address and port", |text| parse_address(&text), ToString::to_string;
+    /// A file or directory.
+    FilePath: PathBuf as String, "path",
+        |text| match text.is_empty() {
+            true => Err("must name a file or directory, not nothing".to_owned()),
+            false => expand(text.as_ref()),
+        },
+        |path| path.display().to_string();
+    /// A path prefix: nothing, or `/a/b`.
+    Prefix: String as String, "path", |text| parse_prefix(&text), String::clone;
+    /// Uids.
+    Uids: UidRange as String, "range of uids",
+        |text| text.parse().map_err(|wrong| format!("must be {wrong}, not `{text:?}`")), ToString::to_string;
+    /// An address as others see it.
+    Url: ExternalUrl as String, "URL", |text| ExternalUrl::parse(&text), ToString::to_string;
+    /// An address or a network.
+    NetworkText: Network as String, "network", |text| text.parse().map_err(|wrong| format!("has {wrong}")), ToString::to_string;
+}
+
+impl<T: Value> Value for Option<T> {
+    type Meant = Option<T::Meant>;
+    fn read(&self) -> Self::Meant {
+        self.as_ref().map(T::read)
+    }
+    fn write(meant: &Self::Meant) -> Self {
+        meant.as_ref().map(T::write)
+    }
+    #[cfg(test)]
+    fn kind() -> String {
+        T::kind()
+    }
+}
+
+impl<T: Value> Value for Vec<T> {
+    type Meant = Vec<T::Meant>;
+    fn read(&self) -> Self::Meant {
+        self.iter().map(T::read).collect()
+    }
+    fn write(meant: &Self::Meant) -> Self {
+        meant.iter().map(T::write).collect()
+    }
+    #[cfg(test)]
+    fn kind() -> String {
+        format!("list of {}s", T::kind())
+    }
 }
 
 /// `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`, `gateway.example.com:8000`; `:8000` and `*:8000` are all addresses of the machine. Of

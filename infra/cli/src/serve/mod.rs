@@ -112,6 +112,7 @@ pub fn run_with(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(),
     result
 }
 
+/// In one piece, though long: the order of its steps, each of which needs what came before, is what there is to read here.
 async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), ServeError> {
     let since = now();
     check_open(&config)?;

@@ -52,25 +52,25 @@ pub struct Policy {
     /// No verdict of the orphan scan on anything younger.
     #[serde(alias = "young_ms")]
     pub grace_period_ms: Ms,
-    /// Share of silent clusters (in percent) above which silence alone is not believed …
+    /// Share of silent clusters above which silence alone is not believed.
     pub mass_silence_percent: u32,
-    /// … when at least so many are active …
+    /// Clusters that must be active for that share to count.
     pub mass_silence_least: usize,
-    /// … and for at most so long.
+    /// Silence of many is not believed for at most so long.
     pub mass_silence_ms: Ms,
-    /// Ended records are kept so long …
+    /// Ended records are kept so long.
     pub keep_records_ms: Ms,
-    /// … and about so many of each user, the latest; 0 = all of them.
+    /// About so many ended records of each user are kept, the latest; 0 = all of them.
     pub keep_records: u32,
-    /// Clusters that a user may create at once …
+    /// Clusters that a user may create at once; 0 = as fast as anybody can.
     pub create_burst: u32,
-    /// … and then one in each so long; 0 for either = as fast as anybody can.
+    /// Between two clusters that a user creates beyond `create_burst`; 0 = as fast as anybody can.
     pub create_interval_ms: Ms,
     /// Most tasks in one launch call.
     pub tasks_per_launch: u32,
-    /// Tasks that one cluster may launch at once …
+    /// Tasks that one cluster may launch at once.
     pub launch_burst: u32,
-    /// … and then one in each so long; 0 = as fast as they are wanted.
+    /// Between two tasks that a cluster launches beyond `launch_burst`; 0 = as fast as they are wanted.
     pub launch_task_ms: Ms,
     /// `?wait` is held so long; 0 answers at once.
     pub wait_ms: Ms,

@@ -6,7 +6,34 @@ use super::target::Target;
 use super::unit::{Quantity, Unit};
 use serde_json::{Value, json};
 
-const KEYS: [&str; 9] = ["field", "type", "label", "default", "min", "max", "unit", "target", "options"];
+/// What a declaration may say: the key, its type, and what it means.
+pub const DECLARATION_KEYS: [(&str, &str, &str); 9] = [
+    ("field", "text", "The name by which users set it; required, a Python identifier."),
+    ("type", "text", "`string`, `bool`, `int`, `float`, `select` or `mapping`; required."),
+    ("label", "text", "What people read. Default: the field, with its unit."),
+    (
+        "default",
+        "as `type` says",
+        "While users choose nothing. Default: `min`, else 0; the first key of a select; else nothing.",
+    ),
+    ("min", "number", "The smallest int or float."),
+    ("max", "number", "The largest int or float."),
+    (
+        "unit",
+        "text",
+        "What a number counts: `GiB`, `MiB` or `B` where memory is set, and then required of a float; `seconds`, `minutes` or `hours` where a duration is.",
+    ),
+    (
+        "target",
+        "text",
+        "The key of a cluster that it sets, or `environment.NAME`. Default: the key of the field's own name.",
+    ),
+    (
+        "options",
+        "list",
+        "Of a select: keys, or tables with `key` and `value` (what `target` becomes), or with `key` and `set` (a table of targets).",
+    ),
+];
 /// The smallest number of bytes that can be meant as one: no task has less memory.
 const LEAST_BYTES: i64 = 1 << 20;
 const TYPES: &str = "string, bool, int, float, select, mapping";
@@ -20,9 +47,10 @@ pub(super) fn field(declaration: &Value, n: usize) -> Result<Field, InvalidDecla
 
 fn read(declaration: &Value) -> Result<Field, String> {
     let table = declaration.as_object().ok_or("must be a table")?;
-    if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        let near = KEYS.iter().max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)));
-        return Err(format!("`{unknown}` is unknown; did you mean `{}`?", near.unwrap_or(&"field")));
+    let known = || DECLARATION_KEYS.iter().map(|(key, ..)| *key);
+    if let Some(unknown) = table.keys().find(|key| !known().any(|known| known == *key)) {
+        let near = known().max_by(|a, b| strsim::jaro(a, unknown).total_cmp(&strsim::jaro(b, unknown)));
+        return Err(format!("`{unknown}` is unknown; did you mean `{}`?", near.unwrap_or("field")));
     }
     let field = text(table, "field")?.ok_or("`field` is missing")?;
     let identifier = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -10,6 +10,7 @@ mod target;
 mod tests;
 mod unit;
 
+pub use declare::DECLARATION_KEYS;
 pub use field::{Field, Kind};
 pub use json::parse_json;
 
