@@ -19,7 +19,7 @@ nothing is set.
 
 | host | where |
 |---|---|
-| [one machine](#one-machine) | the TOML file of `faregate serve --config`; `faregate config` prints one with all defaults |
+| [one machine](#one-machine) | the TOML file that `faregate serve` is given with `--config`; `faregate config` prints one with all defaults |
 | [AWS](#aws) | the JSON text of the stack's parameter `Settings`; `faregate admin settings check` checks one |
 
 Sizes are a number of bytes or a text such as `\"2 G\"` (2 GiB); a unit stands with every other number that has one.
@@ -188,7 +188,7 @@ fn on_aws() -> String {
     let rates = fields(include_str!("../../../../../shared/core/src/model/prices.rs"), "Rates");
     let rates = rates.into_iter().map(|row| Row { kind: "US dollars".to_owned(), default: "0".to_owned(), ..row });
     format!(
-        "\n## AWS\n\nLimits are items of the table there: `faregate admin --table` sets them.\n\n### `cluster`\n{}\n### `policy`\n{}\n\
+        "\n## AWS\n\nLimits are items of the table there: `faregate admin limits set` sets them, given `--table`.\n\n### `cluster`\n{}\n### `policy`\n{}\n\
          ### `policy.prices.default`, `.arm64`, `.x86_64`\n{}\n### `options`\n\nA list of declarations with the keys of `[[options]]`.\n\n\
          ### `auth`\n\nThe keys of `[auth]` and of its tables, but `methods`: they are the parameter `SignIn`. The shared password, JupyterHub's \
          `api_token` and Kerberos' keytab stand in the secret of sign-in.\n",
