@@ -34,8 +34,6 @@ pub struct Options {
     pub policy: Policy,
     /// What clusters are made of.
     pub base: ClusterConfig,
-    /// What users may choose.
-    pub choices: ClusterOptions,
     /// The way to the schedulers.
     pub schedulers: Arc<dyn Schedulers>,
     /// Batches of wakes taken at once.
@@ -55,7 +53,6 @@ impl Default for Options {
         Options {
             policy: Policy::fargate(),
             base: ClusterConfig::default(),
-            choices: ClusterOptions::default(),
             schedulers: Arc::new(unreachable::Unreachable),
             reconcilers: 4,
             batch: 10,
@@ -241,7 +238,7 @@ async fn services(
         host: Arc::new(Machine::default()),
     };
     let settings = ClusterSettings {
-        options: options.choices.clone().with_sizes(TaskSizes::Fargate),
+        options: ClusterOptions::default().with_sizes(TaskSizes::Fargate),
         base,
         api_url: "http://127.0.0.1:9/api".into(),
         listen: Listen::own_address(),

@@ -1,5 +1,5 @@
 //! The seeded world on AWS's adapters: the real core over the real DynamoDB, SQS and ECS adapters, against emulators that lose, delay,
-//! repeat and refuse; users, schedulers and workers are made up.
+//! repeat and refuse; users, schedulers and workers are made up. Two sets of the shells work over the same records, as functions do.
 //!
 //! Its bigger sister, the crate `faregate-world`, lives tens of thousands of worlds in virtual time over a store and a launcher of its
 //! own. Here time is real: a seed fixes what there is and how often what goes wrong, and not the order in which things meet.
@@ -47,9 +47,11 @@ pub struct Outcome {
 pub async fn run(ministack: &Ministack, seed: u64, switches: SafetySwitches) -> Outcome {
     let setup = Setup::new(seed, switches);
     let stage = Stage::new(setup.clone());
-    let inside = Arc::new(begin(ministack, &setup, &stage).await);
-    let living = tokio::spawn(life::live(inside.clone(), stage.clone()));
-    whims::indulge(&inside, &stage).await;
+    let mut inside = begin(ministack, &setup, &stage).await;
+    let gateways = [inside.gateway.clone(), inside.twin().await];
+    let inside = Arc::new(inside);
+    let living = tokio::spawn(life::live(inside.clone(), gateways.clone(), stage.clone()));
+    whims::indulge(&inside, &gateways, &stage).await;
     end_of_faults(&inside, &stage);
     let (records, mut broken) = verdict::settle(&inside, &stage).await;
     if let Some(records) = records {

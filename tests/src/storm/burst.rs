@@ -33,7 +33,7 @@ async fn create(host: Host, people: People, user: String) -> i64 {
     let mut created = 0;
     let most = people.ceilings()[&Scope::User(user.clone())].clusters;
     while created <= most {
-        let call = Call::new(host.routers[created as usize % host.routers.len()].clone(), "POST", "/api/v1/clusters/");
+        let call = Call::new(host.router.clone(), "POST", "/api/v1/clusters/");
         let answer = call.basic(&user).json(&json!({"cluster_options": {}})).send().await;
         match read(&people, &user, Asked::Create, &answer) {
             Got::Created => created += 1,

@@ -101,7 +101,7 @@ impl Local {
         let served = router.clone();
         loops.spawn(async move { axum::serve(listener, served).await.unwrap() });
         let running: Running = Arc::new(move || running(&api_url));
-        let host = Host { routers: vec![router], store, ring, running, failures, pace: Duration::from_millis(500) };
+        let host = Host { router, store, ring, running, failures, pace: Duration::from_millis(500) };
         Local { host, repaired, loops, dir }
     }
 }

@@ -2,7 +2,8 @@
 //! thousand creates, scales and deletes, fifty at once, and limits must hold at every moment, by the records and by what runs. Then
 //! everything is deleted, and nothing may be counted any more.
 //!
-//! It blows over the real router, in one process, so that every host runs the same storm: see [`local`] for one machine.
+//! It blows over the real router and the embedded store, in one process: see [`local`]. Two gateways over DynamoDB are the seeded world's
+//! of `faregate-aws-tests`.
 
 mod answers;
 mod board;
@@ -46,11 +47,11 @@ pub type Running = Arc<dyn Fn() -> Vec<(ClusterName, TaskRole)> + Send + Sync>;
 /// What a storm blows over.
 #[derive(Clone)]
 pub struct Host {
-    /// The routers of all gateways; a request goes to any of them.
-    pub routers: Vec<Router>,
-    /// Their records.
+    /// Its router.
+    pub router: Router,
+    /// Its records.
     pub store: Arc<dyn Store>,
-    /// Their key ring.
+    /// Its key ring.
     pub ring: KeyRing,
     /// Tasks that run, all of them at one and the same moment.
     pub running: Running,

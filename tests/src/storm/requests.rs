@@ -122,8 +122,7 @@ impl Visitor {
     }
 
     fn call(&mut self, method: &str, rest: &str) -> Call {
-        let router = self.dice.below(self.host.routers.len() as i64) as usize;
         let path = format!("/api/v1/clusters/{rest}");
-        Call::new(self.host.routers[router].clone(), method, &path).basic(&self.user)
+        Call::new(self.host.router.clone(), method, &path).basic(&self.user)
     }
 }

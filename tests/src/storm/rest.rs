@@ -17,7 +17,7 @@ pub async fn delete_everything(host: &Host, people: &People) {
 async fn delete_all(host: &Host, user: &str) {
     let deadline = Instant::now() + PATIENCE;
     let call = |method: &str, rest: &str| {
-        Call::new(host.routers[0].clone(), method, &format!("/api/v1/clusters/{rest}")).basic(user)
+        Call::new(host.router.clone(), method, &format!("/api/v1/clusters/{rest}")).basic(user)
     };
     loop {
         let answer = call("GET", "?status=pending,running,stopping").send().await;

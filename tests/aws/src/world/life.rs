@@ -15,11 +15,11 @@ use tokio::task::JoinSet;
 const TICK: Duration = Duration::from_millis(60);
 
 /// Lives until it is aborted.
-pub async fn live(inside: Arc<Inside>, stage: Stage) {
+pub async fn live(inside: Arc<Inside>, gateways: [Arc<Gateway>; 2], stage: Stage) {
     let mut heartbeats = JoinSet::new();
-    loop {
+    for gateway in gateways.iter().cycle() {
         for beat in tick(&inside, &stage) {
-            heartbeats.spawn(send(inside.gateway.clone(), stage.clone(), beat));
+            heartbeats.spawn(send(gateway.clone(), stage.clone(), beat));
         }
         while heartbeats.try_join_next().is_some() {}
         tokio::time::sleep(TICK).await;

@@ -8,7 +8,7 @@ use crate::inside::Inside;
 use fake_ecs::{FakeEcs, Fault, NO_CAPACITY, Then, When};
 use faregate_core::model::{ClusterName, Identity, Ms, TaskRole};
 use faregate_core::ports::Store;
-use faregate_gateway::{Caller, Refusal};
+use faregate_gateway::{Caller, Gateway, Refusal};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -25,14 +25,17 @@ enum Wish {
 }
 
 /// Indulges every whim until the faults end; what was asked for by then is also answered.
-pub async fn indulge(inside: &Arc<Inside>, stage: &Stage) {
+pub async fn indulge(inside: &Arc<Inside>, gateways: &[Arc<Gateway>; 2], stage: &Stage) {
     let end = now() + FAULTS_MS;
     let lowered_at = now() + stage.lock().dice.between(FAULTS_MS / 4, FAULTS_MS * 3 / 4);
     let mut lowered = false;
     let mut wishes = JoinSet::new();
     let users = stage.lock().setup.users.clone();
+    // whoever asks, any of the gateways answers
+    let mut gateway = gateways.iter().cycle().cloned();
+    let mut next_gateway = || gateway.next().expect("they go on for ever");
     for user in &users {
-        wishes.spawn(grant(inside.clone(), stage.clone(), Wish::Create(user.clone())));
+        wishes.spawn(grant(inside.clone(), next_gateway(), stage.clone(), Wish::Create(user.clone())));
     }
     while now() < end {
         let tasks = fleet(&inside.ecs);
@@ -41,7 +44,7 @@ pub async fn indulge(inside: &Arc<Inside>, stage: &Stage) {
             (lowered, next) = (true, Some(Wish::Lower));
         }
         if let Some(wish) = next {
-            wishes.spawn(grant(inside.clone(), stage.clone(), wish));
+            wishes.spawn(grant(inside.clone(), next_gateway(), stage.clone(), wish));
         }
         tokio::time::sleep(TICK).await;
     }
@@ -148,8 +151,7 @@ fn restart_a_worker(dask: &mut Dask, away: Ms) {
     }
 }
 
-async fn grant(inside: Arc<Inside>, stage: Stage, wish: Wish) {
-    let gateway = &inside.gateway;
+async fn grant(inside: Arc<Inside>, gateway: Arc<Gateway>, stage: Stage, wish: Wish) {
     match wish {
         Wish::Create(who) => {
             let result = gateway.clusters.create(&who, serde_json::Map::new()).await;
@@ -161,14 +163,14 @@ async fn grant(inside: Arc<Inside>, stage: Stage, wish: Wish) {
             }
         }
         Wish::Stop(who) => {
-            let Some(name) = one_of_theirs(&inside, &stage, &who).await else { return };
+            let Some(name) = one_of_theirs(&gateway, &stage, &who).await else { return };
             stage.lock().saga(&name).stop_asked = true;
             if gateway.clusters.stop(&Caller::User(who), &name).await.is_ok() {
                 stage.lock().saga(&name).stop_taken = true;
             }
         }
         Wish::Scale(who, count) => {
-            let Some(name) = one_of_theirs(&inside, &stage, &who).await else { return };
+            let Some(name) = one_of_theirs(&gateway, &stage, &who).await else { return };
             let _ = gateway.clusters.scale(&who, &name, count).await;
         }
         Wish::Lower => {
@@ -181,9 +183,9 @@ async fn grant(inside: Arc<Inside>, stage: Stage, wish: Wish) {
     }
 }
 
-async fn one_of_theirs(inside: &Inside, stage: &Stage, who: &Identity) -> Option<ClusterName> {
+async fn one_of_theirs(gateway: &Gateway, stage: &Stage, who: &Identity) -> Option<ClusterName> {
     use faregate_core::model::Status;
-    let found = inside.gateway.clusters.list(who, &[Status::Pending, Status::Running]).await.ok()?;
+    let found = gateway.clusters.list(who, &[Status::Pending, Status::Running]).await.ok()?;
     let n = stage.lock().dice.below(found.len() as Ms) as usize;
     found.get(n).map(|cluster| cluster.name.clone())
 }
