@@ -2,14 +2,11 @@
 
 use super::Enforcer;
 use faregate_core::model::{Cluster, ClusterName, Ms, Record};
-use faregate_core::ports::{Expect, StoreError, TransactError, Write};
+use faregate_core::ports::{Expect, Retries, StoreError, TransactError, Write};
 use std::sync::PoisonError;
 
 /// Clusters read at once.
 const PAGE: usize = 100;
-/// Tries when others write the record at the same time.
-const TRIES: u32 = 8;
-
 impl Enforcer {
     /// The clock was set by so much (forward above zero). Clusters have lived, and shall live, for as long as before: the moments that
     /// they count from move along. All that is active is looked at again, as what was due may lie ahead now. How many those are.
@@ -47,7 +44,8 @@ impl Enforcer {
     }
 
     async fn shift(&self, name: &ClusterName, by: Ms) -> Result<(), StoreError> {
-        for attempt in 0..TRIES {
+        let mut retries = Retries::new(&*self.context.host);
+        while retries.next().await {
             let Some(stored) = self.context.store.cluster(name).await? else { return Ok(()) };
             let mut cluster = stored.value;
             cluster.shift(by);
@@ -56,9 +54,7 @@ impl Enforcer {
             let write = Write::Put { record: Record::Cluster(Box::new(cluster)), expect };
             match self.context.store.transact(vec![write]).await {
                 Ok(()) => return Ok(()),
-                Err(TransactError::Conflicts(_) | TransactError::Contention) => {
-                    self.context.jitter(20 << attempt).await
-                }
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => {}
                 Err(TransactError::Failed(error)) => return Err(error),
             }
         }

@@ -5,7 +5,7 @@ use super::budget::CachedSpent;
 use faregate_core::limits::{Effective, effective};
 use faregate_core::model::clock::is_younger;
 use faregate_core::model::{Cluster, ClusterName, Ms, Policy};
-use faregate_core::ports::{Host, LimitItems, Store, StoreError, Wake, Wakes};
+use faregate_core::ports::{Host, LimitItems, Store, StoreError, Wake, Wakes, jitter};
 use faregate_keys::{KeyRing, Use};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -104,11 +104,6 @@ impl Context {
     pub(crate) async fn jitter(&self, most: Ms) {
         jitter(&*self.host, most).await;
     }
-}
-
-/// The same for whoever has no context.
-pub(crate) async fn jitter(host: &dyn Host, most: Ms) {
-    host.sleep_ms((host.random() % most.max(1) as u64) as Ms).await;
 }
 
 /// The same for whoever has no context.

@@ -5,14 +5,11 @@ use faregate_core::limits::{Effective, effective};
 use faregate_core::limits::{Measure, counted};
 use faregate_core::model::{Cluster, ClusterName, Counts, Heartbeat, Identity, Ms, PaceStep, Record, Scope, Stored};
 use faregate_core::options::Options;
-use faregate_core::ports::{Conflict, Expect, TransactError, Write};
+use faregate_core::ports::{Conflict, Expect, Retries, TransactError, Write};
 use faregate_core::reconcile::{scheduler_spec, worker_spec};
 use faregate_core::safety_rule;
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
-
-/// Tries of a transaction that meets others at the same counters.
-const TRIES: u32 = 8;
 
 impl Clusters {
     /// What a user may choose.
@@ -73,7 +70,8 @@ impl Clusters {
             };
             writes.push(Write::Count { scope, delta: Counts::CLUSTER, ceiling, now, pace });
         }
-        for attempt in 0..TRIES {
+        let mut retries = Retries::new(&*self.context.host);
+        while retries.next().await {
             match self.context.store.transact(writes.clone()).await {
                 Ok(()) => {
                     for write in &writes {
@@ -95,7 +93,7 @@ impl Clusters {
                         *pace = next;
                     }
                 }
-                Err(TransactError::Contention) => self.context.jitter(20 << attempt).await,
+                Err(TransactError::Contention) => {}
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }

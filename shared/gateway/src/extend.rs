@@ -2,18 +2,16 @@
 
 use super::{Clusters, Refusal};
 use faregate_core::model::{Cluster, ClusterName, Identity, Ms, ReasonCode, Record};
-use faregate_core::ports::{Expect, TransactError, Write};
+use faregate_core::ports::{Expect, Retries, TransactError, Write};
 use faregate_core::reconcile::enforce::{Longest, deadline, utc};
-
-/// Tries when others write the record at the same time.
-const TRIES: u32 = 8;
 
 impl Clusters {
     /// Lets a cluster live for at least `ms` from now. When it ends then; none = it has no end.
     ///
     /// It ends no sooner by this than without it. [`Refusal::Invalid`] when a limit lets it live less long.
     pub async fn extend(&self, who: &Identity, name: &ClusterName, ms: Ms) -> Result<Option<Ms>, Refusal> {
-        for attempt in 0..TRIES {
+        let mut retries = Retries::new(&*self.context.host);
+        while retries.next().await {
             let (mut cluster, version) = self.own(who, name).await?;
             if !cluster.status.is_active() || !cluster.wants_to_run() {
                 return Err(Refusal::Conflict(format!("Cluster '{name}' is not active any more")));
@@ -36,9 +34,7 @@ impl Clusters {
             let write = Write::Put { record: Record::Cluster(Box::new(cluster)), expect: Expect::Version(version) };
             match self.context.store.transact(vec![write]).await {
                 Ok(()) => return Ok(Some(ends_at)),
-                Err(TransactError::Conflicts(_) | TransactError::Contention) => {
-                    self.context.jitter(20 << attempt).await
-                }
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => {}
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }

@@ -2,13 +2,11 @@
 
 use super::{Context, Refusal};
 use faregate_core::model::{ClusterName, Content, Heartbeat, Record, Stored, Task, Version};
-use faregate_core::ports::{Expect, StoreError, Touch, TransactError, Write};
+use faregate_core::ports::{Expect, Retries, StoreError, Touch, TransactError, Write};
 use faregate_core::safety_rule;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Tries when the reconciler writes the item at the same time.
-const TRIES: u32 = 6;
 /// Tasks written in one transaction while a large content is applied.
 const CHUNK: usize = 80;
 
@@ -25,7 +23,8 @@ impl Heartbeats {
 
     /// Takes a heartbeat. Equal digests mean equal contents. [`Refusal::Conflict`] when the cluster takes no more.
     pub async fn apply(&self, name: &ClusterName, content: Content, digest: String) -> Result<(), Refusal> {
-        for _ in 0..TRIES {
+        let mut retries = Retries::new(&*self.context.host);
+        while retries.next().await {
             let item = match self.context.store.touch(name, &digest, self.context.now()).await {
                 Ok(Touch::Same { due_at }) => {
                     // the wake of the change may have been lost
@@ -48,7 +47,6 @@ impl Heartbeats {
                 self.context.wake(name, 0).await;
                 return Ok(());
             }
-            self.context.jitter(50).await;
         }
         Err(Refusal::Conflict(format!("The heartbeat of cluster '{name}' met too many others; try again")))
     }

@@ -3,7 +3,7 @@
 use super::Context;
 use async_trait::async_trait;
 use faregate_core::model::{Amount, Cluster, ClusterConfig, ClusterName, Month, Ms, Policy, Task, UserKey};
-use faregate_core::ports::{Children, Host, Store, StoreError};
+use faregate_core::ports::{Children, Host, Store, StoreError, jitter};
 use faregate_core::reconcile::bill;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
@@ -159,8 +159,7 @@ impl Books for StoredBooks<'_> {
     }
 
     async fn pause(&self, attempt: u32) {
-        let most = 10u64 << attempt;
-        self.host.sleep_ms((self.host.random() % most) as Ms).await;
+        jitter(self.host, 10 << attempt).await;
     }
 }
 

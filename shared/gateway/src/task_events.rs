@@ -1,14 +1,10 @@
 //! What the launcher tells by itself: a task changed.
 
 use super::Refusal;
-use super::context::jitter;
 use faregate_core::model::{Cluster, ClusterName, Policy, Record, Task, TaskFacts, TaskState};
-use faregate_core::ports::{Expect, Host, Store, TransactError, Wake, Wakes, Write};
+use faregate_core::ports::{Expect, Host, Retries, Store, TransactError, Wake, Wakes, Write};
 use faregate_core::safety_rule;
 use std::sync::Arc;
-
-/// Tries when others write the same task.
-const TRIES: u32 = 6;
 
 /// Takes in what the launcher tells. It takes no secrets: whoever does nothing else needs none.
 pub struct TaskEvents {
@@ -29,7 +25,8 @@ impl TaskEvents {
     /// two.
     pub async fn apply(&self, facts: &TaskFacts) -> Result<(), Refusal> {
         let name = facts.launch.cluster().map_err(|e| Refusal::Invalid(format!("launch `{}`: {e}", facts.launch)))?;
-        for _ in 0..TRIES {
+        let mut retries = Retries::new(&*self.host);
+        while retries.next().await {
             let known = self.store.task(&name, &facts.id).await?;
             let (task, expect, changed) = match known {
                 Some(stored) => {
@@ -61,7 +58,7 @@ impl TaskEvents {
             writes.push(Write::Put { record: Record::Task(task), expect });
             match self.store.transact(writes).await {
                 Ok(()) => return self.wake(&name).await,
-                Err(TransactError::Conflicts(_) | TransactError::Contention) => jitter(&*self.host, 50).await,
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => {}
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }

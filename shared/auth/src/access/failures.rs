@@ -1,9 +1,8 @@
 //! Failed sign-ins as they are kept: for other processes, for the next start, and for admins.
 
-use super::write::TRIES;
 use super::{Access, AccessError};
 use faregate_core::model::{Act, Failures, Ms, Record, Stored};
-use faregate_core::ports::{Expect, StoreError, TransactError, Write};
+use faregate_core::ports::{Expect, Retries, StoreError, TransactError, Write};
 use serde::Serialize;
 use serde_json::json;
 
@@ -25,7 +24,8 @@ pub struct BlockRow {
 impl Access {
     /// Adds one failure to what is on record, and says what is then.
     pub(crate) async fn failed(&self, known: &Failures, now: Ms) -> Result<Failures, StoreError> {
-        for attempt in 0..TRIES {
+        let mut retries = Retries::new(&*self.host);
+        while retries.next().await {
             let found = self.failures_of(known).await?;
             let (failures, expect) = match found {
                 Some(Stored { mut value, version }) => {
@@ -39,7 +39,7 @@ impl Access {
             let write = Write::Put { record: Record::Failures(failures.clone()), expect };
             match self.records.transact(vec![write]).await {
                 Ok(()) => return Ok(failures),
-                Err(TransactError::Conflicts(_) | TransactError::Contention) => self.pause(attempt).await,
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => {}
                 Err(TransactError::Failed(error)) => return Err(error),
             }
         }
@@ -89,14 +89,14 @@ impl Access {
     }
 
     async fn forgive(&self, mut stored: Stored<Failures>) -> Result<(), AccessError> {
-        for attempt in 0..TRIES {
+        let mut retries = Retries::new(&*self.host);
+        while retries.next().await {
             let now = self.host.now();
             stored.value.forgive(now);
             stored.value.lifted_at = Some(now);
             if self.write(Record::Failures(stored.value.clone()), Expect::Version(stored.version)).await? {
                 return Ok(());
             }
-            self.pause(attempt).await;
             match self.failures_of(&stored.value).await? {
                 Some(again) => stored = again,
                 None => return Ok(()),

@@ -1,11 +1,10 @@
 //! Machine tokens: made, listed, revoked.
 
 use super::users::named;
-use super::write::TRIES;
 use super::{Access, AccessError, text};
 use crate::Confirmed;
 use faregate_core::model::{Act, MachineToken, Ms, Record, Scope, Stored, TokenScope, Usage, hex, valid_user};
-use faregate_core::ports::{Expect, TransactError, Write};
+use faregate_core::ports::{Expect, Retries, TransactError, Write};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -130,7 +129,8 @@ impl Access {
             let target = Scope::User(token.user.clone()).to_string();
             self.record(act, "make-token", target, details).await?;
         }
-        for attempt in 0..TRIES {
+        let mut retries = Retries::new(&*self.host);
+        while retries.next().await {
             // whoever makes another at the same time writes the same counter, on the version that it had before both counted
             let expect = if counter.version == 0 { Expect::Absent } else { Expect::Version(counter.version) };
             let writes = vec![
@@ -139,7 +139,7 @@ impl Access {
             ];
             match self.records.transact(writes).await {
                 Ok(()) => return Ok(self.made(text, token, now)),
-                Err(TransactError::Conflicts(_) | TransactError::Contention) => self.pause(attempt).await,
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => {}
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
             counter = self.counter_with_room(&token.user, now).await?;
@@ -199,7 +199,8 @@ impl Access {
     /// Ends a token, whoever else writes its record meanwhile.
     pub(super) async fn end_token(&self, mut stored: Stored<MachineToken>) -> Result<MachineToken, AccessError> {
         let id = stored.value.id.clone();
-        for attempt in 0..TRIES {
+        let mut retries = Retries::new(&*self.host);
+        while retries.next().await {
             let now = self.host.now();
             if !stored.value.is_valid(now) {
                 return Ok(stored.value);
@@ -213,7 +214,6 @@ impl Access {
                 tracing::info!(token = id, user = stored.value.user, "machine token revoked");
                 return Ok(stored.value);
             }
-            self.pause(attempt).await;
             stored = self.records.machine_token(&id).await?.ok_or_else(|| AccessError::NoToken(id.clone()))?;
         }
         Err(AccessError::Contended)

@@ -1,12 +1,9 @@
 //! Conditional writes, tried again while others are at the same record.
 
 use super::{Access, AccessError};
-use faregate_core::model::{Act, Ms, Record};
-use faregate_core::ports::{Expect, TransactError, Write};
+use faregate_core::model::{Act, Record};
+use faregate_core::ports::{Expect, Retries, TransactError, Write};
 use serde_json::Value;
-
-/// Tries of a write that meets others at the same record.
-pub(super) const TRIES: u32 = 6;
 
 impl Access {
     /// Writes an admin's action down. Whoever carries it out does so afterwards.
@@ -25,20 +22,16 @@ impl Access {
 
     /// Writes one record. `false`: the condition did not hold.
     pub(super) async fn write(&self, record: Record, expect: Expect) -> Result<bool, AccessError> {
-        for attempt in 0..TRIES {
+        let mut retries = Retries::new(&*self.host);
+        while retries.next().await {
             match self.records.transact(vec![Write::Put { record: record.clone(), expect }]).await {
                 Ok(()) => return Ok(true),
                 Err(TransactError::Conflicts(_)) => return Ok(false),
-                Err(TransactError::Contention) => self.pause(attempt).await,
+                Err(TransactError::Contention) => {}
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }
         Err(AccessError::Contended)
-    }
-
-    /// A pause before something is tried again: full jitter.
-    pub(super) async fn pause(&self, attempt: u32) {
-        self.host.sleep_ms((self.host.random() % (20 << attempt)) as Ms).await;
     }
 
     /// Random bytes.

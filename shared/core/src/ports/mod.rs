@@ -4,6 +4,7 @@ mod accounts;
 mod host;
 mod launcher;
 mod limit_items;
+mod retries;
 mod routes;
 mod schedulers;
 mod store;
@@ -13,6 +14,7 @@ pub use accounts::Accounts;
 pub use host::Host;
 pub use launcher::{Credentials, LaunchError, Launched, Launcher, LauncherError, PrepareError, TaskPage};
 pub use limit_items::{Attributes, LimitItems};
+pub use retries::{Retries, jitter};
 pub use routes::{Route, Routes, RoutesError};
 pub use schedulers::{Answer, Ask, Idleness, Question, SchedulerError, Schedulers};
 pub use store::{

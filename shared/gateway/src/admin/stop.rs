@@ -5,18 +5,15 @@ use super::super::read::not_found;
 use super::super::{Refusal, stop};
 use super::{Act, Admin};
 use faregate_core::model::{
-    Cluster, ClusterName, MachineToken, Ms, Reason, ReasonCode, Record, Scope, Status, Stored, UserKey,
+    Cluster, ClusterName, MachineToken, Reason, ReasonCode, Record, Scope, Status, Stored, UserKey,
 };
-use faregate_core::ports::{Expect, StopRequest, TransactError, Write};
+use faregate_core::ports::{Expect, Retries, StopRequest, TransactError, Write};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Clusters read at once.
 const PAGE: usize = 100;
-
-/// Tries of a stop that meets others at the same cluster.
-const TRIES: u32 = 8;
 
 /// What was told to stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -82,7 +79,8 @@ impl Admin {
     }
 
     async fn close_one(&self, name: &ClusterName, closed: bool) -> Result<(), Refusal> {
-        for attempt in 0..TRIES {
+        let mut retries = Retries::new(&*self.host);
+        while retries.next().await {
             let Some(Stored { mut value, version }) = self.store.cluster(name).await? else { return Ok(()) };
             value.close(closed, self.now());
             let write = Write::Put { record: Record::Cluster(Box::new(value)), expect: Expect::Version(version) };
@@ -92,7 +90,7 @@ impl Admin {
                     wake(&*self.wakes, &*self.host, name, 0).await;
                     return Ok(());
                 }
-                Err(TransactError::Conflicts(_) | TransactError::Contention) => self.pause(attempt).await,
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => {}
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }
@@ -152,21 +150,15 @@ impl Admin {
 
     /// True when this call turned it.
     async fn end_one(&self, request: &StopRequest) -> Result<bool, Refusal> {
-        let mut attempt = 0;
-        loop {
+        let mut retries = Retries::new(&*self.host);
+        let mut refusal = None;
+        while retries.next().await {
             match stop::end(&*self.store, &*self.wakes, &*self.host, request).await {
-                Err(Refusal::Conflict(_)) if attempt < TRIES => {
-                    self.pause(attempt).await;
-                    attempt += 1;
-                }
+                Err(conflict @ Refusal::Conflict(_)) => refusal = Some(conflict),
                 outcome => return Ok(outcome? == Some(true)),
             }
         }
-    }
-
-    /// Full jitter.
-    async fn pause(&self, attempt: u32) {
-        self.host.sleep_ms((self.host.random() % (20u64 << attempt)) as Ms).await;
+        refusal.map_or(Ok(false), Err)
     }
 }
 
