@@ -7,7 +7,7 @@ use crate::access::Access;
 use crate::failed::{Failed, FailureLog};
 use crate::guesses::Guesses;
 use crate::session::{Session, Sessions};
-use crate::{AuthError, Authenticated, Method, Peer, Presented, Reading, SessionEnd};
+use crate::{AuthError, Authenticated, Method, Peer, Presented, Reading, SessionCheck, SessionEnd};
 use faregate_core::model::{Identity, MachineToken, Ms, Role, user_name};
 use faregate_keys::{KeyRing, KeyRingError};
 use http::{HeaderMap, HeaderValue};
@@ -194,7 +194,7 @@ impl Auth {
         // a method that is configured no more lets nobody in
         let method = self.methods.iter().find(|method| method.name() == who.method);
         let method = method.ok_or(AuthError::SessionOver(SessionEnd::MethodGone))?;
-        method.session_holds(who, peer, start, reading, now).await
+        method.session_holds(SessionCheck { who, peer, start, reading, now }).await
     }
 }
 

@@ -31,6 +31,21 @@ pub enum Reading {
     New,
 }
 
+/// A session that began with credentials of a method, and comes back.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionCheck<'a> {
+    /// Whose it is.
+    pub who: &'a Identity,
+    /// From where it comes now.
+    pub peer: &'a Peer,
+    /// How it began.
+    pub start: &'a SessionStart,
+    /// How what is known of its credentials is to be read.
+    pub reading: Reading,
+    /// When it comes.
+    pub now: Ms,
+}
+
 /// A way to sign in with an `Authorization` header.
 #[async_trait]
 pub trait Method: Send + Sync {
@@ -38,7 +53,7 @@ pub trait Method: Send + Sync {
     fn name(&self) -> &'static str;
     /// What `WWW-Authenticate` says to those without credentials.
     fn challenge(&self) -> Option<HeaderValue>;
-    /// Are these credentials of the kind that it judges? By their look, and where they come from.
+    /// Are these credentials of the kind that it checks? By their look, and where they come from.
     fn accepts(&self, presented: &Presented, peer: &Peer) -> bool;
     /// Who it is. Only ever asked of what it [accepts](Method::accepts).
     async fn authenticate(&self, presented: &Presented, peer: &Peer, now: Ms) -> Result<Authenticated, AuthError>;
@@ -56,17 +71,10 @@ pub trait Method: Send + Sync {
         let _ = (who, since, now);
         Ok(None)
     }
-    /// Does a session still hold that began so, with credentials of this method? [`AuthError::SessionOver`] says why not. Asked with
+    /// Does a session still hold that began with credentials of this method? [`AuthError::SessionOver`] says why not. Asked with
     /// every request, so what it reads it keeps for up to a minute; what outlasts the session wants it read anew.
-    async fn session_holds(
-        &self,
-        who: &Identity,
-        peer: &Peer,
-        start: &SessionStart,
-        reading: Reading,
-        now: Ms,
-    ) -> Result<(), AuthError> {
-        let _ = (who, peer, start, reading, now);
+    async fn session_holds(&self, session: SessionCheck<'_>) -> Result<(), AuthError> {
+        let _ = session;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::Access;
 use super::password::HashingError;
 use super::text::TokenText;
-use crate::{Reading, SessionEnd, SessionStart};
+use crate::{Reading, SessionCheck, SessionEnd};
 use aws_lc_rs::digest::{SHA256, digest};
 use faregate_core::model::clock::{is_ahead, is_younger};
 use faregate_core::model::{Account, MachineToken, Ms, Record, Stored, hex, user_name};
@@ -60,15 +60,12 @@ impl Access {
         Ok(hash.map(|hash| stamp(&hash)))
     }
 
-    /// Why a session that began so, with this user's password, holds no longer; none where it does.
+    /// Why a session that began with its user's password holds no longer; none where it does.
     pub async fn end_of_password_session(
         &self,
-        user: &str,
-        start: &SessionStart,
-        reading: Reading,
-        now: Ms,
+        SessionCheck { who, start, reading, now, .. }: SessionCheck<'_>,
     ) -> Result<Option<SessionEnd>, AuthBackendError> {
-        let Some(Stored { value: account, .. }) = self.account(user, start.at, reading, now).await? else {
+        let Some(Stored { value: account, .. }) = self.account(&who.name, start.at, reading, now).await? else {
             return Ok(Some(SessionEnd::UserRemoved));
         };
         let Some(hash) = &account.password else { return Ok(Some(SessionEnd::UserRemoved)) };
@@ -116,17 +113,14 @@ impl Access {
         Ok(Some(stored.value))
     }
 
-    /// Does a session still hold that began so, with this token of this user?
+    /// Does a session still hold that began with this token?
     pub async fn token_session_holds(
         &self,
         id: &str,
-        user: &str,
-        start: &SessionStart,
-        reading: Reading,
-        now: Ms,
+        SessionCheck { who, start, reading, now, .. }: SessionCheck<'_>,
     ) -> Result<bool, AuthBackendError> {
         let found = self.token(id, start.at, reading, now).await?;
-        let Some(stored) = found.filter(|Stored { value, .. }| value.user == user && value.is_valid(now)) else {
+        let Some(stored) = found.filter(|Stored { value, .. }| value.user == who.name && value.is_valid(now)) else {
             return Ok(false);
         };
         self.used(&stored, now).await;

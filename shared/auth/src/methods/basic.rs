@@ -3,7 +3,7 @@
 use crate::access::Access;
 use crate::registry::{Backends, MethodConfig};
 use crate::{AuthConfigError, AuthError, Authenticated, Method, Opened, Peer, Presented};
-use crate::{Reading, SessionEnd, SessionStart};
+use crate::{SessionCheck, SessionEnd};
 use async_trait::async_trait;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -161,20 +161,13 @@ impl Method for Basic {
         }
     }
 
-    async fn session_holds(
-        &self,
-        who: &Identity,
-        peer: &Peer,
-        start: &SessionStart,
-        reading: Reading,
-        now: Ms,
-    ) -> Result<(), AuthError> {
+    async fn session_holds(&self, session: SessionCheck<'_>) -> Result<(), AuthError> {
         let end = match &self.0 {
-            Proof::Own(access) => access.end_of_password_session(&who.name, start, reading, now).await?,
+            Proof::Own(access) => access.end_of_password_session(session).await?,
             // with a password of the user's own, when that was configured
-            _ if start.stamp.is_some() => Some(SessionEnd::PasswordChanged),
+            _ if session.start.stamp.is_some() => Some(SessionEnd::PasswordChanged),
             Proof::Nothing | Proof::Shared(_) => None,
-            Proof::Process { uid } => return check_process(*uid, peer),
+            Proof::Process { uid } => return check_process(*uid, session.peer),
         };
         end.map_or(Ok(()), |end| Err(AuthError::SessionOver(end)))
     }
@@ -183,6 +176,7 @@ impl Method for Basic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Reading, SessionStart};
     use std::net::Ipv4Addr;
 
     async fn name(password: Option<&str>, name: &str, given: &str) -> Option<String> {
@@ -219,7 +213,9 @@ mod tests {
         let method = Basic::own_processes(1000);
         let presented = Presented::Basic { name: "anything".into(), password: "x".into() };
         let start = SessionStart { at: 0, stamp: None };
-        let holds = async |who: &Identity, peer: &Peer| method.session_holds(who, peer, &start, Reading::New, 0).await;
+        let holds = async |who: &Identity, peer: &Peer| {
+            method.session_holds(SessionCheck { who, peer, start: &start, reading: Reading::New, now: 0 }).await
+        };
         let peer = |uid| Peer { address: Some(Ipv4Addr::LOCALHOST.into()), uid, forwards: false };
         for uid in [1000, 0] {
             let entered = method.authenticate(&presented, &peer(Some(uid)), 0).await.unwrap();

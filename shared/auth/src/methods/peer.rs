@@ -4,9 +4,9 @@
 use crate::groups::groups;
 use crate::registry::{Backends, MethodConfig};
 use crate::{AuthConfigError, AuthError, Authenticated, Method, Opened, Peer, Presented};
-use crate::{Reading, SessionEnd, SessionStart};
+use crate::{SessionCheck, SessionEnd};
 use async_trait::async_trait;
-use faregate_core::model::{Identity, Ms, user_name};
+use faregate_core::model::{Ms, user_name};
 use http::HeaderValue;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -113,14 +113,7 @@ impl Method for PeerAccounts {
         Ok(entered)
     }
 
-    async fn session_holds(
-        &self,
-        who: &Identity,
-        peer: &Peer,
-        _: &SessionStart,
-        _: Reading,
-        _: Ms,
-    ) -> Result<(), AuthError> {
+    async fn session_holds(&self, SessionCheck { who, peer, .. }: SessionCheck<'_>) -> Result<(), AuthError> {
         let anothers = Err(AuthError::SessionOver(SessionEnd::AnothersProcess));
         if !peer.is_local() || peer.forwards {
             return anothers;
@@ -133,6 +126,7 @@ impl Method for PeerAccounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Reading, SessionStart};
     use std::net::{IpAddr, Ipv4Addr};
 
     struct Two;
@@ -202,8 +196,10 @@ mod tests {
     async fn a_session_is_good_for_processes_of_its_account_alone() {
         let alice = Authenticated::user("alice".into(), "peer").who;
         let start = SessionStart { at: 0, stamp: None };
-        let stands =
-            async |peer: Peer| method().session_holds(&alice, &peer, &start, Reading::Believed, 0).await.is_ok();
+        let stands = async |peer: Peer| {
+            let session = SessionCheck { who: &alice, peer: &peer, start: &start, reading: Reading::Believed, now: 0 };
+            method().session_holds(session).await.is_ok()
+        };
         assert!(stands(local(Some(1000))).await);
         for other in [local(Some(1001)), local(None), Peer { forwards: true, ..local(Some(1000)) }, Peer::default()] {
             assert!(!stands(other).await, "{other:?}");

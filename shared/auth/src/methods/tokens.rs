@@ -3,7 +3,7 @@
 use crate::access::{Access, TOKEN_PREFIX};
 use crate::registry::{Backends, MethodConfig};
 use crate::{AuthConfigError, AuthError, Authenticated, Method, Opened, Peer, Presented};
-use crate::{Reading, SessionEnd, SessionStart};
+use crate::{SessionCheck, SessionEnd};
 use async_trait::async_trait;
 use faregate_core::model::{Identity, MachineToken, Ms, Role, TokenUse};
 use http::HeaderValue;
@@ -60,16 +60,9 @@ impl Method for Tokens {
         Ok(Authenticated { who, reply: None })
     }
 
-    async fn session_holds(
-        &self,
-        who: &Identity,
-        _: &Peer,
-        start: &SessionStart,
-        reading: Reading,
-        now: Ms,
-    ) -> Result<(), AuthError> {
-        let holds = match &who.token {
-            Some(token) => self.access.token_session_holds(&token.id, &who.name, start, reading, now).await?,
+    async fn session_holds(&self, session: SessionCheck<'_>) -> Result<(), AuthError> {
+        let holds = match &session.who.token {
+            Some(token) => self.access.token_session_holds(&token.id, session).await?,
             None => false,
         };
         if holds { Ok(()) } else { Err(AuthError::SessionOver(SessionEnd::TokenEnded)) }
