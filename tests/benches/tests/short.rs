@@ -46,7 +46,7 @@ fn bench_prints_what_it_has_measured_when_a_part_fails() {
 }
 
 #[test]
-fn pass_bench() {
-    let said = prints(env!("CARGO_BIN_EXE_pass-bench"), &["10"]);
+fn enforcement_bench() {
+    let said = prints(env!("CARGO_BIN_EXE_enforcement-bench"), &["10"]);
     assert!(said.contains("10"), "{said}");
 }

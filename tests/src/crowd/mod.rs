@@ -1,4 +1,4 @@
-//! A gateway's records while many clusters run, written straight into a store, and what a pass over them costs: for the bench of the pass
+//! A gateway's records while many clusters run, written straight into a store, and what an enforcement run over them costs: for the benches of it
 //! and for the tests of what it reads and writes.
 
 mod clock;

@@ -143,6 +143,6 @@ pub const TABLE: &[(&str, By)] = &[
     // docs/measure.md
     ("cargo run --release -p faregate-benches --bin bench", bench("bench")),
     ("cargo run -p faregate-aws-tests --bin start-up", aws("start_up")),
-    ("cargo run --release -p faregate-benches --bin pass-bench", bench("pass_bench")),
+    ("cargo run --release -p faregate-benches --bin enforcement-bench", bench("enforcement_bench")),
     ("cargo run --release -p faregate-aws-tests --bin aws-bench", aws("aws_bench")),
 ];

@@ -1,6 +1,6 @@
-//! What a pass over many active clusters costs, over the embedded store, with stand-ins for their schedulers. Prints; asserts nothing.
+//! What an enforcement run over many active clusters costs, over the embedded store, with stand-ins for their schedulers. Prints; asserts nothing.
 //!
-//! `pass-bench [CLUSTERS …]`: 100, 1,000 and 10,000 by default, each with ten workers. Every size is written, and
+//! `enforcement-bench [CLUSTERS …]`: 100, 1,000 and 10,000 by default, each with ten workers. Every size is written, and
 //! then measured, in a process of its own.
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +19,7 @@ use std::process::{Child, Command, Stdio};
 /// This program, also when another has been built in its place (proc(5)).
 const OWN: &str = "/proc/self/exe";
 
-/// What a pass over many active clusters costs.
+/// What an enforcement run over many active clusters costs.
 #[derive(Parser)]
 struct Arguments {
     /// How many clusters; several times, one after the other.
@@ -58,7 +58,7 @@ fn measure_all(sizes: &[usize]) {
     let mut measured: Vec<Measured> = Vec::new();
     for clusters in sizes {
         eprintln!("{clusters} clusters …");
-        let dir = tempfile::Builder::new().prefix("faregate-pass-bench-").tempdir().unwrap();
+        let dir = tempfile::Builder::new().prefix("faregate-enforcement-bench-").tempdir().unwrap();
         let store = dir.path().join("store.sqlite");
         run(*clusters, &store, &["--write", &addresses]);
         measured.push(serde_json::from_slice(&run(*clusters, &store, &[])).unwrap());

@@ -1,10 +1,10 @@
 //! What is printed.
 
-use crate::measure::{Measured, Pass};
+use crate::measure::{Measured, Run};
 use faregate_tests::crowd::{Count, PERIOD_MS, STAND_INS, WORKERS};
 
-/// A line of a table: what, and its value of one pass.
-type Line = (&'static str, fn(&Pass) -> String);
+/// A line of a table: what, and its value of one run.
+type Line = (&'static str, fn(&Run) -> String);
 
 const LINES: [Line; 11] = [
     ("seconds", |p| format!("{:.2}", p.seconds)),
@@ -16,18 +16,18 @@ const LINES: [Line; 11] = [
     ("wakes sent", |p| p.wakes.to_string()),
     ("schedulers asked whether they are idle", |p| p.asked.to_string()),
     ("  unanswered", |p| p.unanswered.to_string()),
-    ("  left for the next pass", |p| p.left.to_string()),
+    ("  left for the next run", |p| p.left.to_string()),
     ("longest that an answer was overdue, s", |p| format!("{:.1}", p.delay)),
 ];
 
 /// Prints all sizes side by side, and how what they cost grows.
 pub fn print(all: &[Measured]) {
     println!(
-        "Passes in which nothing changed, over clusters of {WORKERS} workers, of whose schedulers one in {STAND_INS} hangs; a pass begins \
+        "Enforcement runs in which nothing changed, over clusters of {WORKERS} workers, of whose schedulers one in {STAND_INS} hangs; one begins \
          every {} s.",
         PERIOD_MS / 1000
     );
-    table("A pass in which every scheduler is to be asked whether it is idle", all, |m| &m.all_due);
+    table("A run in which every scheduler is to be asked whether it is idle", all, |m| &m.all_due);
     println!("  items read, for each cluster (calls in all):");
     let mut methods: Vec<&String> = all.iter().flat_map(|m| m.all_due.counts.keys()).collect();
     methods.sort();
@@ -41,17 +41,17 @@ pub fn print(all: &[Measured]) {
     }
     println!("  growth from one size to the next:");
     all.windows(2).for_each(|pair| growth(&pair[0], &pair[1]));
-    table("The next pass, a minute later: only who did not answer is asked again", all, |m| &m.next);
-    table("The first pass of all, which remembers limits that it sees for the first time", all, |m| &m.first[0]);
-    row("passes until all were asked", all.iter().map(|m| m.first.len().to_string()));
+    table("The next run, a minute later: only who did not answer is asked again", all, |m| &m.next);
+    table("The first run of all, which remembers limits that it sees for the first time", all, |m| &m.first[0]);
+    row("runs until all were asked", all.iter().map(|m| m.first.len().to_string()));
 }
 
-fn table(what: &str, all: &[Measured], pass: fn(&Measured) -> &Pass) {
+fn table(what: &str, all: &[Measured], run: fn(&Measured) -> &Run) {
     println!("\n{what}:");
     row("clusters", all.iter().map(|m| m.clusters.to_string()));
     row("workers", all.iter().map(|m| (m.clusters as i64 * WORKERS).to_string()));
     for (what, value) in LINES {
-        row(what, all.iter().map(|m| value(pass(m))));
+        row(what, all.iter().map(|m| value(run(m))));
     }
 }
 
@@ -61,21 +61,21 @@ fn row(what: &str, values: impl Iterator<Item = String>) {
 }
 
 fn growth(few: &Measured, many: &Measured) {
-    let times = |of: fn(&Pass) -> f64| of(&many.all_due) / of(&few.all_due).max(f64::MIN_POSITIVE);
+    let times = |of: fn(&Run) -> f64| of(&many.all_due) / of(&few.all_due).max(f64::MIN_POSITIVE);
     println!(
         "    {:.1} times the clusters: {:.1} times the seconds, {:.1} the CPU seconds, {:.1} the memory, {:.1} the items read",
         many.clusters as f64 / few.clusters as f64,
-        times(|pass| pass.seconds),
-        times(|pass| pass.cpu),
-        times(|pass| pass.memory as f64),
-        times(|pass| read(pass) as f64),
+        times(|run| run.seconds),
+        times(|run| run.cpu),
+        times(|run| run.memory as f64),
+        times(|run| read(run) as f64),
     );
 }
 
-fn read(pass: &Pass) -> usize {
-    pass.counts.values().map(|count| count.read).sum()
+fn read(run: &Run) -> usize {
+    run.counts.values().map(|count| count.read).sum()
 }
 
-fn written(pass: &Pass) -> usize {
-    pass.counts.values().map(|count| count.written).sum()
+fn written(run: &Run) -> usize {
+    run.counts.values().map(|count| count.written).sum()
 }

@@ -13,32 +13,32 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// So many passes may be needed until every scheduler was asked for the first time.
-const MOST_PASSES: usize = 20;
+/// So many runs may be needed until every scheduler was asked for the first time.
+const MOST_RUNS: usize = 20;
 
-/// What passes over so many clusters came to.
+/// What runs over so many clusters came to.
 #[derive(Serialize, Deserialize)]
 pub struct Measured {
     /// How many clusters.
     pub clusters: usize,
-    /// The first passes of all, until every scheduler was asked once: they remember limits that they see for the first time.
-    pub first: Vec<Pass>,
+    /// The first runs of all, until every scheduler was asked once: they remember limits that they see for the first time.
+    pub first: Vec<Run>,
     /// One in which every scheduler is to be asked.
-    pub all_due: Pass,
+    pub all_due: Run,
     /// The next one, a minute later.
-    pub next: Pass,
+    pub next: Run,
 }
 
-/// One pass.
+/// One run.
 #[derive(Serialize, Deserialize)]
-pub struct Pass {
+pub struct Run {
     /// How long it took.
     pub seconds: f64,
     /// In how much of that it waited for schedulers' answers.
     pub waited: f64,
     /// CPU seconds.
     pub cpu: f64,
-    /// Peak of resident memory beyond what was resident before the first pass, in bytes.
+    /// Peak of resident memory beyond what was resident before the first run, in bytes.
     pub memory: u64,
     /// What it read and wrote.
     pub counts: Counts,
@@ -48,9 +48,9 @@ pub struct Pass {
     pub asked: usize,
     /// Of these, who left the question unanswered.
     pub unanswered: usize,
-    /// Questions that it left to the next pass.
+    /// Questions that it left to the next run.
     pub left: usize,
-    /// The longest that the question to a scheduler which then answered was overdue, in seconds, since a pass first could have asked it.
+    /// The longest that the question to a scheduler which then answered was overdue, in seconds, since a run first could have asked it.
     pub delay: f64,
 }
 
@@ -60,30 +60,30 @@ pub async fn write(clusters: usize, store: &Path, schedulers: &[SocketAddr]) {
     fill(&store, &Crowd { clusters, schedulers: schedulers.to_vec(), now: now() }).await;
 }
 
-/// Lets passes go over them.
+/// Lets runs go over them.
 pub async fn measure(clusters: usize, store: &Path) -> Measured {
     let since = now() - PERIOD_MS;
-    let mut passes = Passes {
+    let mut runs = Runs {
         gateway: Counted::new(Arc::new(SqliteStore::open(store).unwrap())),
         since,
         first: now(),
         due: BTreeMap::new(),
         resident: resident(),
     };
-    let mut first = vec![passes.one().await];
-    while first.last().is_some_and(|pass| pass.left > 0) && first.len() < MOST_PASSES {
-        first.push(passes.one().await);
+    let mut first = vec![runs.one().await];
+    while first.last().is_some_and(|run| run.left > 0) && first.len() < MOST_RUNS {
+        first.push(runs.one().await);
     }
-    passes.gateway.pass_until_all_are_due();
-    // earlier, there were no passes
-    let now = passes.gateway.clock.now();
-    passes.due.values_mut().for_each(|due| *due = now);
-    let all_due = passes.one().await;
-    let next = passes.one().await;
+    runs.gateway.pass_until_all_are_due();
+    // earlier, there were no runs
+    let now = runs.gateway.clock.now();
+    runs.due.values_mut().for_each(|due| *due = now);
+    let all_due = runs.one().await;
+    let next = runs.one().await;
     Measured { clusters, first, all_due, next }
 }
 
-struct Passes {
+struct Runs {
     gateway: Counted,
     since: Ms,
     first: Ms,
@@ -93,9 +93,9 @@ struct Passes {
     resident: u64,
 }
 
-impl Passes {
-    /// One pass, and its minute.
-    async fn one(&mut self) -> Pass {
+impl Runs {
+    /// One run, and its minute.
+    async fn one(&mut self) -> Run {
         let gateway = &self.gateway;
         let wakes = gateway.wakes.sent();
         let (begins, at, cpu) = (Instant::now(), gateway.clock.now(), cpu_seconds());
@@ -111,7 +111,7 @@ impl Passes {
             let due = self.due.insert(cluster.clone(), asked + IDLE_TIMEOUT_MS).unwrap_or(self.first);
             delay = delay.max(asked - due);
         }
-        Pass {
+        Run {
             seconds: took.as_secs_f64(),
             waited: questions.waited.as_secs_f64(),
             cpu,
