@@ -1,6 +1,7 @@
 //! Paths that a front door has decoded, and links to dashboards that are elsewhere.
 
 use faregate_api::Dashboards;
+use faregate_core::model::ClusterName;
 use faregate_keys::Use;
 use faregate_tests::api::{Answer, Api, Setup, heartbeat};
 use serde_json::{Value, json};
@@ -39,11 +40,9 @@ async fn a_plain_request_is_served() {
     assert_eq!(ask(&api, "GET", "/api/health", "").await.status, 200);
 }
 
-#[tokio::test]
-async fn odd_paths_are_404_whichever_cluster_they_resemble() {
-    let api = Api::with(dashboards(elsewhere())).await;
-    let name = api.running("alice").await;
-    let odd = [
+/// What stands where a cluster's name should, in paths.
+fn odd_names(name: &ClusterName) -> Vec<String> {
+    vec![
         format!("{name}\n"),
         format!("{name}\r\nx: y"),
         format!("{name}\t"),
@@ -72,7 +71,14 @@ async fn odd_paths_are_404_whichever_cluster_they_resemble() {
         " ".into(),
         "\n".into(),
         "a".repeat(9000),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn odd_paths_are_404_whichever_cluster_they_resemble() {
+    let api = Api::with(dashboards(elsewhere())).await;
+    let name = api.running("alice").await;
+    let odd = odd_names(&name);
     let before = (api.everything_stored(), api.wakes.sent());
     for odd in &odd {
         for (method, path) in [

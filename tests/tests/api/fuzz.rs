@@ -142,6 +142,19 @@ fn good(dice: &mut Dice, api: &Api, names: &[ClusterName]) -> Draft {
     Draft { method, path, headers: vec![("authorization".into(), authorization.into_bytes())], body }
 }
 
+/// A header that means something somewhere, with a value that is half right.
+fn strange_header(dice: &mut Dice) -> (String, Vec<u8>) {
+    let name = dice.pick(&["cookie", "origin", "x-forwarded-proto", "authorization", "host", "content-type", "accept"]);
+    let mut value = dice
+        .pick(&["faregate-session=a.b.c; x", "https://x", "https", "Basic", "gzip", "\"", "a=b;;=;"])
+        .as_bytes()
+        .to_vec();
+    if dice.one_in(2) {
+        dice.mutate(&mut value);
+    }
+    (name.into(), value)
+}
+
 /// One request, with something wrong about most of them.
 fn draw(dice: &mut Dice, api: &Api, names: &[ClusterName]) -> (Call, String) {
     let Draft { mut method, mut path, mut headers, mut body } = good(dice, api, names);
@@ -190,16 +203,7 @@ fn draw(dice: &mut Dice, api: &Api, names: &[ClusterName]) -> (Call, String) {
         }
     }
     if dice.one_in(3) {
-        let name =
-            dice.pick(&["cookie", "origin", "x-forwarded-proto", "authorization", "host", "content-type", "accept"]);
-        let mut value = dice
-            .pick(&["faregate-session=a.b.c; x", "https://x", "https", "Basic", "gzip", "\"", "a=b;;=;"])
-            .as_bytes()
-            .to_vec();
-        if dice.one_in(2) {
-            dice.mutate(&mut value);
-        }
-        headers.push((name.into(), value));
+        headers.push(strange_header(dice));
     }
     // what cannot be a request at all never reaches a router
     if Uri::try_from(&path).is_err() {

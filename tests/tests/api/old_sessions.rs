@@ -1,6 +1,6 @@
 //! A session is believed in for up to a minute after its password was changed: nothing begins in it that lasts longer.
 
-use crate::tokens::{act, with_passwords_and};
+use crate::passwords::{act, with_passwords_and};
 use axum::body::Body;
 use faregate_api::Dashboards;
 use faregate_auth::access::Access;
