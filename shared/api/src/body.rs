@@ -1,7 +1,7 @@
 //! Request bodies, bounded, as JSON objects.
 
 use super::budget;
-use super::failure::Failure;
+use super::error::ApiError;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::StatusCode;
 use http_body_util::BodyExt;
@@ -20,21 +20,21 @@ const DISCARD: usize = 64 << 20;
 
 /// The whole body; 422 when it is longer than `limit` bytes, or ends early, 408 when it takes too long, 503 when too many are on their
 /// way. Its bytes count as on their way until the result is dropped.
-pub async fn read(body: Body, limit: usize) -> Result<Bytes, Failure> {
+pub async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let expected = body.size_hint().exact().map_or(limit, |length| usize::try_from(length).unwrap_or(limit)).min(limit);
     let place = budget::take(expected).await?;
     let late =
-        |_| Failure::new(StatusCode::REQUEST_TIMEOUT, format!("the body took more than {} seconds", TIME.as_secs()));
+        |_| ApiError::new(StatusCode::REQUEST_TIMEOUT, format!("the body took more than {} seconds", TIME.as_secs()));
     let bytes = timeout(TIME, collect(body, limit, expected)).await.map_err(late)??;
     Ok(place.hold(bytes))
 }
 
-async fn collect(mut body: Body, limit: usize, expected: usize) -> Result<Bytes, Failure> {
+async fn collect(mut body: Body, limit: usize, expected: usize) -> Result<Bytes, ApiError> {
     let mut first = Bytes::new();
     let mut rest = Vec::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Failure::invalid("the body ended early"))?;
+        let frame = frame.map_err(|_| ApiError::invalid("the body ended early"))?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
         if length > limit {
@@ -53,7 +53,7 @@ async fn collect(mut body: Body, limit: usize, expected: usize) -> Result<Bytes,
         }
     }
     match length {
-        _ if length > limit => Err(Failure::invalid(format!("the body is longer than {limit} bytes"))),
+        _ if length > limit => Err(ApiError::invalid(format!("the body is longer than {limit} bytes"))),
         _ if rest.is_empty() => Ok(first),
         _ => Ok(rest.into()),
     }
@@ -66,26 +66,26 @@ pub async fn discard(body: Body) {
 }
 
 /// The body as a JSON object; 422 for anything else.
-pub async fn read_object(body: Body) -> Result<Map<String, Value>, Failure> {
+pub async fn read_object(body: Body) -> Result<Map<String, Value>, ApiError> {
     let bytes = read(body, SMALL).await?;
     let value = serde_json::from_slice(&bytes).map_err(|error| not_json(&bytes, &error))?;
     object(value)
 }
 
 /// What to say of a body that does not parse.
-pub fn not_json(bytes: &[u8], error: &dyn std::fmt::Display) -> Failure {
+pub fn not_json(bytes: &[u8], error: &dyn std::fmt::Display) -> ApiError {
     if bytes.is_empty() {
-        Failure::invalid("the body is empty: send a JSON object")
+        ApiError::invalid("the body is empty: send a JSON object")
     } else {
-        Failure::invalid(format!("the body is not JSON: {error}"))
+        ApiError::invalid(format!("the body is not JSON: {error}"))
     }
 }
 
 /// The value as an object; 422 for anything else.
-pub fn object(value: Value) -> Result<Map<String, Value>, Failure> {
+pub fn object(value: Value) -> Result<Map<String, Value>, ApiError> {
     match value {
         Value::Object(map) => Ok(map),
-        other => Err(Failure::invalid(format!("the body must be a JSON object, not {}", kind(&other)))),
+        other => Err(ApiError::invalid(format!("the body must be a JSON object, not {}", kind(&other)))),
     }
 }
 

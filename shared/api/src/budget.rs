@@ -1,7 +1,7 @@
 //! One budget for the bytes of all bodies that are on their way or being worked on. Small ones have a part of their own, which no
 //! large one takes: nearly all heartbeats and users' requests are small.
 
-use super::failure::Failure;
+use super::error::ApiError;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use std::sync::{Arc, LazyLock};
@@ -58,7 +58,7 @@ impl Budget {
     }
 
     /// All of it at once, or not at all: bodies that each waited for a little more could wait for each other.
-    async fn take(&self, bytes: usize, wait: Duration) -> Result<Place, Failure> {
+    async fn take(&self, bytes: usize, wait: Duration) -> Result<Place, ApiError> {
         if bytes == 0 {
             return Ok(Place(None));
         }
@@ -69,14 +69,14 @@ impl Budget {
             _ => {
                 tracing::warn!(bytes, "request refused: too many large requests are incomplete at once");
                 let message = "too many large requests are on their way at once; try again";
-                Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, message))
+                Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message))
             }
         }
     }
 }
 
 /// A place for so many bytes, waited for; 503 when there is none in time.
-pub async fn take(bytes: usize) -> Result<Place, Failure> {
+pub async fn take(bytes: usize) -> Result<Place, ApiError> {
     BUDGET.take(bytes, WAIT).await
 }
 

@@ -1,7 +1,7 @@
 //! Of each cluster, one large heartbeat is taken in at a time: a cluster cannot fill the room for all.
 
 use super::budget;
-use super::failure::Failure;
+use super::error::ApiError;
 use axum::body::{Body, HttpBody};
 use axum::http::StatusCode;
 use faregate_core::model::ClusterName;
@@ -21,13 +21,13 @@ impl Drop for Large {
 }
 
 /// None for a body that is small; 429 while another large one of this cluster is under way.
-pub fn one_at_a_time(name: &ClusterName, body: &Body) -> Result<Option<Large>, Failure> {
+pub fn one_at_a_time(name: &ClusterName, body: &Body) -> Result<Option<Large>, ApiError> {
     if body.size_hint().exact().is_some_and(|length| length <= budget::SMALL as u64) {
         return Ok(None);
     }
     if !UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone()) {
         let message = "another large heartbeat of this cluster is still under way; try again";
-        return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, message));
+        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, message));
     }
     Ok(Some(Large(name.clone())))
 }

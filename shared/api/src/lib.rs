@@ -8,17 +8,19 @@ mod body;
 mod budget;
 mod content;
 mod door;
-mod failure;
+mod error;
 mod large;
 mod operations;
+mod params;
 mod path;
 mod report;
 mod router;
 mod routes;
 pub mod settings;
 
+pub use error::STATUSES;
 pub use router::router;
-pub use routes::{Route, Who, routes};
+pub use routes::{AccessRule, Frozen, Route, Who, dashboard_route, routes};
 
 use faregate_auth::Auth;
 use faregate_auth::access::Access;

@@ -1,6 +1,6 @@
 //! The cluster's name in the path.
 
-use super::failure::Failure;
+use super::error::ApiError;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -16,10 +16,10 @@ pub async fn cluster_name(parts: &mut Parts) -> Option<ClusterName> {
 }
 
 impl<S: Sync> FromRequestParts<S> for Named {
-    type Rejection = Failure;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let none = || Failure::new(StatusCode::NOT_FOUND, "there is no such cluster: a name is 32 hexadecimal digits");
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let none = || ApiError::new(StatusCode::NOT_FOUND, "there is no such cluster: a name is 32 hexadecimal digits");
         cluster_name(parts).await.map(Named).ok_or_else(none)
     }
 }

@@ -1,13 +1,12 @@
 //! The table of contents, served.
 
-use super::failure::Failure;
-use super::routes::{Route, Who, routes};
-use super::{App, Dashboards, door, operations as op};
+use super::error::ApiError;
+use super::routes::{Route, Who, dashboard_route, routes};
+use super::{App, door};
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::get;
 use faregate_headers::seal;
 use std::sync::Arc;
 
@@ -16,36 +15,29 @@ use std::sync::Arc;
 /// It adds no logging, compression or limits of connections: what serves it does.
 pub fn router(app: App) -> Router {
     let app = Arc::new(app);
-    let guard = || from_fn_with_state(app.clone(), door::guard);
+    // each is wrapped by itself: to merge routers is to insert their paths again, which is much of a cold start
+    let guarded = |route: Route| match route.access.who {
+        Who::Anybody => route.handler,
+        _ => route.handler.route_layer(from_fn_with_state((app.clone(), route.access), door::guard)),
+    };
     let mut router = Router::new();
-    for Route { path, who, handler, .. } in routes() {
-        // each is wrapped by itself: to merge routers is to insert their paths again, which is much of a cold start
-        let handler = match who {
-            Who::Anybody => handler,
-            Who::User | Who::Cluster | Who::UserOrCluster => handler.route_layer(guard()),
-            Who::Person => handler.route_layer(from_fn(door::people_only)).route_layer(guard()),
-            Who::Admin => handler.route_layer(from_fn(door::admins_only)).route_layer(guard()),
-        };
-        let whole = format!("{}{path}", app.prefix);
-        if !path.contains("{*") {
-            router = router.route(&format!("{whole}/"), handler.clone());
+    for route in routes() {
+        let whole = format!("{}{}", app.prefix, route.path);
+        let slash = (!route.path.contains("{*")).then(|| format!("{whole}/"));
+        let handler = guarded(route);
+        if let Some(slash) = slash {
+            router = router.route(&slash, handler.clone());
         }
         router = router.route(&whole, handler);
     }
-    let dashboard = format!("{}/clusters/{{name}}/{{*rest}}", app.prefix);
-    match app.dashboards {
-        Dashboards::Here { sign_in: true } | Dashboards::Elsewhere { sign_in: true, .. } => {
-            let handler = get(op::dashboard).route_layer(guard()).route_layer(map_response(for_browsers));
-            router = router.route(&dashboard, handler);
-        }
-        // whoever holds the key needs no sign-in, and the proxy checks it
-        Dashboards::Elsewhere { sign_in: false, .. } => router = router.route(&dashboard, get(op::redirect)),
-        Dashboards::Here { sign_in: false } | Dashboards::Nowhere => {}
+    if let Some(route) = dashboard_route(&app.dashboards) {
+        let whole = format!("{}{}", app.prefix, route.path);
+        router = router.route(&whole, guarded(route).route_layer(map_response(for_browsers)));
     }
     router
-        .fallback(async || Failure::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
+        .fallback(async || ApiError::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .method_not_allowed_fallback(async || {
-            Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
+            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
         })
         .layer(map_response(sealed))
         .with_state(app)

@@ -84,7 +84,7 @@ async fn nobody_gets_anything_without_credentials() {
     let before = stage.api.everything_stored();
     for route in routes() {
         let answer = stage.ask(route.method.as_str(), &stage.path(&route), &|call| call).await;
-        let expected = if route.who == Who::Anybody { 200 } else { 401 };
+        let expected = if route.access.who == Who::Anybody { 200 } else { 401 };
         assert_eq!(answer.status, expected, "{} {}", route.method, route.path);
     }
     assert_eq!(stage.api.everything_stored(), before);
@@ -96,12 +96,12 @@ async fn one_user_has_no_way_to_what_is_anothers() {
     let session = stage.api.get("/api/v1/options").basic("bob").send().await.session().unwrap();
     let before = stage.of_alice();
     let ways: [Shown<'_>; 2] = [&|call| call.basic("bob"), &|call| call.cookie(&session)];
-    for route in routes().iter().filter(|route| route.who != Who::Anybody) {
+    for route in routes().iter().filter(|route| route.access.who != Who::Anybody) {
         for way in ways {
             let answer = stage.ask(route.method.as_str(), &stage.path(route), way).await;
             let shown = String::from_utf8_lossy(&answer.body).into_owned();
             let place = format!("{} {}: {} {shown}", route.method, route.path, answer.status);
-            match route.who {
+            match route.access.who {
                 Who::Cluster => assert_eq!(answer.status, 401, "{place}"),
                 Who::Admin => assert_eq!(answer.status, 403, "{place}"),
                 _ if about_a_cluster(route) => assert_eq!(answer.status, 403, "{place}"),
@@ -121,9 +121,9 @@ async fn one_user_has_no_way_to_what_is_anothers() {
 async fn an_admin_acts_on_anothers_cluster_by_the_admins_routes_alone() {
     let stage = Stage::new().await;
     let before = stage.of_alice();
-    for route in routes().iter().filter(|route| route.who != Who::Admin && about_a_cluster(route)) {
+    for route in routes().iter().filter(|route| route.access.who != Who::Admin && about_a_cluster(route)) {
         let answer = stage.ask(route.method.as_str(), &stage.path(route), &|call| call.basic("root")).await;
-        let expected = if route.who == Who::Cluster { 401 } else { 403 };
+        let expected = if route.access.who == Who::Cluster { 401 } else { 403 };
         assert_eq!(answer.status, expected, "{} {}", route.method, route.path);
     }
     assert_eq!(stage.of_alice(), before);
@@ -136,12 +136,12 @@ async fn a_token_of_a_cluster_opens_its_own_heartbeat_and_end_and_nothing_else()
     let (bobs, alices) = (stage.api.token(&stage.bobs), stage.api.token(&stage.alices));
     let dashboards = ring.token(&ring.newest().id, Use::Dashboard, &stage.alices).unwrap();
     let before = stage.of_alice();
-    for route in routes().iter().filter(|route| route.who != Who::Anybody) {
+    for route in routes().iter().filter(|route| route.access.who != Who::Anybody) {
         for token in [&bobs, &dashboards] {
             let answer = stage.ask(route.method.as_str(), &stage.path(route), &|call| call.token(token)).await;
             assert_eq!(answer.status, 401, "{} {}", route.method, route.path);
         }
-        if !matches!(route.who, Who::Cluster | Who::UserOrCluster) {
+        if !matches!(route.access.who, Who::Cluster | Who::UserOrCluster) {
             let answer = stage.ask(route.method.as_str(), &stage.path(route), &|call| call.token(&alices)).await;
             assert!([401, 403].contains(&answer.status.as_u16()), "{} {}", route.method, route.path);
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod documents;
+mod http;
 mod links;
 mod local;
 mod logs;

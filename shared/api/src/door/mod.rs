@@ -1,9 +1,12 @@
-//! The door: who calls, before anything of a request is read ([`mod@guard`]), and what those who came in may do all the same.
+//! The door: who calls, before anything of a request is read ([`mod@guard`]), what those who came in may do all the same ([`rights`]), and
+//! how handlers ask for them ([`principal`]).
 //!
-//! Who they are is found out by `faregate_auth`; here it becomes HTTP.
+//! Who they are is found out by `faregate_auth`, and what a route is open to stands in its row; here both become HTTP.
 
 mod guard;
+mod principal;
 mod rights;
 
-pub use guard::{AnyCaller, ClusterCaller, Session, User, admins_only, dashboard_cookie, guard, people_only};
+pub use guard::{dashboard_cookie, guard};
+pub use principal::{AnyCaller, ClusterCaller, Session, User};
 pub use rights::within_scopes;

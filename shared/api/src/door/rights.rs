@@ -1,36 +1,41 @@
-//! What those who came in may not do all the same: a machine token beyond its scopes, and the frozen nearly everything.
+//! What those who came in may not do all the same: what the row of a route keeps from them.
 
+use super::guard::unauthorized;
+use super::principal::Principal;
 use crate::App;
-use crate::failure::Failure;
-use axum::extract::MatchedPath;
-use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
+use crate::error::ApiError;
+use crate::routes::{AccessRule, Frozen, Who};
+use axum::http::StatusCode;
 use faregate_core::model::{Identity, Role, TokenScope};
 
-/// By these the frozen read why nothing goes, and what became of their clusters.
-const OPEN_TO_THE_FROZEN: [&str; 2] = ["/api/v1/limits", "/api/v1/clusters/{name}/explain"];
-const ADMINS: &str = "/api/v1/admin/";
-const DASHBOARDS: &str = "/clusters/";
-
 /// May they ask for this?
-pub(super) async fn check(app: &App, who: &Identity, parts: &Parts) -> Result<(), Failure> {
-    let route = parts.extensions.get().map(MatchedPath::as_str).unwrap_or_default();
-    let route = route.strip_prefix(&app.prefix).unwrap_or(route);
-    within_scopes(who, scope(&parts.method, route))
-        .map_err(|sentence| Failure::new(StatusCode::FORBIDDEN, sentence))?;
-    if open_to_the_frozen(who, route.strip_suffix('/').unwrap_or(route)) {
-        return Ok(());
+pub(super) async fn check(app: &App, access: &AccessRule, principal: Principal) -> Result<Principal, ApiError> {
+    if let Some(who) = user(access.who, &principal)? {
+        allowed(who, access.scope).map_err(|sentence| ApiError::new(StatusCode::FORBIDDEN, sentence))?;
+        if access.frozen == Frozen::Refused {
+            app.gateway.clusters.refuse_frozen(who).await?;
+        }
     }
-    Ok(app.gateway.clusters.refuse_frozen(who).await?)
+    Ok(principal)
 }
 
-/// The way in to a dashboard is `connect`; what else looks is `read`, what deletes is `stop`, and all the rest is `create`.
-fn scope(method: &Method, route: &str) -> TokenScope {
-    match *method {
-        Method::GET | Method::HEAD if route.starts_with(DASHBOARDS) => TokenScope::Connect,
-        Method::GET | Method::HEAD => TokenScope::Read,
-        Method::DELETE => TokenScope::Stop,
-        _ => TokenScope::Create,
+/// The user, where it is one; a cluster answers for itself. Whoever is not meant is refused.
+fn user(who: Who, principal: &Principal) -> Result<Option<&Identity>, ApiError> {
+    match (who, principal) {
+        (Who::User | Who::UserOrCluster, Principal::User(session)) => Ok(Some(session.who())),
+        (Who::Admin, Principal::User(session)) if session.who().role == Role::Admin => Ok(Some(session.who())),
+        (Who::Admin, _) => Err(ApiError::new(StatusCode::FORBIDDEN, "this is for administrators only")),
+        (Who::Cluster | Who::UserOrCluster, Principal::Cluster(_)) => Ok(None),
+        (Who::Anybody | Who::User | Who::Cluster, _) => Err(unauthorized()),
+    }
+}
+
+/// A person may do what no token may; else the sentence says why not.
+fn allowed(who: &Identity, scope: Option<TokenScope>) -> Result<(), String> {
+    match scope {
+        Some(scope) => within_scopes(who, scope),
+        None if who.token.is_some() => Err("this is for people only: a token makes, shows and revokes none".to_owned()),
+        None => Ok(()),
     }
 }
 
@@ -48,54 +53,33 @@ pub fn within_scopes(who: &Identity, scope: TokenScope) -> Result<(), String> {
     }
 }
 
-fn open_to_the_frozen(who: &Identity, route: &str) -> bool {
-    OPEN_TO_THE_FROZEN.contains(&route) || who.role == Role::Admin && route.starts_with(ADMINS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use faregate_core::model::TokenUse;
 
-    fn who(role: Role, scopes: Option<&[TokenScope]>) -> Identity {
+    fn who(scopes: Option<&[TokenScope]>) -> Identity {
         let token = scopes.map(|scopes| TokenUse { id: "1".into(), scopes: scopes.iter().copied().collect() });
-        Identity { name: "alice".into(), groups: Vec::new(), role, method: "tokens".into(), token }
+        Identity { name: "alice".into(), groups: Vec::new(), role: Role::User, method: "tokens".into(), token }
     }
 
     #[test]
     fn a_token_is_good_for_its_scopes_and_a_person_for_all() {
-        let methods = [Method::GET, Method::HEAD, Method::DELETE, Method::POST, Method::PUT, Method::PATCH];
-        let allowed = |who: &Identity, route: &str| {
-            methods.iter().filter(|method| within_scopes(who, scope(method, route)).is_ok()).count()
-        };
-        let (api, dashboard) = ("/api/v1/clusters/{name}", "/clusters/{name}/{*rest}");
-        for (scopes, of_api, of_dashboard) in [
-            (None, 6, 6),
-            (Some(&[TokenScope::Read][..]), 2, 0),
-            (Some(&[TokenScope::Connect]), 0, 2),
-            (Some(&[TokenScope::Stop]), 1, 1),
-            (Some(&[TokenScope::Create]), 3, 5),
-            (Some(&TokenScope::ALL), 6, 6),
+        use TokenScope::{Connect, Create, Read, Stop};
+        for (scopes, good) in [
+            (None, &[Some(Read), Some(Create), Some(Stop), Some(Connect), None][..]),
+            (Some(&[Read][..]), &[Some(Read)]),
+            (Some(&[Connect]), &[Some(Connect)]),
+            (Some(&[Stop]), &[Some(Stop)]),
+            // who makes a cluster may use it
+            (Some(&[Create]), &[Some(Create), Some(Connect)]),
+            (Some(&TokenScope::ALL), &[Some(Read), Some(Create), Some(Stop), Some(Connect)]),
         ] {
-            let who = who(Role::User, scopes);
-            assert_eq!((allowed(&who, api), allowed(&who, dashboard)), (of_api, of_dashboard), "{scopes:?}");
+            for scope in TokenScope::ALL.map(Some).into_iter().chain([None]) {
+                assert_eq!(allowed(&who(scopes), scope).is_ok(), good.contains(&scope), "{scopes:?} {scope:?}");
+            }
         }
-        let refused = within_scopes(&who(Role::User, Some(&[TokenScope::Read])), TokenScope::Stop).unwrap_err();
+        let refused = within_scopes(&who(Some(&[Read])), Stop).unwrap_err();
         assert!(refused.contains("`stop`, and has `read`"), "{refused}");
-    }
-
-    #[test]
-    fn the_frozen_read_why_and_admins_thaw_themselves() {
-        for (role, route, open) in [
-            (Role::User, "/api/v1/limits", true),
-            (Role::User, "/api/v1/clusters/{name}/explain", true),
-            (Role::User, "/api/v1/clusters/{name}", false),
-            (Role::User, "/api/v1/admin/freeze", false),
-            (Role::Admin, "/api/v1/admin/freeze", true),
-            (Role::Admin, "/api/v1/clusters", false),
-            (Role::User, "", false),
-        ] {
-            assert_eq!(open_to_the_frozen(&who(role, None), route), open, "{route}");
-        }
     }
 }

@@ -2,7 +2,7 @@ use super::scale::{answer, workers};
 use crate::App;
 use crate::body;
 use crate::door::Session;
-use crate::failure::Failure;
+use crate::error::ApiError;
 use crate::path::Named;
 use axum::body::Body;
 use axum::extract::State;
@@ -10,20 +10,19 @@ use axum::response::Response;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// `POST /api/v1/clusters/{name}/adapt` `{"minimum", "maximum", "active"}`: bounds over the limit are lowered, and it says so.
 pub async fn adapt(
     State(app): State<Arc<App>>,
     session: Session,
     Named(name): Named,
     body: Body,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     let (minimum, maximum, active) = bounds(&body::read_object(body).await?)?;
     let who = session.confirmed(&app).await?;
     Ok(answer(app.gateway.clusters.adapt(&who, &name, minimum, maximum, active).await?))
 }
 
 /// Checked `minimum`, `maximum` (null or absent = unbounded) and `active` (absent = true).
-fn bounds(request: &Map<String, Value>) -> Result<(Option<u32>, Option<u32>, bool), Failure> {
+fn bounds(request: &Map<String, Value>) -> Result<(Option<u32>, Option<u32>, bool), ApiError> {
     let number = |field| match request.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => workers(field, value).map(Some),
@@ -32,12 +31,12 @@ fn bounds(request: &Map<String, Value>) -> Result<(Option<u32>, Option<u32>, boo
     if let (Some(least), Some(most)) = (minimum, maximum)
         && least > most
     {
-        return Err(Failure::invalid(format!("`minimum` ({least}) must not exceed `maximum` ({most})")));
+        return Err(ApiError::invalid(format!("`minimum` ({least}) must not exceed `maximum` ({most})")));
     }
     match request.get("active") {
         None => Ok((minimum, maximum, true)),
         Some(Value::Bool(active)) => Ok((minimum, maximum, *active)),
-        Some(other) => Err(Failure::invalid(format!("`active` must be true or false, not {}", body::kind(other)))),
+        Some(other) => Err(ApiError::invalid(format!("`active` must be true or false, not {}", body::kind(other)))),
     }
 }
 
@@ -48,7 +47,7 @@ mod tests {
 
     fn of(request: Value) -> Result<(Option<u32>, Option<u32>, bool), String> {
         let Value::Object(request) = request else { panic!("no object") };
-        bounds(&request).map_err(|failure| failure.message)
+        bounds(&request).map_err(|error| error.message)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use crate::App;
 use crate::body::{self, SMALL};
 use crate::door::Session;
-use crate::failure::{Failure, json};
+use crate::error::{ApiError, json};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,8 +10,7 @@ use faregate_core::options;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// `POST /api/v1/clusters` `{"cluster_options": {…}}`: 201 with the new cluster's name.
-pub async fn create(State(app): State<Arc<App>>, session: Session, body: Body) -> Result<Response, Failure> {
+pub async fn create(State(app): State<Arc<App>>, session: Session, body: Body) -> Result<Response, ApiError> {
     let bytes = body::read(body, SMALL).await?;
     // the client writes a float option that is not a number as `NaN`, which is no JSON
     let value = options::parse_json(&bytes).map_err(|error| body::not_json(&bytes, &error))?;
@@ -21,7 +20,7 @@ pub async fn create(State(app): State<Arc<App>>, session: Session, body: Body) -
         Some(Value::Object(options)) => options,
         Some(other) => {
             let kind = body::kind(&other);
-            return Err(Failure::invalid(format!("`cluster_options` must be an object, not {kind}")));
+            return Err(ApiError::invalid(format!("`cluster_options` must be an object, not {kind}")));
         }
     };
     let who = session.confirmed(&app).await?;

@@ -1,6 +1,6 @@
 use super::redirect::leads_to;
 use crate::door::{Session, dashboard_cookie};
-use crate::failure::Failure;
+use crate::error::ApiError;
 use crate::path::Named;
 use crate::report::has_dashboard;
 use crate::{App, Dashboards};
@@ -11,21 +11,21 @@ use faregate_core::model::Cluster;
 use faregate_gateway::Refusal;
 use std::sync::Arc;
 
-/// `GET /clusters/{name}/…`, where dashboards ask for sign-in: reached only without the proxy's cookie. Here it hands its owner that
-/// cookie, and sends them to the same place again; elsewhere it sends them to the proxy, with a ticket that becomes the cookie there.
+/// Reached only without the proxy's cookie. Here it hands its owner that cookie, and sends them to the same place again; elsewhere it
+/// sends them to the proxy, with a ticket that becomes the cookie there.
 pub async fn dashboard(
     State(app): State<Arc<App>>,
     session: Session,
     Named(name): Named,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     // the cookie and the ticket outlast the session
     let who = session.confirmed(&app).await?;
     let cluster = app.gateway.clusters.get(&who, &name).await?;
     is_shown(&cluster)?;
     let place = uri.path_and_query().map_or("/", |place| place.as_str());
-    let odd = |_| Failure::new(StatusCode::NOT_FOUND, "there is no dashboard at this path");
+    let odd = |_| ApiError::new(StatusCode::NOT_FOUND, "there is no dashboard at this path");
     if let Dashboards::Elsewhere { url, .. } = &app.dashboards {
         let below = place.strip_prefix(&app.prefix).unwrap_or(place);
         let rest = below.strip_prefix("/clusters/").unwrap_or_default();
@@ -42,11 +42,11 @@ pub async fn dashboard(
 }
 
 /// 404 for a cluster without a dashboard to look at.
-pub fn is_shown(cluster: &Cluster) -> Result<(), Failure> {
+pub fn is_shown(cluster: &Cluster) -> Result<(), ApiError> {
     if has_dashboard(cluster) {
         return Ok(());
     }
-    Err(Failure::new(StatusCode::NOT_FOUND, format!("cluster `{}` has no dashboard at present", cluster.name)))
+    Err(ApiError::new(StatusCode::NOT_FOUND, format!("cluster `{}` has no dashboard at present", cluster.name)))
 }
 
 /// The path at the proxy that a ticket opens once: it leads to `tail` of the dashboard.

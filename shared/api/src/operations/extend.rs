@@ -1,7 +1,8 @@
 use crate::App;
 use crate::body;
 use crate::door::Session;
-use crate::failure::{Failure, json};
+use crate::error::{ApiError, json};
+use crate::params::shorten;
 use crate::path::Named;
 use axum::body::Body;
 use axum::extract::State;
@@ -14,13 +15,12 @@ use std::sync::Arc;
 /// The longest that can be asked for, in seconds, as for a configured `lifetime`.
 const LONGEST: f64 = 1e9;
 
-/// `POST /api/v1/clusters/{name}/extend` `{"seconds": n}`: it lives at least so long from now. When it ends then; null = never.
 pub async fn extend(
     State(app): State<Arc<App>>,
     session: Session,
     Named(name): Named,
     body: Body,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     let request = body::read_object(body).await?;
     let ms = milliseconds(request.get("seconds").unwrap_or(&Value::Null))?;
     let who = session.confirmed(&app).await?;
@@ -29,12 +29,12 @@ pub async fn extend(
 }
 
 /// A number of seconds above 0.
-fn milliseconds(value: &Value) -> Result<Ms, Failure> {
+fn milliseconds(value: &Value) -> Result<Ms, ApiError> {
     match value.as_f64().filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST) {
         Some(seconds) => Ok((seconds * 1000.0).ceil() as Ms),
         None => {
-            let shown: String = value.to_string().chars().take(64).collect();
-            Err(Failure::invalid(format!("`seconds` must be a number above 0 and at most {LONGEST}, not `{shown}`")))
+            let shown = shorten(&value.to_string());
+            Err(ApiError::invalid(format!("`seconds` must be a number above 0 and at most {LONGEST}, not `{shown}`")))
         }
     }
 }

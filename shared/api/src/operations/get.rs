@@ -1,6 +1,6 @@
 use crate::App;
 use crate::door::{Session, within_scopes};
-use crate::failure::{Failure, json};
+use crate::error::{ApiError, json};
 use crate::path::Named;
 use crate::report::Report;
 use axum::extract::{RawQuery, State};
@@ -9,19 +9,18 @@ use axum::response::Response;
 use faregate_core::model::TokenScope;
 use std::sync::Arc;
 
-/// `GET /api/v1/clusters/{name}[?wait]`: one cluster, with `wait` once it has left PENDING (or a while later). The client waits in order
-/// to connect: whoever may not is told so, with a status whose sentence it shows.
+/// The client waits in order to connect: whoever may not is told so, with a status whose sentence it shows.
 pub async fn get(
     State(app): State<Arc<App>>,
     session: Session,
     Named(name): Named,
     RawQuery(query): RawQuery,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     let who = session.who();
     let cluster = if wants_to_wait(query.as_deref().unwrap_or_default()) {
         if let Err(sentence) = within_scopes(who, TokenScope::Connect) {
             app.gateway.clusters.get(who, &name).await?;
-            return Err(Failure::new(StatusCode::CONFLICT, sentence));
+            return Err(ApiError::new(StatusCode::CONFLICT, sentence));
         }
         app.gateway.clusters.wait(who, &name).await?
     } else {

@@ -1,12 +1,11 @@
 use crate::App;
-use crate::failure::json;
+use crate::error::json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 use std::sync::Arc;
 
-/// `GET /api/health`: 200 `pass`, or 503 `fail` when something the gateway depends on is down.
 pub async fn health(State(app): State<Arc<App>>) -> Response {
     match app.gateway.clusters.health().await {
         Ok(()) => json(StatusCode::OK, &json!({"status": "pass"})),

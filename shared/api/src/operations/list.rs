@@ -1,15 +1,15 @@
 use crate::App;
 use crate::door::Session;
-use crate::failure::{Failure, json};
+use crate::error::{ApiError, json};
+use crate::params::{query, shorten};
 use crate::report::{Report, Reports, has_dashboard};
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use faregate_core::model::{Status, TokenScope};
 use std::sync::Arc;
 
-/// `GET /api/v1/clusters[?status=a,b]`: the user's own clusters, oldest first; by default the active ones.
-pub async fn list(State(app): State<Arc<App>>, session: Session, uri: Uri) -> Result<Response, Failure> {
+pub async fn list(State(app): State<Arc<App>>, session: Session, uri: Uri) -> Result<Response, ApiError> {
     let who = session.who();
     let clusters = app.gateway.clusters.list(who, &statuses(&uri)?).await?;
     // a link with a key opens a dashboard for as long as its cluster runs
@@ -22,12 +22,11 @@ pub async fn list(State(app): State<Arc<App>>, session: Session, uri: Uri) -> Re
 }
 
 /// The statuses of `?status=`, in any case of letters; 422 for an unknown one.
-fn statuses(uri: &Uri) -> Result<Vec<Status>, Failure> {
+fn statuses(uri: &Uri) -> Result<Vec<Status>, ApiError> {
     if uri.query().is_none() {
         return Ok(ACTIVE.to_vec());
     }
-    let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-        .map_err(|_| Failure::invalid("the query after `?` does not parse"))?;
+    let query = query(uri)?;
     let mut statuses = Vec::new();
     for name in query.iter().filter(|(key, _)| key == "status").flat_map(|(_, names)| names.split(',')) {
         let status = status(name)?;
@@ -39,19 +38,15 @@ fn statuses(uri: &Uri) -> Result<Vec<Status>, Failure> {
 }
 
 /// A status by its name, in any case of letters.
-pub fn status(name: &str) -> Result<Status, Failure> {
+pub fn status(name: &str) -> Result<Status, ApiError> {
     let found = Status::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(name));
     found.ok_or_else(|| {
         let known = Status::ALL.map(Status::as_str).join(", ");
-        Failure::invalid(format!("`{}` is no status: the statuses are {known}", shorten(name)))
+        ApiError::invalid(format!("`{}` is no status: the statuses are {known}", shorten(name)))
     })
 }
 
 const ACTIVE: [Status; 2] = [Status::Pending, Status::Running];
-
-fn shorten(text: &str) -> String {
-    text.chars().take(64).collect()
-}
 
 #[cfg(test)]
 mod tests {
@@ -59,7 +54,7 @@ mod tests {
     use Status::{Failed, Pending, Running, Stopped};
 
     fn of(uri: &'static str) -> Result<Vec<Status>, String> {
-        statuses(&Uri::from_static(uri)).map_err(|failure| failure.message)
+        statuses(&Uri::from_static(uri)).map_err(|error| error.message)
     }
 
     #[test]

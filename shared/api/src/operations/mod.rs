@@ -1,4 +1,4 @@
-//! One operation a file.
+//! One operation a file; what each is for stands in its row of `routes.rs`.
 
 mod adapt;
 pub mod admin;

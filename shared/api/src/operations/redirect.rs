@@ -1,4 +1,4 @@
-use crate::failure::Failure;
+use crate::error::ApiError;
 use crate::path::Named;
 use crate::{App, Dashboards};
 use axum::extract::State;
@@ -6,16 +6,15 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
-/// `GET /clusters/{name}/…`, where dashboards are elsewhere and their links carry a key: the same path and query there, escapes as they came. Nobody is asked
-/// who they are: the link carries its key, and the proxy checks it.
-pub async fn redirect(State(app): State<Arc<App>>, Named(_): Named, uri: Uri) -> Result<Response, Failure> {
+/// The same path and query there, escapes as they came. Nobody is asked who they are: the link carries its key, and the proxy checks it.
+pub async fn redirect(State(app): State<Arc<App>>, Named(_): Named, uri: Uri) -> Result<Response, ApiError> {
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let path = target.strip_prefix(&app.prefix).unwrap_or(target);
     let Dashboards::Elsewhere { url, .. } = &app.dashboards else {
-        return Err(Failure::new(StatusCode::NOT_FOUND, "dashboards are not elsewhere"));
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "dashboards are not elsewhere"));
     };
     let Ok(place) = HeaderValue::from_str(&format!("{url}{path}")) else {
-        return Err(Failure::new(StatusCode::NOT_FOUND, "there is no dashboard at this path"));
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "there is no dashboard at this path"));
     };
     Ok(leads_to(StatusCode::TEMPORARY_REDIRECT, place))
 }

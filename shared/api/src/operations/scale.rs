@@ -2,7 +2,8 @@ use crate::App;
 use crate::body;
 use crate::content::MOST_WORKERS;
 use crate::door::Session;
-use crate::failure::{Failure, json};
+use crate::error::{ApiError, json};
+use crate::params::shorten;
 use crate::path::Named;
 use axum::body::Body;
 use axum::extract::State;
@@ -12,13 +13,12 @@ use faregate_gateway::Scaled;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// `POST /api/v1/clusters/{name}/scale` `{"count": n}`: over the limit it scales as far as it may, and says so.
 pub async fn scale(
     State(app): State<Arc<App>>,
     session: Session,
     Named(name): Named,
     body: Body,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     let request = body::read_object(body).await?;
     let count = workers("count", request.get("count").unwrap_or(&Value::Null))?;
     let who = session.confirmed(&app).await?;
@@ -26,10 +26,10 @@ pub async fn scale(
 }
 
 /// A number of workers; beyond what a cluster can want it counts as the most it can.
-pub fn workers(field: &str, value: &Value) -> Result<u32, Failure> {
+pub fn workers(field: &str, value: &Value) -> Result<u32, ApiError> {
     let number = value.as_u64().ok_or_else(|| {
-        let shown: String = value.to_string().chars().take(64).collect();
-        Failure::invalid(format!("`{field}` must be an integer of at least 0, not `{shown}`"))
+        let shown = shorten(&value.to_string());
+        ApiError::invalid(format!("`{field}` must be an integer of at least 0, not `{shown}`"))
     })?;
     Ok(number.min(u64::from(MOST_WORKERS)) as u32)
 }

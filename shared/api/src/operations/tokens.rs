@@ -1,8 +1,8 @@
-use super::admin::params::{Parameters, Rest, object, only, text};
 use crate::App;
 use crate::body::kind;
 use crate::door::{Session, User};
-use crate::failure::{Failure, json};
+use crate::error::{ApiError, json};
+use crate::params::{Parameters, Rest, object, only, shorten, text};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
@@ -15,14 +15,11 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// `GET /api/v1/tokens`: the caller's machine tokens, without their texts.
-pub async fn list_tokens(State(app): State<Arc<App>>, User(who): User) -> Result<Response, Failure> {
+pub async fn list_tokens(State(app): State<Arc<App>>, User(who): User) -> Result<Response, ApiError> {
     Ok(json(StatusCode::OK, &json!({"tokens": app.access.tokens(Some(&who.name)).await?})))
 }
 
-/// `POST /api/v1/tokens` `{"name", "scopes": […], "expires_in": seconds}`: 201 with a new token's text, this once. It counts in the
-/// caller's groups as they are now.
-pub async fn make_token(State(app): State<Arc<App>>, session: Session, body: Body) -> Result<Response, Failure> {
+pub async fn make_token(State(app): State<Arc<App>>, session: Session, body: Body) -> Result<Response, ApiError> {
     let fields = object(body).await?;
     only(&fields, &["name", "scopes", "expires_in"])?;
     let who = session.confirmed(&app).await?;
@@ -30,13 +27,12 @@ pub async fn make_token(State(app): State<Arc<App>>, session: Session, body: Bod
     Ok(json(StatusCode::CREATED, &app.access.make_token(By::Owner(&who), new).await?))
 }
 
-/// `DELETE /api/v1/tokens/{id}[?stop=true]`: one of the caller's own is no longer good; what it started is stopped when that is asked for.
 pub async fn revoke_token(
     State(app): State<Arc<App>>,
     session: Session,
     Rest(id): Rest,
     uri: Uri,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     let query = Parameters::read(&uri, &["stop"])?;
     let who = session.confirmed(&app).await?;
     let act = Act::new(&who.name, None)?;
@@ -44,7 +40,7 @@ pub async fn revoke_token(
 }
 
 /// Revokes a token, and stops what it started when that is asked for: in this order, so that nothing new begins meanwhile.
-pub async fn revoked(app: &App, by: By<'_>, act: &Act, id: &str, stop: bool) -> Result<Response, Failure> {
+pub async fn revoked(app: &App, by: By<'_>, act: &Act, id: &str, stop: bool) -> Result<Response, ApiError> {
     let row = app.access.revoke(by, id).await?;
     if !stop {
         return Ok(json(StatusCode::OK, &row));
@@ -63,16 +59,16 @@ struct RevokedAndStopped {
 }
 
 /// What a body says of a new token.
-pub fn new_token(fields: &Map<String, Value>, user: String, groups: Vec<String>) -> Result<NewToken, Failure> {
-    let missing = || Failure::invalid("`name` is missing: what the token is called");
+pub fn new_token(fields: &Map<String, Value>, user: String, groups: Vec<String>) -> Result<NewToken, ApiError> {
+    let missing = || ApiError::invalid("`name` is missing: what the token is called");
     let name = text(fields, "name")?.ok_or_else(missing)?;
     let scopes = words(fields, "scopes")?.iter().map(|name| scope(name)).collect::<Result<BTreeSet<_>, _>>()?;
     Ok(NewToken { user, name, groups, scopes, life_ms: life(fields)? })
 }
 
 /// A list of texts in the body; empty when it is absent or null.
-pub fn words(fields: &Map<String, Value>, name: &str) -> Result<Vec<String>, Failure> {
-    let wrong = |value: &Value| Failure::invalid(format!("`{name}` must be a list of strings, not {}", kind(value)));
+pub fn words(fields: &Map<String, Value>, name: &str) -> Result<Vec<String>, ApiError> {
+    let wrong = |value: &Value| ApiError::invalid(format!("`{name}` must be a list of strings, not {}", kind(value)));
     match fields.get(name) {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(list)) => {
@@ -82,18 +78,17 @@ pub fn words(fields: &Map<String, Value>, name: &str) -> Result<Vec<String>, Fai
     }
 }
 
-fn scope(name: &str) -> Result<TokenScope, Failure> {
+fn scope(name: &str) -> Result<TokenScope, ApiError> {
     TokenScope::parse(name).ok_or_else(|| {
-        let shown: String = name.chars().take(64).collect();
         let all = TokenScope::ALL.map(TokenScope::as_str).join("`, `");
-        Failure::invalid(format!("`scopes` cannot have `{}`: there is `{all}`", shown.escape_debug()))
+        ApiError::invalid(format!("`scopes` cannot have `{}`: there is `{all}`", shorten(name).escape_debug()))
     })
 }
 
-fn life(fields: &Map<String, Value>) -> Result<Option<Ms>, Failure> {
+fn life(fields: &Map<String, Value>) -> Result<Option<Ms>, ApiError> {
     match fields.get("expires_in") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(seconds)) => Ok(seconds.as_f64().map(|seconds| (seconds * 1_000.0).round() as Ms)),
-        Some(other) => Err(Failure::invalid(format!("`expires_in` must be a number of seconds, not {}", kind(other)))),
+        Some(other) => Err(ApiError::invalid(format!("`expires_in` must be a number of seconds, not {}", kind(other)))),
     }
 }

@@ -1,25 +1,26 @@
 use crate::App;
 use crate::door::User;
-use crate::failure::{Failure, json};
-use axum::extract::{Query, State};
+use crate::error::{ApiError, json};
+use crate::params::{query, shorten};
+use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use faregate_core::model::Month;
 use std::sync::Arc;
 
-/// `GET /api/v1/usage[?month=2026-11]`: what the caller's clusters used in a month, and what it cost.
-pub async fn usage(State(app): State<Arc<App>>, User(who): User, uri: Uri) -> Result<Response, Failure> {
+pub async fn usage(State(app): State<Arc<App>>, User(who): User, uri: Uri) -> Result<Response, ApiError> {
     let month = month(&uri)?;
     Ok(json(StatusCode::OK, &app.gateway.usage.of(&who, month).await?))
 }
 
 /// The month of `?month=`; 422 for anything else there. None = this one.
-fn month(uri: &Uri) -> Result<Option<Month>, Failure> {
-    let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-        .map_err(|_| Failure::invalid("the query after `?` does not parse"))?;
+fn month(uri: &Uri) -> Result<Option<Month>, ApiError> {
+    let query = query(uri)?;
     let Some((_, text)) = query.iter().find(|(key, _)| key == "month") else { return Ok(None) };
-    let shown: String = text.chars().take(64).collect();
-    shown.parse().map(Some).map_err(|error: faregate_core::model::InvalidMonth| Failure::invalid(error.to_string()))
+    shorten(text)
+        .parse()
+        .map(Some)
+        .map_err(|error: faregate_core::model::InvalidMonth| ApiError::invalid(error.to_string()))
 }
 
 #[cfg(test)]
@@ -27,7 +28,7 @@ mod tests {
     use super::*;
 
     fn of(uri: &'static str) -> Result<Option<String>, String> {
-        let month = month(&Uri::from_static(uri)).map_err(|failure| failure.message);
+        let month = month(&Uri::from_static(uri)).map_err(|error| error.message);
         month.map(|month| month.map(|month| month.to_string()))
     }
 

@@ -1,9 +1,9 @@
 use super::act;
-use super::params::Parameters;
 use super::stop::why_or_of;
 use crate::App;
 use crate::door::Session;
-use crate::failure::{Failure, json};
+use crate::error::{ApiError, json};
+use crate::params::Parameters;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
@@ -11,19 +11,16 @@ use axum::response::Response;
 use serde_json::json;
 use std::sync::Arc;
 
-/// `GET /api/v1/admin/blocks`: whose sign-ins are not looked at for a while, as too many have failed.
-pub async fn blocks(State(app): State<Arc<App>>) -> Result<Response, Failure> {
+pub async fn blocks(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     Ok(json(StatusCode::OK, &json!({"blocks": app.access.blocks().await?})))
 }
 
-/// `DELETE /api/v1/admin/blocks?user=&peer=`, with `&why=` or `{"why": "…"}`: forgives what has failed of a user, of a peer, or of that
-/// user at that peer alone.
 pub async fn lift_block(
     State(app): State<Arc<App>>,
     session: Session,
     uri: Uri,
     body: Body,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     let query = Parameters::read(&uri, &["user", "peer", "why"])?;
     let act = act(&app, &session, why_or_of(&query, body).await?.as_deref()).await?;
     let (user, peer) = (query.last("user"), query.last("peer"));

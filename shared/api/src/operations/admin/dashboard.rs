@@ -1,8 +1,8 @@
 use super::act;
-use super::params::{object, only, text};
 use crate::door::Session;
-use crate::failure::{Failure, json};
+use crate::error::{ApiError, json};
 use crate::operations::dashboard::{is_shown, ticket_path};
+use crate::params::{object, only, text};
 use crate::path::Named;
 use crate::report::dashboard_route;
 use crate::{App, Dashboards};
@@ -13,15 +13,13 @@ use axum::response::Response;
 use serde_json::json;
 use std::sync::Arc;
 
-/// `POST /api/v1/admin/clusters/{name}/dashboard` `{"why"}`: `{"url"}`, a link to a cluster's dashboard, whosever it is. Where
-/// dashboards ask for sign-in it is good once, within a minute; else it is the link with the key, and as good as the owner's.
 pub async fn dashboard(
     State(app): State<Arc<App>>,
     session: Session,
     Named(name): Named,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Failure> {
+) -> Result<Response, ApiError> {
     let fields = object(body).await?;
     only(&fields, &["why"])?;
     let act = act(&app, &session, text(&fields, "why")?.as_deref()).await?;
@@ -31,7 +29,7 @@ pub async fn dashboard(
     let base = match &app.dashboards {
         Dashboards::Here { .. } => own_address(&app, &headers),
         Dashboards::Elsewhere { url, .. } => url.clone(),
-        Dashboards::Nowhere => return Err(Failure::new(StatusCode::NOT_FOUND, "dashboards are served nowhere")),
+        Dashboards::Nowhere => return Err(ApiError::new(StatusCode::NOT_FOUND, "dashboards are served nowhere")),
     };
     admin.looks_at(&act, &cluster).await?;
     let path = match dashboard_route(&app, &cluster)?.filter(|_| app.dashboards.are_keyed()) {

@@ -7,7 +7,6 @@ mod dashboard;
 mod explain;
 mod freeze;
 mod limits;
-pub(super) mod params;
 mod stop;
 mod tokens;
 mod usage;
@@ -27,10 +26,10 @@ pub use users::accounts;
 
 use crate::App;
 use crate::door::Session;
-use crate::failure::Failure;
+use crate::error::ApiError;
 use faregate_gateway::admin::Act;
 
 /// What the signed-in admin does, and why.
-async fn act(app: &App, session: &Session, why: Option<&str>) -> Result<Act, Failure> {
+async fn act(app: &App, session: &Session, why: Option<&str>) -> Result<Act, ApiError> {
     Ok(Act::new(&session.confirmed(app).await?.name, why)?)
 }

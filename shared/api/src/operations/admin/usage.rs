@@ -1,19 +1,18 @@
-use super::params::Parameters;
 use crate::App;
-use crate::failure::{Failure, json};
+use crate::error::{ApiError, json};
+use crate::params::Parameters;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
-/// `GET /api/v1/admin/usage[?month=2026-11&format=csv]`: what everybody used in a month, by user and cluster.
-pub async fn usage(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Failure> {
+pub async fn usage(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, ApiError> {
     let query = Parameters::read(&uri, &["month", "format"])?;
     let month = query.month(app.gateway.now())?;
     let csv = match query.last("format") {
         None | Some("json") => false,
         Some("csv") => true,
-        Some(_) => return Err(Failure::invalid("`format` is `json` or `csv`")),
+        Some(_) => return Err(ApiError::invalid("`format` is `json` or `csv`")),
     };
     let usage = app.gateway.admin().usage(month).await?;
     if !csv {

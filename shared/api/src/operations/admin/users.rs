@@ -1,12 +1,11 @@
 use crate::App;
-use crate::failure::{Failure, json};
+use crate::error::{ApiError, json};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 use std::sync::Arc;
 
-/// `GET /api/v1/admin/accounts`: users with a password of their own, and when each was last set.
-pub async fn accounts(State(app): State<Arc<App>>) -> Result<Response, Failure> {
+pub async fn accounts(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     Ok(json(StatusCode::OK, &json!({"accounts": app.access.users().await?})))
 }

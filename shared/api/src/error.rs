@@ -7,11 +7,32 @@ use faregate_core::model::InvalidWhy;
 use faregate_gateway::Refusal;
 use serde::Serialize;
 
+/// Every status that a refusal has, and what it means.
+pub const STATUSES: [(StatusCode, &str); 11] = [
+    (StatusCode::UNAUTHORIZED, "credentials are missing or wrong; `WWW-Authenticate` says how to sign in"),
+    (
+        StatusCode::FORBIDDEN,
+        "the caller may not: it is another's, for admins, beyond the token's scopes, or from a page of another site",
+    ),
+    (StatusCode::NOT_FOUND, "there is no such thing, or nothing at this path"),
+    (StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method"),
+    (StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
+    (StatusCode::CONFLICT, "it is not in a state for that; or others were faster: try again"),
+    (StatusCode::UNPROCESSABLE_ENTITY, "the request is wrong, a limit refuses it, or the caller is frozen"),
+    (
+        StatusCode::TOO_MANY_REQUESTS,
+        "too much at once; where it is known, `Retry-After` says in how many seconds to try again",
+    ),
+    (StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed, and its log says why"),
+    (StatusCode::BAD_GATEWAY, "who would have to say whether credentials are good cannot be asked"),
+    (StatusCode::SERVICE_UNAVAILABLE, "something that the gateway depends on is down, or it is busy: try again"),
+];
+
 /// A refused request: a status, and a sentence that its user can act on.
 ///
 /// The client shows the sentence for 404, 409, 422 and 500 only.
 #[derive(Debug)]
-pub struct Failure {
+pub struct ApiError {
     /// 4xx or 5xx.
     pub status: StatusCode,
     /// The sentence.
@@ -20,19 +41,20 @@ pub struct Failure {
     pub retry_after: Option<i64>,
 }
 
-impl Failure {
-    /// A refusal with its status.
+impl ApiError {
+    /// A refusal with its status, one of [`STATUSES`].
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Failure { status, message: message.into(), retry_after: None }
+        debug_assert!(STATUSES.iter().any(|(known, _)| *known == status), "STATUSES does not have {status}");
+        ApiError { status, message: message.into(), retry_after: None }
     }
 
     /// 422: the request itself is wrong.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, message)
     }
 }
 
-impl From<Refusal> for Failure {
+impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let (status, message) = match refusal {
             Refusal::NotFound(message) => (StatusCode::NOT_FOUND, message),
@@ -49,14 +71,14 @@ impl From<Refusal> for Failure {
                 (StatusCode::INTERNAL_SERVER_ERROR, message.to_owned())
             }
         };
-        Failure::new(status, message)
+        ApiError::new(status, message)
     }
 }
 
-impl From<AccessError> for Failure {
+impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
         let sentence = error.to_string();
-        Failure::from(match error {
+        ApiError::from(match error {
             AccessError::Invalid(_) => Refusal::Invalid(sentence),
             AccessError::NoUser(_) | AccessError::NoToken(_) => Refusal::NotFound(sentence),
             AccessError::UserExists(_) | AccessError::Contended => Refusal::Conflict(sentence),
@@ -67,13 +89,13 @@ impl From<AccessError> for Failure {
     }
 }
 
-impl From<InvalidWhy> for Failure {
+impl From<InvalidWhy> for ApiError {
     fn from(error: InvalidWhy) -> Self {
-        Failure::invalid(error.to_string())
+        Refusal::from(error).into()
     }
 }
 
-impl IntoResponse for Failure {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         #[derive(Serialize)]
         struct Body<'a> {
