@@ -32,3 +32,8 @@ fn cfn_lint_finds_nothing_in_it_or_its_parts() {
     assert!(files.len() > 1, "{files:?}");
     says_nothing_against_it("cfn-lint", &files.iter().map(String::as_str).collect::<Vec<_>>());
 }
+
+#[test]
+fn its_text_has_what_no_emulator_shows() {
+    says_nothing_against_it("python", &["tests/aws/python/template_facts.py"]);
+}
