@@ -41,12 +41,50 @@ pub(crate) fn stop_reason(task: &EcsTask) -> String {
     }
 }
 
-/// Did it end for want of capacity? A subnet's addresses run out after RunTask has accepted the task; Spot takes back what it gave.
+/// Words of a start that no further try makes right: an image that is not there, may not be pulled or is not for this platform, a
+/// command that cannot be run, an environment file that is missing.
+const BROKEN: [&str; 16] = [
+    ": not found",
+    "manifest unknown",
+    "name unknown",
+    "does not exist",
+    "pull access denied",
+    "no such image",
+    "nosuchkey",
+    "access denied",
+    "accessdenied",
+    "unauthorized",
+    "forbidden",
+    "invalid reference",
+    "no basic auth credentials",
+    "descriptor matching platform",
+    "executable file not found",
+    "no such file or directory",
+];
+
+/// Words of a start that met trouble on its way, whatever else is said.
+const TRANSIENT: [&str; 7] = [
+    "timeout",
+    "timed out",
+    "deadline exceeded",
+    "toomanyrequests",
+    "too many requests",
+    "rate exceeded",
+    "rate limit",
+];
+
+/// Did it end by nothing of its own? Its place was taken back; or it was not started, for a reason that another try may not meet: no
+/// address, no network interface, a registry that does not answer, and whatever is not known to be broken.
 pub(crate) fn lost_its_place(task: &EcsTask) -> bool {
-    let why = task.stopped_reason.as_deref().unwrap_or_default();
-    let no_place = ["InsufficientFreeAddressesInSubnet", "Capacity is unavailable at this time"];
-    matches!(task.stop_code.as_deref(), Some("SpotInterruption" | "TerminationNotice"))
-        || no_place.iter().any(|words| why.contains(words))
+    let of_task = task.stopped_reason.as_deref().unwrap_or_default();
+    let of_container = task.container().and_then(|container| container.reason.as_deref()).unwrap_or_default();
+    let why = format!("{of_task} {of_container}").to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|words| why.contains(words));
+    match task.stop_code.as_deref() {
+        Some("SpotInterruption" | "TerminationNotice") => true,
+        Some("TaskFailedToStart") => says(&TRANSIENT) || !says(&BROKEN) && !says(&["cannotstartcontainererror"]),
+        _ => says(&["insufficientfreeaddressesinsubnet", "capacity is unavailable at this time"]),
+    }
 }
 
 /// What follows `prefix` and a colon; the whole text where nothing does.
@@ -123,6 +161,26 @@ mod tests {
         assert!(lost("SpotInterruption", "Your Spot Task was interrupted."));
         assert!(lost("TaskFailedToStart", "Unexpected EC2 error: InsufficientFreeAddressesInSubnet"));
         assert!(!lost("TaskFailedToStart", "CannotPullContainerError: no such image"));
+        for transient in [
+            "Timeout waiting for network interface provisioning to complete.",
+            "Unexpected EC2 error while attempting to Create Network Interface: InternalError",
+            "CannotPullContainerError: pull image manifest has been retried 5 time(s): dial tcp 10.0.0.1:443: i/o timeout",
+            "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit",
+            "CannotPullContainerError: unexpected status code 503 Service Unavailable",
+            "something that nobody has seen yet",
+            "",
+        ] {
+            assert!(lost("TaskFailedToStart", transient), "{transient}");
+        }
+        for broken in [
+            "CannotPullContainerError: failed to resolve ref docker.io/nobody/nothing:1: docker.io/nobody/nothing:1: not found",
+            "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/arm64'",
+            "CannotPullContainerError: pull access denied for nothing, repository does not exist",
+            "CannotStartContainerError: exec: \"dask\": executable file not found in $PATH",
+            "ResourceInitializationError: failed to download env files: file download command: non empty error stream: NoSuchKey",
+        ] {
+            assert!(!lost("TaskFailedToStart", broken), "{broken}");
+        }
         assert!(!lost("EssentialContainerExited", "Essential container in task exited"));
     }
 

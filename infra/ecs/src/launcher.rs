@@ -59,11 +59,31 @@ impl EcsLauncher {
         Ok(facts.map(|facts| (facts.id.clone(), facts)).collect())
     }
 
-    /// The ids of a launch's tasks that are to run, or are to be stopped. `startedBy` goes with no other filter but this one.
-    async fn ids_of(&self, launch: &LaunchId, status: DesiredStatus) -> Result<Vec<TaskId>, LauncherError> {
-        let call = self.ecs.list_tasks().cluster(&self.settings.cluster).started_by(&launch.0).desired_status(status);
+    /// The ids of a launch's tasks that are to run. ECS takes `startedBy` with no other filter, and lists those that are to run by default.
+    async fn running_ids(&self, launch: &LaunchId) -> Result<Vec<TaskId>, LauncherError> {
+        let call = self.ecs.list_tasks().cluster(&self.settings.cluster).started_by(&launch.0);
         let output = call.send().await.map_err(|error| Failure::of(&error))?;
         Ok(ids(output.task_arns()))
+    }
+
+    /// The ids of a launch's tasks that are to be stopped. The reference says that `startedBy` excludes other filters, and ECS takes it
+    /// with `desiredStatus` all the same: where it does not, everything that is to be stopped is listed.
+    async fn stopped_ids(&self, launch: &LaunchId) -> Result<Vec<TaskId>, LauncherError> {
+        let call = || self.ecs.list_tasks().cluster(&self.settings.cluster).desired_status(DesiredStatus::Stopped);
+        match call().started_by(&launch.0).send().await.map_err(|error| Failure::of(&error)) {
+            Ok(output) => return Ok(ids(output.task_arns())),
+            Err(Failure::Refused { code, .. }) if code == "InvalidParameterException" => {}
+            Err(failure) => return Err(failure.into()),
+        }
+        let (mut all, mut cursor) = (Vec::new(), None);
+        loop {
+            let output = call().set_next_token(cursor).send().await.map_err(|error| Failure::of(&error))?;
+            all.extend(ids(output.task_arns()));
+            cursor = output.next_token().map(str::to_owned);
+            if cursor.is_none() {
+                return Ok(all);
+            }
+        }
     }
 }
 
@@ -131,11 +151,14 @@ impl Launcher for EcsLauncher {
     }
 
     async fn list_launch(&self, launch: &LaunchId) -> Result<Vec<TaskFacts>, LauncherError> {
-        let mut ids = self.ids_of(launch, DesiredStatus::Running).await?;
-        ids.extend(self.ids_of(launch, DesiredStatus::Stopped).await?);
+        let mut ids = self.running_ids(launch).await?;
+        ids.extend(self.stopped_ids(launch).await?);
         ids.sort();
         ids.dedup();
-        let known = self.described(&ids).await?;
+        let mut known = HashMap::new();
+        for some in ids.chunks(PAGE as usize) {
+            known.extend(self.described(some).await?);
+        }
         Ok(known.into_values().filter(|facts| facts.launch == *launch).collect())
     }
 

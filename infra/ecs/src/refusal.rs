@@ -24,6 +24,24 @@ const FOR_GOOD: [&str; 8] = [
     "ValidationException",
 ];
 
+/// How the codes of EC2 begin that say that the request is wrong (Amazon EC2 API reference, "Error codes"). EC2's other codes, which ECS
+/// passes on as `InvalidParameterException … (ErrorCode: InternalError)`, end by themselves.
+const EC2_FOR_GOOD: [&str; 7] = [
+    "Invalid",
+    "UnauthorizedOperation",
+    "AuthFailure",
+    "AccessDenied",
+    "MissingParameter",
+    "OptInRequired",
+    "Unsupported",
+];
+
+/// The code of EC2 in a message of ECS.
+fn of_ec2(message: &str) -> Option<&str> {
+    let (_, code) = message.split_once("(ErrorCode: ")?;
+    code.split_once(')').map(|(code, _)| code)
+}
+
 /// A call failed that a launch needed.
 pub(crate) fn of_call(settings: &Settings, launch: &Launch, failure: &Failure) -> LaunchError {
     let Failure::Refused { code, message } = failure else { return LaunchError::Unknown(failure.to_string()) };
@@ -32,6 +50,9 @@ pub(crate) fn of_call(settings: &Settings, launch: &Launch, failure: &Failure) -
     }
     if let Some(wait) = of_words(settings, launch, message) {
         return wait;
+    }
+    if of_ec2(message).is_some_and(|code| !EC2_FOR_GOOD.iter().any(|known| code.starts_with(known))) {
+        return LaunchError::Unknown(failure.to_string());
     }
     match code.as_str() {
         "LimitExceededException" | "BlockedException" => LaunchError::NoCapacity(failure.to_string()),
@@ -120,6 +141,22 @@ mod tests {
         assert_eq!(refused("InvalidParameterException", of_ec2), LaunchError::Throttled);
         let registering = "Too many concurrent attempts to create a new revision of the specified family";
         assert_eq!(refused("ClientException", registering), LaunchError::Throttled);
+    }
+
+    #[test]
+    fn codes_of_ec2_that_ecs_passes_on_are_sorted() {
+        let passed_on = |code: &str| {
+            let message =
+                format!("Error retrieving security group information for [sg-1]: it says so (ErrorCode: {code})");
+            refused("InvalidParameterException", &message)
+        };
+        for transient in ["InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable", "of tomorrow"] {
+            assert!(matches!(passed_on(transient), LaunchError::Unknown(_)), "{transient}");
+        }
+        for wrong in ["InvalidGroup.NotFound", "InvalidSubnetID.NotFound", "UnauthorizedOperation", "AuthFailure"] {
+            assert!(matches!(passed_on(wrong), LaunchError::Rejected(_)), "{wrong}");
+        }
+        assert_eq!(passed_on("RequestLimitExceeded"), LaunchError::Throttled);
     }
 
     #[test]
