@@ -2,11 +2,12 @@
 //! a step of the recounts.
 
 use faregate_core::ports::{Wake, Wakes};
-use faregate_functions::{Aws, Metrics, Records, Settings, chain, init_logs, key_ring, schedulers};
+use faregate_functions::{Aws, Metrics, Records, RelaySchedulers, Settings, chain, init_logs, key_ring, schedulers};
 use faregate_gateway::{Enforcer, RecountCursor};
 use faregate_machine::now;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
+use std::sync::Arc;
 use tokio::sync::Mutex;
 
 /// Minutes between two orphan scans, and at least between the beginnings of two rounds of recounts.
@@ -15,6 +16,7 @@ const EVERY: i64 = 5;
 /// What an enforcement run is made with.
 struct Parts {
     enforcer: Enforcer,
+    relay: Arc<RelaySchedulers>,
     records: Records,
 }
 
@@ -25,8 +27,9 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env()?;
     let ring = key_ring(&aws.secrets(), &settings.secret).await?;
     let records = Records::new(&settings, &aws);
-    let enforcer = Enforcer::new(records.context(&settings, ring), schedulers(&settings, &aws)?);
-    let parts = Parts { enforcer, records };
+    let relay = schedulers(&settings, &aws)?;
+    let enforcer = Enforcer::new(records.context(&settings, ring), relay.clone());
+    let parts = Parts { enforcer, relay, records };
     // where the recounts are; should it be lost with this process, they begin anew
     let recounts = Mutex::new(None);
     let (settings, parts, recounts) = (&settings, &parts, &recounts);
@@ -55,6 +58,11 @@ async fn enforce(settings: &Settings, parts: &Parts, recounts: &mut Option<Recou
     metrics.emit(&settings.stack, now);
     match now / 60_000 % EVERY {
         0 => parts.records.wakes.wake(Wake::OrphanScan { cursor: None }, 0).await?,
+        1 => {
+            if let Err(error) = parts.relay.keep_ready().await {
+                tracing::warn!(error, "relay failed; schedulers cannot be asked");
+            }
+        }
         minute if minute == 2 || recounts.is_some() => {
             let (repaired, rest) = parts.enforcer.recount_step(recounts.take()).await?;
             *recounts = rest;

@@ -4,7 +4,6 @@ use crate::{Aws, RelaySchedulers, Settings, SqsWakes};
 use faregate_core::command::Listen;
 use faregate_core::model::TaskSizes;
 use faregate_core::options::Options;
-use faregate_core::ports::Schedulers;
 use faregate_dynamodb::DynamoStore;
 use faregate_gateway::{ClusterSettings, Context, TaskEvents};
 use faregate_keys::KeyRing;
@@ -44,7 +43,7 @@ impl Records {
 }
 
 /// The way to the schedulers: through the relay.
-pub fn schedulers(settings: &Settings, aws: &Aws) -> Result<Arc<dyn Schedulers>, String> {
+pub fn schedulers(settings: &Settings, aws: &Aws) -> Result<Arc<RelaySchedulers>, String> {
     let relay = settings.relay.as_ref().ok_or("`FAREGATE_RELAY` is not set")?;
     Ok(Arc::new(RelaySchedulers::new(aws.later(Aws::lambda), relay)))
 }

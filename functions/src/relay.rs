@@ -6,9 +6,14 @@ use aws_sdk_lambda::error::DisplayErrorContext;
 use aws_sdk_lambda::primitives::Blob;
 use faregate_core::ports::{Answer, Ask, SchedulerError, Schedulers};
 use faregate_core::{Later, later};
+use std::time::{Duration, Instant};
 
 /// Questions in one call.
 const AT_ONCE: usize = 100;
+/// A call that fails so soon is made once more: Lambda refuses the first one to a function that nobody has called for weeks.
+const SOON: Duration = Duration::from_secs(5);
+/// Before that, the pause.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Asks through a function.
 pub struct RelaySchedulers {
@@ -22,6 +27,26 @@ impl RelaySchedulers {
     /// Through this function (name or ARN).
     pub fn new(client: impl FnOnce() -> Client + Send + 'static, function: impl Into<String>) -> Self {
         RelaySchedulers { client: later(client), function: function.into() }
+    }
+
+    /// Calls the relay with no question, so that Lambda keeps it ready.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub async fn keep_ready(&self) -> Result<(), String> {
+        self.call_twice(&[]).await.map(drop)
+    }
+
+    async fn call_twice(&self, asks: &[Ask]) -> Result<Answers, String> {
+        let begun = Instant::now();
+        match self.call(asks).await {
+            Err(error) if begun.elapsed() < SOON => {
+                tracing::debug!(error, "relay failed; it is called again");
+                tokio::time::sleep(PAUSE).await;
+                self.call(asks).await
+            }
+            answer => answer,
+        }
     }
 
     async fn call(&self, asks: &[Ask]) -> Result<Answers, String> {
@@ -47,7 +72,7 @@ impl Schedulers for RelaySchedulers {
     async fn ask(&self, asks: Vec<Ask>) -> Vec<Result<Answer, SchedulerError>> {
         let mut answers = Vec::new();
         for asks in asks.chunks(AT_ONCE) {
-            match self.call(asks).await {
+            match self.call_twice(asks).await {
                 Ok(page) => answers.extend(page),
                 Err(error) => {
                     tracing::warn!(error, questions = asks.len(), "relay failed; schedulers were not asked");
@@ -56,5 +81,46 @@ impl Schedulers for RelaySchedulers {
             }
         }
         answers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A Lambda that refuses so many calls, as it does while a function becomes active again. How often it was called.
+    async fn called(refusals: usize) -> (Result<(), String>, usize) {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = calls.clone();
+        let lambda = axum::Router::new().fallback(move || {
+            let refused = counted.fetch_add(1, Ordering::SeqCst) < refusals;
+            async move { if refused { (StatusCode::CONFLICT, "{}").into_response() } else { "[]".into_response() } }
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, lambda).await });
+        let config = aws_sdk_lambda::Config::builder()
+            .behavior_version(aws_config::BehaviorVersion::latest())
+            .region(aws_config::Region::new("us-east-1"))
+            .credentials_provider(aws_credential_types::Credentials::new("a", "b", None, None, "test"))
+            .http_client(crate::http::client().unwrap())
+            .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+            .endpoint_url(url);
+        let relay = RelaySchedulers::new(|| Client::from_conf(config.build()), "relay");
+        let done = relay.keep_ready().await;
+        (done, calls.load(Ordering::SeqCst))
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_refused_once_is_made_again_and_no_more() {
+        assert_eq!(called(0).await, (Ok(()), 1));
+        assert_eq!(called(1).await, (Ok(()), 2));
+        let (done, calls) = called(9).await;
+        assert!(done.is_err() && calls == 2, "{done:?} after {calls} calls");
     }
 }
