@@ -15,6 +15,7 @@ def read(path):
 root = read("template.yaml")
 proxy = read("infra/cloudformation/proxy.yaml")
 alarms = read("infra/cloudformation/observability.yaml")
+function_alarms = read("infra/cloudformation/function-alarms.yaml")
 
 
 def properties(template, name):
@@ -132,6 +133,25 @@ def alarms_are_encrypted_with_a_key_that_cloudwatch_may_use():
     assert properties(alarms, "Topic")["KmsMasterKeyId"] == {"Ref": "TopicKey"}
     statements = properties(alarms, "TopicKey")["KeyPolicy"]["Statement"]
     assert any("cloudwatch.amazonaws.com" in s["Principal"].get("Service", []) for s in statements)
+
+
+def every_alarm_has_a_line_in_the_guide():
+    guide = open("docs/logs.md").read()
+    every = [r["Properties"] for part in (alarms, function_alarms) for r in part["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+    names = [a["AlarmName"]["Fn::Sub"].removeprefix("${StackName}") for a in every]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if f"`{name}`" not in guide] == []
+
+
+def what_does_not_run_is_told():
+    """The enforcement run that tells nothing; throttles and errors of every function."""
+    silent = properties(function_alarms, "EnforceSilentAlarm")
+    assert silent["TreatMissingData"] == "breaching" and silent["ComparisonOperator"] == "LessThanThreshold"
+    watched = {(a["Properties"]["MetricName"], a["Properties"]["Dimensions"][0]["Value"]["Ref"]) for a in function_alarms["Resources"].values()}
+    functions = [name for name, r in root["Resources"].items() if r["Type"] == "AWS::Serverless::Function"]
+    assert len(functions) == 5
+    assert {(metric, f) for metric in ("Errors", "Throttles") for f in functions} <= watched
+    assert properties(alarms, "HealthEvents")["EventPattern"]["source"] == ["aws.health"]
 
 
 facts = {name: fact for name, fact in list(globals().items()) if callable(fact) and getattr(fact, "__module__", "") == "__main__"}
