@@ -1,9 +1,13 @@
-//! What a release consists of, as far as nothing must be compiled for it: a stand-in takes the place of the programs. `tests/full/run dist`
+//! What a release consists of, as far as nothing must be compiled for it: a stand-in, or the tests' own program, takes the place of the static ones. `tests/full/run dist`
 //! makes a real one and installs it.
 #![allow(clippy::unwrap_used)]
 
+use faregate_cli::python::{Spec, ensure};
+use faregate_tests::python;
+use faregate_tests::server::passable_dir;
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,10 +33,13 @@ fn metadata(arguments: &[&str]) -> String {
 
 /// A program that can be run.
 fn stand_in(path: &Path) -> String {
-    use std::os::unix::fs::PermissionsExt;
-    fs::write(path, format!("#!/bin/sh\necho {SAID}\n")).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    executable(path, &format!("#!/bin/sh\necho {SAID}\n"));
     path.to_str().unwrap().to_owned()
+}
+
+fn executable(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn json(path: &Path) -> Value {
@@ -62,6 +69,41 @@ fn every_release_says_first_how_to_upgrade() {
         let number = version.split('.').filter(|part| part.parse::<u32>().is_ok()).count() == 3;
         assert!(number || version == "Unreleased", "`{version}` is no version");
     }
+}
+
+/// What stands in for cargo when maturin builds: the program as all tests have it, so that nothing is compiled again.
+fn built_already(path: &Path) {
+    let cargo = env!("CARGO");
+    let build = "build --workspace --locked --bin faregate --message-format=json-render-diagnostics";
+    let text = format!(
+        "#!/bin/sh\ncase \" $* \" in *\" rustc \"* | *\" build \"*) exec {cargo} {build} ;; esac\nexec {cargo} \"$@\"\n"
+    );
+    executable(path, &text);
+}
+
+#[test]
+fn the_wheel_is_installed_in_a_new_environment_and_runs_the_demo() {
+    let spec = Spec { requirements: vec!["maturin==1.16.0".to_owned()], home: python::home() };
+    let maturin = ensure(&spec, &|step| eprintln!("{step}")).unwrap();
+    let dir = passable_dir("faregate-wheel-");
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    built_already(Path::new(&path("cargo")));
+    let mut build = Command::new(maturin.bin().join("maturin"));
+    build.args(["build", "--profile", "dev", "--manifest-path", "infra/cli/Cargo.toml", "--compatibility", "linux"]);
+    build.args(["--out", dir.path().to_str().unwrap()]).current_dir(root()).env("CARGO", path("cargo"));
+    let output = build.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    run("python3", &["-m", "venv", &path("venv")]);
+    let pip = ["install", "--quiet", "--no-index", "--find-links", dir.path().to_str().unwrap(), "faregate"];
+    run(path("venv/bin/pip"), &pip);
+    let installed = path("venv/bin/faregate");
+    assert_eq!(run(&installed, &["--version"]).trim(), concat!("faregate ", env!("CARGO_PKG_VERSION")));
+    let mut demo = Command::new(&installed);
+    demo.arg("demo").env("FAREGATE_PYTHON", python::dask(python::DASK_VERSIONS[0]).dir()).env("HOME", dir.path());
+    let output = demo.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("nothing is left"), "{said}{errors}");
 }
 
 #[test]
