@@ -41,48 +41,61 @@ pub(crate) fn stop_reason(task: &EcsTask) -> String {
     }
 }
 
-/// Words of a start that no further try makes right: an image that is not there, may not be pulled or is not for this platform, a
-/// command that cannot be run, an environment file that is missing.
-const BROKEN: [&str; 16] = [
-    ": not found",
-    "manifest unknown",
-    "name unknown",
+/// Errors of a start that name whose fault it is in what follows, and else nobody's.
+const START_ERRORS: [&str; 3] =
+    ["cannotpullcontainererror", "cannotpullimagemanifesterror", "resourceinitializationerror"];
+
+/// What says of such an error that no time will make it right: the image, the file or the permission is not there, or does not fit.
+const LASTING: [&str; 14] = [
+    "not found",
+    "notfound",
     "does not exist",
-    "pull access denied",
-    "no such image",
     "nosuchkey",
-    "access denied",
-    "accessdenied",
+    "no such",
+    "manifest unknown",
+    "denied",
     "unauthorized",
-    "forbidden",
+    "not authorized",
+    "authorization failed",
+    "no basic auth",
     "invalid reference",
-    "no basic auth credentials",
     "descriptor matching platform",
-    "executable file not found",
-    "no such file or directory",
+    "no space left",
 ];
 
-/// Words of a start that met trouble on its way, whatever else is said.
-const TRANSIENT: [&str; 7] = [
+/// What says of it that a registry or a service was busy or away, whatever else it says.
+const PASSING: [&str; 14] = [
     "timeout",
     "timed out",
     "deadline exceeded",
     "toomanyrequests",
     "too many requests",
     "rate exceeded",
-    "rate limit",
+    "throttl",
+    "connection re",
+    "unexpected eof",
+    "500 internal server error",
+    "502 bad gateway",
+    "503 service unavailable",
+    "504 gateway",
+    "temporary failure",
 ];
 
-/// Did it end by nothing of its own? Its place was taken back; or it was not started, for a reason that another try may not meet: no
-/// address, no network interface, a registry that does not answer, and whatever is not known to be broken.
+/// Errors of a container that could not be started as it is: a bad entry point, a wrong architecture.
+const OWN_FAULTS: [&str; 3] = ["cannotstartcontainererror", "cannotcreatecontainererror", "containerruntimeerror"];
+
+/// Did it end, or never begin, for want of capacity or by the platform's fault? Of Fargate's starts one in a hundred fails so: a network
+/// interface that is not there in time, a registry that answers 429 or 5xx, an error of EC2. What failed to start for reasons that nobody
+/// knows is such a case, too. It is tried again and counts as no failure.
 pub(crate) fn lost_its_place(task: &EcsTask) -> bool {
-    let of_task = task.stopped_reason.as_deref().unwrap_or_default();
-    let of_container = task.container().and_then(|container| container.reason.as_deref()).unwrap_or_default();
-    let why = format!("{of_task} {of_container}").to_lowercase();
+    let of_container = task.container().and_then(|container| container.reason.as_deref());
+    let why = [task.stopped_reason.as_deref(), of_container].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let why = why.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|words| why.contains(words));
     match task.stop_code.as_deref() {
         Some("SpotInterruption" | "TerminationNotice") => true,
-        Some("TaskFailedToStart") => says(&TRANSIENT) || !says(&BROKEN) && !says(&["cannotstartcontainererror"]),
+        Some("TaskFailedToStart") if says(&START_ERRORS) => says(&PASSING) || !says(&LASTING),
+        Some("TaskFailedToStart") => !says(&OWN_FAULTS),
         _ => says(&["insufficientfreeaddressesinsubnet", "capacity is unavailable at this time"]),
     }
 }
@@ -160,26 +173,26 @@ mod tests {
         };
         assert!(lost("SpotInterruption", "Your Spot Task was interrupted."));
         assert!(lost("TaskFailedToStart", "Unexpected EC2 error: InsufficientFreeAddressesInSubnet"));
-        assert!(!lost("TaskFailedToStart", "CannotPullContainerError: no such image"));
-        for transient in [
+        for passing in [
             "Timeout waiting for network interface provisioning to complete.",
-            "Unexpected EC2 error while attempting to Create Network Interface: InternalError",
-            "CannotPullContainerError: pull image manifest has been retried 5 time(s): dial tcp 10.0.0.1:443: i/o timeout",
-            "CannotPullContainerError: toomanyrequests: You have reached your pull rate limit",
-            "CannotPullContainerError: unexpected status code 503 Service Unavailable",
-            "something that nobody has seen yet",
-            "",
+            "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-1': RequestLimitExceeded",
+            "CannotPullContainerError: pull image manifest has been retried 5 time(s): toomanyrequests: Rate exceeded",
+            "CannotPullContainerError: httpReadSeeker: failed open: unexpected status code 503 Service Unavailable",
+            "CannotPullContainerError: failed to resolve ref: dial tcp 10.0.0.1:443: i/o timeout",
+            "ResourceInitializationError: unable to pull secrets or registry auth: context deadline exceeded",
+            "something that nobody has seen before",
         ] {
-            assert!(lost("TaskFailedToStart", transient), "{transient}");
+            assert!(lost("TaskFailedToStart", passing), "{passing}");
         }
-        for broken in [
-            "CannotPullContainerError: failed to resolve ref docker.io/nobody/nothing:1: docker.io/nobody/nothing:1: not found",
+        for lasting in [
+            "CannotPullContainerError: no such image",
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): docker.io/nobody/nothing:1: not found",
             "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/arm64'",
-            "CannotPullContainerError: pull access denied for nothing, repository does not exist",
-            "CannotStartContainerError: exec: \"dask\": executable file not found in $PATH",
-            "ResourceInitializationError: failed to download env files: file download command: non empty error stream: NoSuchKey",
+            "CannotStartContainerError: ResourceInitializationError: exec: \"dask\": executable file not found in $PATH",
+            "ContainerRuntimeError: failed to create task for container: exec format error",
+            "ResourceInitializationError: failed to download env files: file does not exist",
         ] {
-            assert!(!lost("TaskFailedToStart", broken), "{broken}");
+            assert!(!lost("TaskFailedToStart", lasting), "{lasting}");
         }
         assert!(!lost("EssentialContainerExited", "Essential container in task exited"));
     }

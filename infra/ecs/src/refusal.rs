@@ -13,8 +13,7 @@ use faregate_core::ports::LaunchError;
 const TOO_OFTEN: [&str; 4] = ["ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"];
 
 /// Codes of requests that no time will make right. `BlockedException` is none: AWS unblocks accounts.
-const FOR_GOOD: [&str; 8] = [
-    "AccessDeniedException",
+const FOR_GOOD: [&str; 7] = [
     "ClientException",
     "ClusterNotFoundException",
     "InvalidParameterException",
@@ -24,17 +23,15 @@ const FOR_GOOD: [&str; 8] = [
     "ValidationException",
 ];
 
-/// How the codes of EC2 begin that say that the request is wrong (Amazon EC2 API reference, "Error codes"). EC2's other codes, which ECS
-/// passes on as `InvalidParameterException … (ErrorCode: InternalError)`, end by themselves.
-const EC2_FOR_GOOD: [&str; 7] = [
-    "Invalid",
-    "UnauthorizedOperation",
-    "AuthFailure",
-    "AccessDenied",
-    "MissingParameter",
-    "OptInRequired",
-    "Unsupported",
-];
+/// Codes and words of permissions that are missing. IAM's changes take a while to arrive, and so does the service-linked role that a first
+/// cluster makes ("Changes that I make are not always immediately visible", IAM user guide).
+const DENIED: [&str; 4] = ["AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "AuthFailure"];
+const DENIED_WORDS: [&str; 4] =
+    ["unable to assume", "service linked role", "service-linked role", "is not authorized to perform"];
+
+/// How the codes of EC2 begin that say that the request is wrong ("Error codes for the Amazon EC2 API"). Its other codes, which ECS passes
+/// on as `InvalidParameterException … (ErrorCode: InternalError)`, end by themselves.
+const EC2_FOR_GOOD: [&str; 4] = ["Invalid", "MissingParameter", "OptInRequired", "Unsupported"];
 
 /// The code of EC2 in a message of ECS.
 fn of_ec2(message: &str) -> Option<&str> {
@@ -51,8 +48,13 @@ pub(crate) fn of_call(settings: &Settings, launch: &Launch, failure: &Failure) -
     if let Some(wait) = of_words(settings, launch, message) {
         return wait;
     }
-    if of_ec2(message).is_some_and(|code| !EC2_FOR_GOOD.iter().any(|known| code.starts_with(known))) {
-        return LaunchError::Unknown(failure.to_string());
+    let (text, ec2) = (message.to_lowercase(), of_ec2(message));
+    let codes = [Some(code.as_str()), ec2];
+    if codes.iter().flatten().any(|code| DENIED.contains(code)) || DENIED_WORDS.iter().any(|words| text.contains(words)) {
+        return LaunchError::Denied(failure.to_string());
+    }
+    if ec2.is_some_and(|code| !EC2_FOR_GOOD.iter().any(|wrong| code.starts_with(wrong))) {
+        return LaunchError::NoCapacity(failure.to_string());
     }
     match code.as_str() {
         "LimitExceededException" | "BlockedException" => LaunchError::NoCapacity(failure.to_string()),
@@ -144,6 +146,21 @@ mod tests {
     }
 
     #[test]
+    fn missing_permissions_are_told_apart_as_they_may_be_on_their_way() {
+        for (code, message) in [
+            ("AccessDeniedException", "User: arn:aws:sts::1:assumed-role/x is not authorized to perform: ecs:RunTask"),
+            (
+                "ClientException",
+                "ECS was unable to assume the role 'arn:aws:iam::1:role/x' that was provided for this task.",
+            ),
+            ("InvalidParameterException", "Unable to assume the service linked role. Please verify that it exists."),
+        ] {
+            let error = refused(code, message);
+            assert!(matches!(&error, LaunchError::Denied(why) if why.contains(message)), "{error:?}");
+        }
+    }
+
+    #[test]
     fn codes_of_ec2_that_ecs_passes_on_are_sorted() {
         let passed_on = |code: &str| {
             let message =
@@ -151,10 +168,13 @@ mod tests {
             refused("InvalidParameterException", &message)
         };
         for transient in ["InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable", "of tomorrow"] {
-            assert!(matches!(passed_on(transient), LaunchError::Unknown(_)), "{transient}");
+            assert!(matches!(passed_on(transient), LaunchError::NoCapacity(_)), "{transient}");
         }
-        for wrong in ["InvalidGroup.NotFound", "InvalidSubnetID.NotFound", "UnauthorizedOperation", "AuthFailure"] {
+        for wrong in ["InvalidGroup.NotFound", "InvalidSubnetID.NotFound", "OptInRequired"] {
             assert!(matches!(passed_on(wrong), LaunchError::Rejected(_)), "{wrong}");
+        }
+        for denied in ["UnauthorizedOperation", "AuthFailure"] {
+            assert!(matches!(passed_on(denied), LaunchError::Denied(_)), "{denied}");
         }
         assert_eq!(passed_on("RequestLimitExceeded"), LaunchError::Throttled);
     }
@@ -163,7 +183,6 @@ mod tests {
     fn what_can_never_work_is_refused_and_what_is_not_understood_is_unknown() {
         let invalid = refused("InvalidParameterException", "The subnet ID 'subnet-a' does not exist");
         assert!(matches!(&invalid, LaunchError::Rejected(why) if why.contains("subnet-a")), "{invalid:?}");
-        assert!(matches!(refused("AccessDeniedException", "iam:PassRole"), LaunchError::Rejected(_)));
         assert!(matches!(refused("BlockedException", "blocked"), LaunchError::NoCapacity(_)));
         assert!(matches!(refused("ExpiredTokenException", "expired"), LaunchError::Unknown(_)));
         let lost = Failure::Unknown("timed out".into());

@@ -137,6 +137,9 @@ pub struct Cluster {
     pub scheduler_failures: u32,
     /// Workers that failed to start since one last succeeded.
     pub worker_failures: u32,
+    /// A worker of it has connected: what its workers are made of works, so failed starts do not end it.
+    #[serde(default)]
+    pub worker_connected: bool,
     /// Health questions its scheduler left unanswered, in a row, while its heartbeat was overdue.
     pub unanswered: u32,
     /// When its scheduler was last heard of again after it had left questions unanswered: what waited for it connects after that.
@@ -213,6 +216,7 @@ impl Cluster {
             launches: 0,
             scheduler_failures: 0,
             worker_failures: 0,
+            worker_connected: false,
             unanswered: 0,
             answered_at: None,
             suspect: false,

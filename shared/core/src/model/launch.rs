@@ -113,7 +113,7 @@ pub struct Launch {
     pub not_after: Ms,
     /// Calls counted so far, each before it was made.
     pub calls: u32,
-    /// Those of them that are known to have started nothing: they were throttled.
+    /// Those of them that are known to have started nothing: they were throttled, or denied for now.
     #[serde(default)]
     pub throttled: u32,
     /// When to call again (Pending) or to list its tasks again (Expired, Cancelled).

@@ -42,6 +42,10 @@ pub struct Policy {
     pub spot_retry_ms: Ms,
     /// Before room under a limit is asked for again.
     pub room_retry_ms: Ms,
+    /// How long a launch that is not allowed is called again before that is final: as long as permissions take to arrive. Shorter than
+    /// [`Policy::launch_window_ms`]; 0 = it is final at once.
+    #[serde(default)]
+    pub permissions_ms: Ms,
     /// Nobody calls a launch later than this after it was written.
     pub launch_window_ms: Ms,
     /// The longest a caller can live, so how late a call may land.
@@ -123,6 +127,7 @@ impl Default for Policy {
             start_backoff_ms: 1_000,
             spot_retry_ms: 600_000,
             room_retry_ms: 10_000,
+            permissions_ms: 0,
             launch_window_ms: 20_000,
             max_call_ms: 5_000,
             visibility_ms: 1_000,
@@ -166,6 +171,7 @@ impl Policy {
             launch_call_ms: 30_000,
             launch_list_ms: 30_000,
             start_backoff_ms: 5_000,
+            permissions_ms: 120_000,
             launch_window_ms: 300_000,
             max_call_ms: 60_000,
             visibility_ms: 300_000,

@@ -33,6 +33,7 @@ pub enum ReasonCode {
     WaitingForAddress,
     WaitingForRoom,
     WaitingForCapacity,
+    WaitingForPermissions,
     Throttled,
     SchedulerStarting,
     SchedulerSilent,

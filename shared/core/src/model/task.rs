@@ -73,7 +73,8 @@ pub struct TaskFacts {
     pub stop_reason: Option<String>,
     /// The process's exit code; 128 + n after signal n.
     pub exit_code: Option<i32>,
-    /// It ended for want of capacity: it got no address, or Spot took its place away. No failure of what it ran.
+    /// It ended for want of capacity, or the platform failed to start it: it got no address, its network or its image's registry did not
+    /// answer, Spot took its place away. No failure of what it ran.
     #[serde(default)]
     pub capacity_lost: bool,
     /// The kind of capacity it runs on (`FARGATE`, `FARGATE_SPOT`, `local`).

@@ -42,6 +42,10 @@ pub enum LaunchError {
     /// No capacity (or no quota, or no free address). Nothing was started by this call.
     #[error("no capacity: {0}")]
     NoCapacity(String),
+    /// Permissions are missing. Nothing was started by this call. Where those that were just given take a while to arrive (AWS's IAM), the
+    /// same call may be allowed soon.
+    #[error("the launch is not allowed: {0}")]
+    Denied(String),
     /// This request can never work. Nothing was started by this call.
     #[error("the launch was refused: {0}")]
     Rejected(String),

@@ -108,22 +108,25 @@ impl Launch {
 
     /// It was not accepted, or nobody knows: called again later, or given up. True when it is known to be refused for good.
     pub(super) fn apply_refusal(&mut self, error: &LaunchError, now: Ms, policy: &Policy) -> bool {
-        self.outcome = Some(Reason::new(code(error), error.to_string()));
+        let is_denied_for_now =
+            matches!(error, LaunchError::Denied(_)) && now - self.created_at < policy.permissions_ms;
+        let code = if is_denied_for_now { ReasonCode::WaitingForPermissions } else { code(error) };
+        self.outcome = Some(Reason::new(code, error.to_string()));
+        if is_denied_for_now || *error == LaunchError::Throttled {
+            self.throttled += 1;
+            // soon at first, when only a few met the rate; then less and less often, when many do
+            let wait = (policy.launch_retry_ms / 4) << (self.throttled - 1).min(3);
+            self.next_try = now + wait + spread(&self.id, wait);
+            return false;
+        }
         match error {
-            LaunchError::Throttled => {
-                self.throttled += 1;
-                // soon at first, when only a few met the rate; then less and less often, when many do
-                let wait = (policy.launch_retry_ms / 4) << (self.throttled - 1).min(3);
-                self.next_try = now + wait + spread(&self.id, wait);
-                false
-            }
             LaunchError::Unknown(_) | LaunchError::Conflict(_) => {
                 self.next_try = now + policy.launch_retry_ms + spread(&self.id, policy.launch_retry_ms);
                 false
             }
-            LaunchError::NoCapacity(_) | LaunchError::Rejected(_) => {
+            LaunchError::Throttled | LaunchError::NoCapacity(_) | LaunchError::Denied(_) | LaunchError::Rejected(_) => {
                 let was_pending = self.state == LaunchState::Pending;
-                // throttled calls have started nothing
+                // calls that were throttled or denied have started nothing
                 let sole_call = self.calls <= self.throttled + 1 || !safety_rule!(policy, sole_call);
                 self.advance(Event::Refused { sole_call }, now);
                 was_pending
@@ -151,7 +154,7 @@ impl Launch {
 fn code(error: &LaunchError) -> ReasonCode {
     match error {
         LaunchError::NoCapacity(_) => ReasonCode::WaitingForCapacity,
-        LaunchError::Rejected(_) => ReasonCode::LaunchRejected,
+        LaunchError::Rejected(_) | LaunchError::Denied(_) => ReasonCode::LaunchRejected,
         LaunchError::Throttled | LaunchError::Unknown(_) | LaunchError::Conflict(_) => ReasonCode::Throttled,
     }
 }

@@ -64,16 +64,19 @@ fn apply_refusal(changes: &mut Changes, id: &LaunchId, error: &LaunchError) {
         LaunchError::Throttled => {
             changes.cluster.waiting = Some(Reason::new(ReasonCode::Throttled, error.to_string()));
         }
+        LaunchError::Denied(_) if !is_final => {
+            changes.cluster.waiting = Some(Reason::new(ReasonCode::WaitingForPermissions, error.to_string()));
+        }
         LaunchError::Conflict(_) => changes.after_save(Action::List(id.clone())),
-        LaunchError::Rejected(why) if is_final && role == TaskRole::Scheduler => {
+        LaunchError::Rejected(why) | LaunchError::Denied(why) if is_final && role == TaskRole::Scheduler => {
             let message = format!("the scheduler cannot be started: {why}");
             changes.cluster.end(Status::Failed, Reason::new(ReasonCode::LaunchRejected, message), now);
         }
-        LaunchError::Rejected(why) if is_final => {
+        LaunchError::Rejected(why) | LaunchError::Denied(why) if is_final => {
             worker_failed(changes, &format!("a worker cannot be started: {why}"));
         }
         LaunchError::NoCapacity(_) if is_final => placement::try_elsewhere(changes, spot, error.to_string()),
-        LaunchError::Unknown(_) | LaunchError::Rejected(_) | LaunchError::NoCapacity(_) => {}
+        LaunchError::Unknown(_) | LaunchError::Rejected(_) | LaunchError::Denied(_) | LaunchError::NoCapacity(_) => {}
     }
 }
 

@@ -2,7 +2,9 @@
 //! none, and at the launcher's own rate, for what is asked of it sooner is refused and asked again.
 
 use super::changes::Changes;
-use crate::model::{Ms, Reason, ReasonCode};
+use super::deferral::backoff;
+use crate::model::{Ms, Reason, ReasonCode, TaskRole};
+use std::collections::BTreeSet;
 
 /// There was no capacity: on demand at once where it was Spot's that ran out, else after a while, in the next place.
 pub(super) fn try_elsewhere(changes: &mut Changes, spot: bool, message: String) {
@@ -16,6 +18,20 @@ pub(super) fn try_elsewhere(changes: &mut Changes, spot: bool, message: String) 
         // spread, so that clusters that met the same lack do not all come back at once
         let retry = policy.launch_retry_ms;
         cluster.next_try = Some(now + retry + i64::from(cluster.launches % 7) * retry / 7);
+    }
+}
+
+/// A task that was accepted lost its place, or was never started: elsewhere, and the later, the more often in a row that has happened. Each try
+/// may be billed.
+pub(super) fn try_again_later(changes: &mut Changes, role: TaskRole, spot: bool, message: String) {
+    try_elsewhere(changes, spot, message);
+    let came_up = changes.tasks_of(role).filter_map(|t| t.facts.started_at).max();
+    let lost = changes.tasks_of(role).filter(|t| t.facts.capacity_lost && t.facts.started_at.is_none());
+    let since = lost.filter(|t| Some(t.facts.accepted_at) > came_up).map(|t| &t.facts.launch);
+    let n = since.collect::<BTreeSet<_>>().len() as u32;
+    let at = changes.now + backoff(changes.policy.start_backoff_ms, n);
+    if n > 0 && !spot {
+        changes.cluster.next_try = changes.cluster.next_try.max(Some(at));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::changes::Changes;
 use super::deferral::{backoff, defer_launch, launch_blocker};
 use super::spec::{scheduler_spec, write_launch};
-use super::start_failures::how_it_ended;
+use super::start_failures::{fate, how_it_ended};
 use super::{Action, placement};
 use crate::model::{Addresses, Counts, Ms, Reason, ReasonCode, Status, Task, TaskId, TaskRole};
 use crate::ports::Route;
@@ -170,14 +170,14 @@ fn count_failed(changes: &mut Changes) {
     for task in ended.filter(|t| !t.failed_start && !t.orphan) {
         task.count_failed_start();
         if task.facts.capacity_lost {
-            lost = Some(format!("the scheduler lost its place{}", how_it_ended(task)));
+            lost = Some(format!("the scheduler {}{}", fate(task), how_it_ended(task)));
         } else {
             failed.push(task.clone());
         }
     }
     changes.cluster.scheduler_failures += failed.len() as u32;
     if let Some(message) = lost {
-        placement::try_elsewhere(changes, false, message);
+        placement::try_again_later(changes, TaskRole::Scheduler, false, message);
     }
     let Some(task) = failed.pop() else { return };
     let n = changes.cluster.scheduler_failures;

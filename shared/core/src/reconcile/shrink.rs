@@ -38,7 +38,14 @@ pub(super) fn most_workers(changes: &Changes) -> i64 {
 pub(super) fn say_so(changes: &mut Changes) {
     let Some(shrink) = &changes.cluster.shrink else { return };
     let other = |code| {
-        matches!(code, ReasonCode::WaitingForCapacity | ReasonCode::Throttled | ReasonCode::Frozen | ReasonCode::Budget)
+        matches!(
+            code,
+            ReasonCode::WaitingForCapacity
+                | ReasonCode::WaitingForPermissions
+                | ReasonCode::Throttled
+                | ReasonCode::Frozen
+                | ReasonCode::Budget
+        )
     };
     if !changes.cluster.waiting.as_ref().is_some_and(|why| other(why.code)) {
         changes.cluster.waiting = Some(shrink.why());

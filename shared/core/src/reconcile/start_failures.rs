@@ -1,7 +1,9 @@
 //! How tasks failed to start, told at once: while it is being decided, and while others are tried.
 
 use super::changes::Changes;
+use super::workers::counted_launches;
 use crate::model::{Launch, Ms, Reason, ReasonCode, Task, TaskRole};
+use std::collections::BTreeSet;
 
 /// Keeps the last failure of a worker in the record until one connects. One that ended before it connected counts here before it is
 /// decided: the heartbeat that names it may still be on its way.
@@ -9,7 +11,9 @@ pub(super) fn tell(changes: &mut Changes) {
     let workers = changes.tasks_of(TaskRole::Worker).filter(|t| !t.orphan);
     let workers: Vec<&Task> = workers.filter(|t| t.registered_at.is_none() && !t.facts.capacity_lost).collect();
     let undecided = |t: &Task| !t.may_run() && !t.failed_start && t.stopping.is_none();
-    let tries = changes.cluster.worker_failures + workers.iter().filter(|t| undecided(t)).count() as u32;
+    let counted = counted_launches(changes);
+    let more: BTreeSet<_> = workers.iter().filter(|t| undecided(t)).map(|t| &t.facts.launch).collect();
+    let tries = changes.cluster.worker_failures + more.iter().filter(|id| !counted.contains(id)).count() as u32;
     if tries == 0 {
         changes.cluster.start_failure = None;
         return;
@@ -18,8 +22,13 @@ pub(super) fn tell(changes: &mut Changes) {
     let rejected = changes.launches().filter_map(rejection);
     let Some((_, last)) = failed.chain(rejected).max_by_key(|(at, _)| *at) else { return };
     let limit = changes.policy.worker_start_failure_limit;
-    let tries = tries.min(limit);
-    let message = format!("{tries} of {limit} tries to start a worker failed; the last: {last}");
+    let message = if changes.cluster.worker_connected {
+        format!(
+            "{tries} tries in a row to start a worker failed, and it is tried again: others have connected; the last: {last}"
+        )
+    } else {
+        format!("{} of {limit} tries to start a worker failed; the last: {last}", tries.min(limit))
+    };
     let reason = Reason::new(ReasonCode::WorkerStarting, message).with("failures", tries.into());
     changes.cluster.start_failure = Some(reason);
 }
@@ -36,6 +45,11 @@ fn failure(task: &Task) -> (Ms, String) {
 fn rejection(launch: &Launch) -> Option<(Ms, String)> {
     let outcome = launch.outcome.as_ref().filter(|o| o.code == ReasonCode::LaunchRejected)?;
     (launch.spec.role == TaskRole::Worker).then(|| (launch.created_at, outcome.message.clone()))
+}
+
+/// What became of a task for which there was no capacity, or which the platform failed to start.
+pub(super) fn fate(task: &Task) -> &'static str {
+    if task.facts.started_at.is_some() { "lost its place" } else { "was not started" }
 }
 
 /// `: exit code 1: <last line>`, as much of it as is known.

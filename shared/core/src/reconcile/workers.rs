@@ -3,15 +3,16 @@
 use super::changes::Changes;
 use super::deferral::backoff;
 use super::placement;
-use super::start_failures::how_it_ended;
+use super::start_failures::{fate, how_it_ended};
 use super::task::{Check, WorkerRules};
 use crate::model::{Launch, LaunchId, Reason, ReasonCode, Status, Task, TaskId, TaskRole};
+use std::collections::BTreeSet;
 
 /// What the checks of single workers come to. Collected, as the workers are borrowed while they are checked.
 #[derive(Default)]
 struct Found {
     late: Vec<(TaskId, Reason)>,
-    failed_starts: Vec<String>,
+    failed_starts: Vec<(LaunchId, String)>,
     lost: Option<(LaunchId, String)>,
     to_ask: Vec<TaskId>,
     dues: Vec<i64>,
@@ -21,6 +22,7 @@ struct Found {
 /// which the scheduler is to be asked.
 pub(super) fn check(changes: &mut Changes) -> Vec<TaskId> {
     forgive_failures(changes);
+    let mut counted = counted_launches(changes);
     let found = check_each(changes);
     for at in found.dues {
         changes.schedule_recheck(at);
@@ -28,12 +30,15 @@ pub(super) fn check(changes: &mut Changes) -> Vec<TaskId> {
     for (id, reason) in found.late {
         changes.request_stop(&id, reason);
     }
-    for message in found.failed_starts {
-        worker_failed(changes, &message);
+    for (launch, message) in found.failed_starts {
+        // its siblings met the same trouble
+        if counted.insert(launch) {
+            worker_failed(changes, &message);
+        }
     }
     if let Some((launch, message)) = found.lost {
         let spot = changes.launch(&launch).is_some_and(|launch| launch.spec.fargate.spot);
-        placement::try_elsewhere(changes, spot, message);
+        placement::try_again_later(changes, TaskRole::Worker, spot, message);
     }
     found.to_ask
 }
@@ -87,7 +92,7 @@ impl Found {
                 self.late.push((id(), Reason::new(code, message.clone())));
                 if code == ReasonCode::WorkerStartTimeout {
                     task.count_failed_start();
-                    self.failed_starts.push(message);
+                    self.failed_starts.push((task.facts.launch.clone(), message));
                 }
             }
             Check::AskScheduler { again } => {
@@ -97,11 +102,12 @@ impl Found {
             }
             Check::FailedStart => {
                 task.count_failed_start();
-                self.failed_starts.push(format!("a worker ended before it connected{}", how_it_ended(task)));
+                let message = format!("a worker ended before it connected{}", how_it_ended(task));
+                self.failed_starts.push((task.facts.launch.clone(), message));
             }
             Check::CapacityLost => {
                 task.count_failed_start();
-                self.lost = Some((task.facts.launch.clone(), format!("a worker lost its place{}", how_it_ended(task))));
+                self.lost = Some((task.facts.launch.clone(), format!("a worker {}{}", fate(task), how_it_ended(task))));
             }
         }
     }
@@ -119,17 +125,26 @@ fn forgive_failures(changes: &mut Changes) {
     });
     let is_rejected = |l: &&Launch| l.outcome.as_ref().is_some_and(|o| o.code == ReasonCode::LaunchRejected);
     let rejected = changes.launches().filter(is_rejected).map(|l| l.created_at);
-    let connected = workers.filter(|t| !t.failed_start).filter_map(|t| t.registered_at);
-    if connected.max() > failed.chain(rejected).max() {
+    let connected = workers.filter(|t| !t.failed_start).filter_map(|t| t.registered_at).max();
+    let is_forgiven = connected > failed.chain(rejected).max();
+    changes.cluster.worker_connected |= connected.is_some();
+    if is_forgiven {
         changes.cluster.worker_failures = 0;
     }
 }
 
-/// Counts a start failure; too many in a row end the cluster.
+/// Launches of which a worker has failed to start: a launch counts once, however many of its workers fail.
+pub(super) fn counted_launches(changes: &Changes) -> BTreeSet<LaunchId> {
+    let workers = changes.tasks_of(TaskRole::Worker).filter(|t| t.failed_start && !t.facts.capacity_lost);
+    workers.map(|t| t.facts.launch.clone()).collect()
+}
+
+/// Counts a start failure. Too many in a row end the cluster, unless a worker of it has ever connected: then image, software and size
+/// work, healthy workers may hold results, and others are tried less and less often.
 pub(super) fn worker_failed(changes: &mut Changes, message: &str) {
     changes.cluster.worker_failures += 1;
     let n = changes.cluster.worker_failures;
-    if n >= changes.policy.worker_start_failure_limit {
+    if n >= changes.policy.worker_start_failure_limit && !changes.cluster.worker_connected {
         let message = format!("{n} workers in a row failed to start; the last: {message}");
         let reason = Reason::new(ReasonCode::WorkerStartFailed, message).with("failures", n.into());
         changes.cluster.end(Status::Failed, reason, changes.now);
