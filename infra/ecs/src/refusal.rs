@@ -50,7 +50,8 @@ pub(crate) fn of_call(settings: &Settings, launch: &Launch, failure: &Failure) -
     }
     let (text, ec2) = (message.to_lowercase(), of_ec2(message));
     let codes = [Some(code.as_str()), ec2];
-    if codes.iter().flatten().any(|code| DENIED.contains(code)) || DENIED_WORDS.iter().any(|words| text.contains(words)) {
+    if codes.iter().flatten().any(|code| DENIED.contains(code)) || DENIED_WORDS.iter().any(|words| text.contains(words))
+    {
         return LaunchError::Denied(failure.to_string());
     }
     if ec2.is_some_and(|code| !EC2_FOR_GOOD.iter().any(|wrong| code.starts_with(wrong))) {

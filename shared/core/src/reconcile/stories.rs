@@ -3,6 +3,7 @@
 mod capacity;
 mod charges;
 mod clocks;
+mod failed_starts;
 mod launches;
 mod ledger;
 mod life;
