@@ -138,7 +138,7 @@ pub struct Cluster {
     /// Workers that failed to start since one last succeeded.
     pub worker_failures: u32,
     /// A worker of it has connected: what its workers are made of works, so failed starts do not end it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub worker_connected: bool,
     /// Health questions its scheduler left unanswered, in a row, while its heartbeat was overdue.
     pub unanswered: u32,
