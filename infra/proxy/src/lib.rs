@@ -35,7 +35,7 @@ pub use client_hello::{ClientHello, Hello, MAX_HELLO};
 pub const GATEWAY_SECRET: ::http::HeaderName = ::http::HeaderName::from_static("x-faregate-gateway-secret");
 
 pub use config::{Api, ConfigError, Keys, Listeners, LocalPeers, MemoryKeys, ProxyConfig, Scheme, Timeouts, TlsFiles};
-pub use once::{MemoryOnce, Once, Outside};
+pub use once::{MemoryOnce, Outside};
 pub use remaining::Remaining;
 pub use routes::{FileRoutes, RouteSource};
 pub use trust::{Network, NotANetwork};

@@ -3,18 +3,12 @@
 use crate::routes::RouteSource;
 use async_trait::async_trait;
 use faregate_core::model::Ms;
+use faregate_core::ports::{Once, StoreError};
 use faregate_keys::TICKET_LIFE_MS;
 use faregate_machine::now;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-
-/// Remembers what was used, for all proxies that serve the same address.
-#[async_trait]
-pub trait Once: Send + Sync {
-    /// True for the first who asks about `what`, which is worth nothing from `until` on. An error is a sentence; then nobody knows.
-    async fn use_once(&self, what: &str, until: Ms) -> Result<bool, String>;
-}
 
 /// Remembers in this process: for a proxy that is alone.
 #[derive(Debug)]
@@ -44,7 +38,7 @@ impl MemoryOnce {
 
 #[async_trait]
 impl Once for MemoryOnce {
-    async fn use_once(&self, what: &str, until: Ms) -> Result<bool, String> {
+    async fn use_once(&self, what: &str, until: Ms) -> Result<bool, StoreError> {
         Ok(self.first(what, until, now()))
     }
 }

@@ -3,6 +3,7 @@
 use crate::passwords::act;
 use faregate_auth::access::Access;
 use faregate_core::model::{Limits, Scope};
+use faregate_core::ports::Once;
 use faregate_tests::api::{Answer, Api, Call, Setup};
 use serde_json::{Value, json};
 

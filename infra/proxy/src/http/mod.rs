@@ -17,13 +17,14 @@ mod sign_in;
 mod wire;
 
 use crate::config::{Api, ConfigError, LocalPeers, ProxyConfig, Scheme};
-use crate::once::{Once, Outside};
+use crate::once::Outside;
 use crate::places::{Budget, Full, Kind, Place, Places, Share};
 use crate::routes::RouteSource;
 use crate::trust::{Origin, Remote, Trust};
 use answer::{Answer, refuse, refuse_for_now};
 use entry::Entry;
 use exit::{Departing, depart};
+use faregate_core::ports::Once;
 use faregate_machine::now;
 use gateway::Gateway;
 use hosts::Hosts;

@@ -17,7 +17,7 @@ impl Site {
             Ok(true) => {}
             Ok(false) => return self.sign_in_at(name, tail),
             Err(error) => {
-                tracing::warn!(cluster = %name, error, "ticket check failed");
+                tracing::warn!(cluster = %name, %error, "ticket check failed");
                 return refuse_for_now(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "signing in cannot be completed now; try again",

@@ -1,13 +1,12 @@
 //! Kerberos: `Authorization: Negotiate <token>`, checked with the service's key alone. No KDC is asked, so none need be in reach.
 
-use crate::access::Access;
 use crate::registry::{Backends, MethodConfig};
 use crate::{AuthConfigError, AuthError, Authenticated, Method, OpenError, Opened, Peer, Presented};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use faregate_core::model::{Ms, user_name};
-use faregate_core::ports::StoreError;
+use faregate_core::ports::Once;
 use faregate_kerberos::{Accepted, Keytab, KeytabError, Policy, Random, accept};
 use http::HeaderValue;
 use serde::Deserialize;
@@ -60,20 +59,6 @@ pub enum KerberosError {
     NoKey { service: String, has: KeytabError },
     #[error(transparent)]
     Config(#[from] AuthConfigError),
-}
-
-/// Remembers what may be used once.
-#[async_trait]
-pub trait Once: Send + Sync {
-    /// Is this the first time? What is asked after `until` is refused anyway.
-    async fn first_time(&self, what: &str, until: Ms) -> Result<bool, StoreError>;
-}
-
-#[async_trait]
-impl Once for Access {
-    async fn first_time(&self, what: &str, until: Ms) -> Result<bool, StoreError> {
-        self.use_once(what, until).await
-    }
 }
 
 /// The method.
@@ -167,7 +152,7 @@ impl Method for Kerberos {
         let Accepted { user, client, once, until, answer } =
             accept(token, &self.keytab, &self.policy, now, &random).map_err(AuthError::Denied)?;
         let user = user_name(&user).map_err(|_| AuthError::denied(format!("no user can be called `{client}`")))?;
-        match self.once.first_time(&format!("kerberos:{once}"), until).await {
+        match self.once.use_once(&format!("kerberos:{once}"), until).await {
             Ok(true) => {}
             Ok(false) => return Err(AuthError::denied(format!("the token of `{user}` was used before"))),
             Err(error) => {
@@ -185,6 +170,7 @@ impl Method for Kerberos {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use faregate_core::ports::StoreError;
     use faregate_kerberos::builder::{KERBEROS, NOW, REALM, Token, keytab, spnego};
     use std::collections::BTreeMap;
     use std::sync::Mutex;
@@ -194,7 +180,7 @@ mod tests {
 
     #[async_trait]
     impl Once for Seen {
-        async fn first_time(&self, what: &str, until: Ms) -> Result<bool, StoreError> {
+        async fn use_once(&self, what: &str, until: Ms) -> Result<bool, StoreError> {
             Ok(self.0.lock().unwrap().insert(what.to_owned(), until).is_none())
         }
     }
@@ -203,7 +189,7 @@ mod tests {
 
     #[async_trait]
     impl Once for Down {
-        async fn first_time(&self, _: &str, _: Ms) -> Result<bool, StoreError> {
+        async fn use_once(&self, _: &str, _: Ms) -> Result<bool, StoreError> {
             Err(StoreError::Failed("down".into()))
         }
     }
