@@ -9,7 +9,8 @@ use faregate_keys::Use;
 use std::net::SocketAddr;
 
 impl Reconciler {
-    /// What it taught us, if anything. A stop or a description that fails is asked for again when it is due.
+    /// What it taught us, if anything. A stop or a description that fails is asked for again when it is due. Longer than a function should be: one arm for each
+    /// action, so that what the reconciler can do is read in one place.
     pub(super) async fn act(&self, snapshot: &Snapshot, action: &Action) -> Result<Vec<Observation>, ReconcileError> {
         let name = &snapshot.cluster.value.name;
         let failed = |error: &dyn std::error::Error| ReconcileError::Action(error.to_string());

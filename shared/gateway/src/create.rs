@@ -53,23 +53,7 @@ impl Clusters {
         let cluster = Cluster::new(name.clone(), &who.name, &who.groups, certificate.cert_pem, tls_key, now);
         let cluster = Cluster { options, config, ..cluster };
         self.refuse_what_cannot_be_launched(&cluster)?;
-        let keys = cluster.reserved.keys.clone();
-        let mut writes = vec![
-            Write::Put { record: Record::Cluster(Box::new(cluster)), expect: Expect::Absent },
-            Write::Put { record: Record::Heartbeat(Heartbeat::new(name.clone())), expect: Expect::Absent },
-        ];
-        for scope in keys {
-            let ceiling = if safety_rule!(self.context.policy(), charge_conditionally) {
-                limits.ceiling(&scope)
-            } else {
-                Counts::UNBOUNDED
-            };
-            let pace = match scope {
-                Scope::User(_) => self.next_step(&who.name, now)?,
-                Scope::Group(_) | Scope::Default => None,
-            };
-            writes.push(Write::Count { scope, delta: Counts::CLUSTER, ceiling, now, pace });
-        }
+        let mut writes = self.writes(who, cluster, &limits, now)?;
         let mut retries = Retries::new(&*self.context.host);
         while retries.next().await {
             match self.context.store.transact(writes.clone()).await {
@@ -115,6 +99,29 @@ fn only_the_pace(conflicts: &[Conflict], writes: &[Write]) -> Option<(usize, Ms)
 }
 
 impl Clusters {
+    /// A new cluster's transaction: its records, counted under each of its scopes, at its user's pace.
+    fn writes(&self, who: &Identity, cluster: Cluster, limits: &Effective, now: Ms) -> Result<Vec<Write>, Refusal> {
+        let keys = cluster.reserved.keys.clone();
+        let heartbeat = Heartbeat::new(cluster.name.clone());
+        let mut writes = vec![
+            Write::Put { record: Record::Cluster(Box::new(cluster)), expect: Expect::Absent },
+            Write::Put { record: Record::Heartbeat(heartbeat), expect: Expect::Absent },
+        ];
+        for scope in keys {
+            let ceiling = if safety_rule!(self.context.policy(), charge_conditionally) {
+                limits.ceiling(&scope)
+            } else {
+                Counts::UNBOUNDED
+            };
+            let pace = match scope {
+                Scope::User(_) => self.next_step(&who.name, now)?,
+                Scope::Group(_) | Scope::Default => None,
+            };
+            writes.push(Write::Count { scope, delta: Counts::CLUSTER, ceiling, now, pace });
+        }
+        Ok(writes)
+    }
+
     /// Before anything is written: a cluster that the launcher can never start would only fail later.
     fn refuse_what_cannot_be_launched(&self, cluster: &Cluster) -> Result<(), Refusal> {
         let (listen, api_url) = (&self.settings.listen, &self.settings.api_url);

@@ -68,6 +68,7 @@ impl Reconciler {
         }
     }
 
+    // longer than a function should be: the order of reading, deciding, saving and acting, and what a lost save means for each, is one thought
     async fn reconcile_cluster(&self, name: &ClusterName) -> Result<(), ReconcileError> {
         let (started, began) = (self.context.now(), self.context.host.uptime());
         let mut observations: Vec<Observation> = Vec::new();

@@ -8,14 +8,14 @@ mod asked;
 mod caps;
 mod dask;
 mod fleet;
+mod ground_truth;
 mod life;
+mod random_events;
 mod records;
 mod rest;
-mod saga;
 mod setup;
 mod stage;
 mod verdict;
-mod whims;
 
 pub use stage::Stats;
 
@@ -51,7 +51,7 @@ pub async fn run(ministack: &Ministack, seed: u64, switches: SafetySwitches) -> 
     let gateways = [inside.gateway.clone(), inside.twin().await];
     let inside = Arc::new(inside);
     let living = tokio::spawn(life::live(inside.clone(), gateways.clone(), stage.clone()));
-    whims::indulge(&inside, &gateways, &stage).await;
+    random_events::happen(&inside, &gateways, &stage).await;
     end_of_faults(&inside, &stage);
     let (records, mut broken) = verdict::settle(&inside, &stage).await;
     if let Some(records) = records {

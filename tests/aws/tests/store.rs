@@ -54,6 +54,7 @@ async fn broken_limits_count_with_what_was_kept() {
     store_suite::broken_limits_count_with_what_was_kept(open(), open()).await;
 }
 
+/// One table of items, good and bad, as a table of DynamoDB takes long to make.
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_edited_by_hand_are_read_and_what_is_none_is_named() {
     let (client, table) = table().await;

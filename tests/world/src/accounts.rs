@@ -203,9 +203,9 @@ impl State {
     /// The workers that live of all clusters charged to a scope.
     pub fn live_under(&self, scope: &Scope) -> Counts {
         let is_of = |task: &&SimTask| {
-            self.sagas.get(&task.cluster).is_some_and(|saga| match scope {
-                Scope::User(user) => saga.user == *user,
-                Scope::Group(group) => saga.groups.contains(group),
+            self.ground_truths.get(&task.cluster).is_some_and(|ground_truth| match scope {
+                Scope::User(user) => ground_truth.user == *user,
+                Scope::Group(group) => ground_truth.groups.contains(group),
                 Scope::Default => false,
             })
         };

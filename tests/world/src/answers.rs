@@ -7,7 +7,7 @@ use super::state::{Event, State, short};
 use faregate_core::ports::{Answer, Ask, Idleness, Question, SchedulerError};
 
 impl State {
-    /// What one question to a scheduler comes to.
+    /// What one question to a scheduler comes to. Longer than a function should be: one arm for each question.
     pub fn answer(&mut self, ask: &Ask) -> Result<Answer, SchedulerError> {
         if self.fault(40) {
             return Err(SchedulerError::Relay("our own way to it failed".into()));
@@ -80,7 +80,7 @@ impl State {
             }
         }
         let touched = self.now;
-        self.saga(&ask.cluster).touched_at = touched;
+        self.ground_truth(&ask.cluster).touched_at = touched;
         Ok(Answer::Ok)
     }
 }

@@ -49,7 +49,7 @@ impl State {
         let mut ledger: BTreeMap<(Month, ClusterName), Amount> = BTreeMap::new();
         for ((month, name), (user, amount)) in &self.records.ledger.0 {
             ledger.insert((*month, name.clone()), *amount);
-            if self.sagas.get(name).is_none_or(|saga| saga.user != *user) {
+            if self.ground_truths.get(name).is_none_or(|ground_truth| ground_truth.user != *user) {
                 self.broken.push(format!("billed to another: {} to {user}", short(name)));
             }
         }
@@ -102,7 +102,8 @@ impl State {
 
     /// What a user has spent in a month, as the records know it.
     pub fn spent(&self, user: &str, month: Month, now: Ms) -> f64 {
-        let of_user = |name: &ClusterName| self.sagas.get(name).is_some_and(|saga| saga.user == user);
+        let of_user =
+            |name: &ClusterName| self.ground_truths.get(name).is_some_and(|ground_truth| ground_truth.user == user);
         let ledger = self.records.ledger.0.iter().filter(|((m, name), _)| *m == month && of_user(name));
         let mut sum: Amount = ledger.map(|(_, (_, amount))| *amount).sum();
         for noted in self.accounts.tasks.values().filter(|noted| !noted.settled && of_user(&noted.cluster)) {

@@ -2,7 +2,7 @@
 
 use super::draw::{self, GROUPS};
 use super::setup::S;
-use super::state::{Event, State, Whim};
+use super::state::{Event, RandomEvent, State};
 use super::work::Work;
 use faregate_core::model::{Limits, Ms, Scope};
 use serde_json::{Map, Value, json};
@@ -85,7 +85,7 @@ impl State {
                 self.write_by_hand(&scope, serde_json::from_str(item).ok());
                 if self.dice.percent(60) {
                     let later = self.dice.between(30 * S, 600 * S);
-                    self.after(later, Event::Whim(Whim::Mend));
+                    self.after(later, Event::RandomEvent(RandomEvent::Mend));
                 }
             }
             5 => self.write_by_hand(&scope, None),

@@ -14,18 +14,18 @@ mod draw;
 mod edits;
 mod executor;
 mod fleet;
+mod ground_truth;
 mod hold;
 mod mail;
 mod many;
 mod ports;
+mod random_events;
 mod records;
-mod saga;
 mod saves;
 mod scheduler;
 mod setup;
 mod state;
 mod verdict;
-mod whims;
 mod work;
 
 pub use dice::Dice;
@@ -141,7 +141,7 @@ impl World {
             Event::Deliver(message) => state.deliver(message),
             Event::Task(task, change) => state.change(task, change),
             Event::Dask(scheduler, what) => state.schedule(scheduler, what),
-            Event::Whim(whim) => state.indulge(whim),
+            Event::RandomEvent(random_event) => state.happen(random_event),
             Event::Unless(ticket, event) => {
                 if !state.taken.contains(&ticket) {
                     drop(state);

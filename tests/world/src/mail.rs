@@ -54,7 +54,7 @@ impl State {
         self.stats.late_turns += u64::from(self.age() > END - QUIET_MS);
         self.say(|| format!("turn {}", label(&wake)));
         self.after(REDELIVERY_MS, Event::Deliver(id));
-        self.after(0, Event::Start(Work::Turn { message: id, wake }));
+        self.after(0, Event::Start(Work::Reconcile { message: id, wake }));
     }
 
     /// The consumer has finished it.

@@ -75,8 +75,9 @@ impl State {
         match held {
             None => {
                 self.stats.clusters += 1;
-                let saga = self.saga(&cluster.name);
-                (saga.user, saga.groups, saga.touched_at) = (cluster.user.clone(), cluster.groups.clone(), now);
+                let ground_truth = self.ground_truth(&cluster.name);
+                (ground_truth.user, ground_truth.groups, ground_truth.touched_at) =
+                    (cluster.user.clone(), cluster.groups.clone(), now);
             }
             Some((_, Status::Running)) if !cluster.wants_to_run() => {
                 if let Some(reason) = &cluster.reason {
@@ -100,11 +101,11 @@ impl State {
             if !self.routes.contains_key(&cluster.name) {
                 self.breach("RUNNING without a route", short(&cluster.name).into());
             }
-            if !self.sagas.get(&cluster.name).is_some_and(|s| s.ran) {
+            if !self.ground_truths.get(&cluster.name).is_some_and(|s| s.ran) {
                 self.stats.running += 1;
             }
-            let saga = self.saga(&cluster.name);
-            (saga.ran, saga.touched_at) = (true, now);
+            let ground_truth = self.ground_truth(&cluster.name);
+            (ground_truth.ran, ground_truth.touched_at) = (true, now);
         }
     }
 }

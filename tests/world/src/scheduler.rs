@@ -139,7 +139,7 @@ impl State {
     pub fn keep_busy(&mut self, index: usize, time: Ms) {
         self.say(|| format!("scheduler {index} is busy for {} s", time / S));
         let (until, cluster) = (self.now + time, self.fleet.tasks[index].cluster.clone());
-        self.saga(&cluster).was_busy = true;
+        self.ground_truth(&cluster).was_busy = true;
         if let Some(dask) = self.dask.get_mut(&index) {
             dask.occupied_until = until;
         }

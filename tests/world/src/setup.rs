@@ -126,7 +126,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// What `seed` decides.
+    /// What `seed` decides. Longer than a function should be: a list of draws, whose order a seed stands for.
     pub fn new(seed: u64, switches: SafetySwitches) -> Self {
         let mut d = Dice::new(seed);
         let fleet = d.percent(8);

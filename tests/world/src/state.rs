@@ -3,9 +3,9 @@
 use super::accounts::Accounts;
 use super::dice::Dice;
 use super::fleet::{Change, Fleet};
+use super::ground_truth::GroundTruth;
 use super::mail::Mail;
 use super::records::Records;
-use super::saga::Saga;
 use super::scheduler::{Dask, Schedule};
 use super::setup::{FAULT_END, Setup};
 use super::work::Work;
@@ -31,15 +31,15 @@ pub enum Event {
     Dask(usize, Schedule),
     /// A process crashes, with all that is under way in it.
     ProcessCrash(usize),
-    /// One of the world's own whims.
-    Whim(Whim),
+    /// One of the world's own random events.
+    RandomEvent(RandomEvent),
     /// The same, unless what this ticket is for has been done.
     Unless(u64, Box<Event>),
 }
 
 /// What nobody asked for.
 #[derive(Clone, Copy, Debug)]
-pub enum Whim {
+pub enum RandomEvent {
     /// A running task is killed.
     Kill,
     /// A scheduler hangs for good.
@@ -137,7 +137,7 @@ pub struct State {
     /// The proxy's table.
     pub routes: BTreeMap<ClusterName, Route>,
     /// What truly happened to each cluster.
-    pub sagas: BTreeMap<ClusterName, Saga>,
+    pub ground_truths: BTreeMap<ClusterName, GroundTruth>,
     /// Is there capacity?
     pub capacity: bool,
     /// The shell that is being polled has crashed.
@@ -172,7 +172,7 @@ impl State {
             mail: Mail::default(),
             credentials: BTreeSet::new(),
             routes: BTreeMap::new(),
-            sagas: BTreeMap::new(),
+            ground_truths: BTreeMap::new(),
             capacity: true,
             crashed: false,
             still: false,
@@ -279,8 +279,8 @@ impl State {
     }
 
     /// What truly happened to a cluster.
-    pub fn saga(&mut self, name: &ClusterName) -> &mut Saga {
-        self.sagas.entry(name.clone()).or_default()
+    pub fn ground_truth(&mut self, name: &ClusterName) -> &mut GroundTruth {
+        self.ground_truths.entry(name.clone()).or_default()
     }
 }
 

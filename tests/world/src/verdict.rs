@@ -1,7 +1,7 @@
 //! What must be so when the dust has settled.
 
 use super::fleet::cap;
-use super::saga::Saga;
+use super::ground_truth::GroundTruth;
 use super::setup::{END, S};
 use super::state::{State, short};
 use faregate_core::limits::effective;
@@ -19,7 +19,7 @@ impl State {
     /// Judges the world at its end.
     pub fn judge(&mut self) {
         self.now = self.setup.epoch + END;
-        let names: Vec<ClusterName> = self.sagas.keys().cloned().collect();
+        let names: Vec<ClusterName> = self.ground_truths.keys().cloned().collect();
         for name in names {
             match self.records.clusters.get(&name).map(|c| c.value.clone()) {
                 Some(cluster) => self.judge_cluster(&cluster),
@@ -187,12 +187,20 @@ impl State {
 
     /// What is frozen has ended, and good limits are kept for the day on which they are spoilt.
     fn judge_limits(&mut self) {
-        let sagas: Vec<(String, Vec<String>)> =
-            self.sagas.values().map(|saga| (saga.user.clone(), saga.groups.clone())).collect();
-        for (user, groups) in sagas {
+        let ground_truths: Vec<(String, Vec<String>)> = self
+            .ground_truths
+            .values()
+            .map(|ground_truth| (ground_truth.user.clone(), ground_truth.groups.clone()))
+            .collect();
+        for (user, groups) in ground_truths {
             let frozen = effective(&user, &groups, self.records.limits.in_force()).frozen.is_some();
-            let is_theirs = |saga: &Saga| saga.user == user && saga.groups == groups;
-            if frozen && self.fleet.tasks.iter().any(|t| t.lives() && self.sagas.get(&t.cluster).is_some_and(is_theirs))
+            let is_theirs = |ground_truth: &GroundTruth| ground_truth.user == user && ground_truth.groups == groups;
+            if frozen
+                && self
+                    .fleet
+                    .tasks
+                    .iter()
+                    .any(|t| t.lives() && self.ground_truths.get(&t.cluster).is_some_and(is_theirs))
             {
                 self.breach("frozen, and tasks run", user);
             }
@@ -220,7 +228,7 @@ impl State {
         let late: Vec<String> =
             self.records.written.iter().filter(|(at, _)| *at > from).map(|(_, key)| format!("{key:?}")).collect();
         let turns = self.stats.late_turns;
-        if turns > RESTLESS * (self.sagas.len() as u64 + 1) {
+        if turns > RESTLESS * (self.ground_truths.len() as u64 + 1) {
             self.breach("restless", format!("{turns} turns in the last {} s", QUIET_MS / S));
         }
         if !waiting && !late.is_empty() {

@@ -16,18 +16,18 @@ use std::sync::Arc;
 /// Something for a shell to do.
 pub enum Work {
     /// The reconciler is woken.
-    Turn {
+    Reconcile {
         /// The message.
         message: usize,
         /// What it says.
         wake: Wake,
     },
     /// The minute's pass, on one host.
-    Pass,
+    Enforce,
     /// A host notices that its clock was set by so much.
     ClockSet(Ms),
     /// A sweep is asked for.
-    Sweep,
+    OrphanScan,
     /// Counters are recounted.
     Recount(Scope),
     /// A task has changed.
@@ -81,23 +81,24 @@ impl World {
         Box::pin(async move { world.perform(&services, work).await })
     }
 
+    // long, as there is one arm for each kind of work, and nothing else
     async fn perform(&self, services: &Services, work: Work) {
         let Services { gateway, task_events, enforcer, reconciler } = services;
         match work {
-            Work::Turn { message, wake } => match reconciler.reconcile(&wake).await {
+            Work::Reconcile { message, wake } => match reconciler.reconcile(&wake).await {
                 Ok(()) => lock(&self.state).finish(message),
-                Err(error) => lock(&self.state).say(|| format!("  a turn failed: {error}")),
+                Err(error) => lock(&self.state).say(|| format!("  a reconciliation failed: {error}")),
             },
-            Work::Pass => {
+            Work::Enforce => {
                 let since = lock(&self.state).since();
                 let result = enforcer.enforce(since).await;
-                lock(&self.state).say(|| format!("pass: {result:?}"));
+                lock(&self.state).say(|| format!("enforcement run: {result:?}"));
             }
             Work::ClockSet(by) => {
                 let result = enforcer.clock_was_set(by).await;
                 lock(&self.state).say(|| format!("the clock was set by {} s: {result:?}", by / S));
             }
-            Work::Sweep => drop(self.wake(Wake::OrphanScan { cursor: None }, 0).await),
+            Work::OrphanScan => drop(self.wake(Wake::OrphanScan { cursor: None }, 0).await),
             Work::Recount(scope) => {
                 let repaired = match &scope {
                     Scope::Group(group) => enforcer.recount_group(group).await,
@@ -199,8 +200,8 @@ impl World {
     fn note_stop(&self, name: &ClusterName) {
         let mut state = lock(&self.state);
         let now = state.now;
-        let saga = state.saga(name);
-        (saga.stop_asked, saga.touched_at) = (true, now);
+        let ground_truth = state.ground_truth(name);
+        (ground_truth.stop_asked, ground_truth.touched_at) = (true, now);
     }
 
     /// One of a user's clusters in some state.

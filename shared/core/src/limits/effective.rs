@@ -96,7 +96,8 @@ impl Effective {
     }
 }
 
-/// Resolves what applies to a user of some groups, from the limit items there are.
+/// Resolves what applies to a user of some groups, from the limit items there are. Longer than a function should be, as it is
+/// the list of all fields: a field that is forgotten does not compile.
 pub fn effective(user: &str, groups: &[String], items: &BTreeMap<Scope, Limits>) -> Effective {
     let user_scope = Scope::User(user.to_owned());
     let group_scopes: Vec<Scope> = groups.iter().cloned().map(Scope::Group).collect();

@@ -47,7 +47,7 @@ impl State {
                 let idle_ms = dask.idle_since.map(|since| now() - since);
                 let workers = dask.connected.len() as u32;
                 if idle_ms.is_some_and(|ms| ms >= idle_timeout_ms) {
-                    self.saga(&ask.cluster).told_idle = true;
+                    self.ground_truth(&ask.cluster).told_idle = true;
                 }
                 return Ok(Answer::Idle(Idleness { idle_ms, clients: 1, clientless_ms: None, workers }));
             }

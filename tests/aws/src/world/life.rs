@@ -77,7 +77,7 @@ impl State {
         if !self.connects.contains_key(id) {
             let breaks = self.faulty && self.dice.percent(self.setup.broken_workers);
             if breaks {
-                self.saga(cluster).failed_workers += 1;
+                self.ground_truth(cluster).failed_workers += 1;
             }
             let delay = self.dice.below(600);
             self.connects.insert(id.clone(), (!breaks).then_some(now + delay));

@@ -5,7 +5,7 @@ use fake_ecs::EventFaults;
 use faregate_core::model::{ClusterConfig, Identity, Limits, Ms, Policy, Role, SafetySwitches, Scope};
 use faregate_world::Dice;
 
-/// Faults and whims last so long.
+/// Faults and random events last so long.
 pub const FAULTS_MS: Ms = 9_000;
 /// After that a world has so long to come to rest, on the slowest of machines.
 pub const PATIENCE_MS: Ms = 180_000;
@@ -50,7 +50,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// What `seed` decides.
+    /// What `seed` decides. Longer than a function should be: a list of draws, whose order a seed stands for.
     pub fn new(seed: u64, switches: SafetySwitches) -> Setup {
         let mut dice = Dice::new(seed);
         let grouped = dice.percent(60);

@@ -1,7 +1,7 @@
 //! What the world itself knows: its schedulers, and what truly happened.
 
 use super::dask::Dask;
-use super::saga::Saga;
+use super::ground_truth::GroundTruth;
 use super::setup::Setup;
 use faregate_core::model::{ClusterName, Ms, TaskId};
 use faregate_core::ports::Host;
@@ -24,7 +24,7 @@ pub struct State {
     pub dask: BTreeMap<TaskId, Dask>,
     /// When each worker connects; none = never.
     pub connects: BTreeMap<TaskId, Option<Ms>>,
-    pub sagas: BTreeMap<ClusterName, Saga>,
+    pub ground_truths: BTreeMap<ClusterName, GroundTruth>,
     /// When the lowered limit was certainly written.
     pub lowered_at: Option<Ms>,
     pub stats: Stats,
@@ -57,7 +57,7 @@ impl Stage {
             faulty: true,
             dask: BTreeMap::new(),
             connects: BTreeMap::new(),
-            sagas: BTreeMap::new(),
+            ground_truths: BTreeMap::new(),
             lowered_at: None,
             stats: Stats::default(),
         };
@@ -70,8 +70,8 @@ impl Stage {
 }
 
 impl State {
-    pub fn saga(&mut self, name: &ClusterName) -> &mut Saga {
-        self.sagas.entry(name.clone()).or_default()
+    pub fn ground_truth(&mut self, name: &ClusterName) -> &mut GroundTruth {
+        self.ground_truths.entry(name.clone()).or_default()
     }
 
     /// The scheduler of a cluster, if one runs.

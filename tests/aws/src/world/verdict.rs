@@ -61,10 +61,10 @@ fn of_ends(stage: &Stage, records: &Records) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut state = stage.lock();
     for (cluster, _) in records.clusters.values() {
-        let saga = state.saga(&cluster.name);
+        let ground_truth = state.ground_truth(&cluster.name);
         let why = match cluster.status.is_ended() {
-            true => saga.objects(cluster, &policy()),
-            false => saga.stop_taken.then(|| "it has not ended, and its user was told that it stops".into()),
+            true => ground_truth.objects(cluster, &policy()),
+            false => ground_truth.stop_taken.then(|| "it has not ended, and its user was told that it stops".into()),
         };
         wrong.extend(why.map(|why| format!("{}: {why}", cluster.name)));
     }

@@ -93,7 +93,7 @@ async fn what_can_never_work_is_refused_and_what_broke_on_the_way_is_unknown() {
     let answer = meets(&fargate, error(400, "InvalidParameterException", message)).await.1;
     assert!(matches!(&answer, Err(LaunchError::Rejected(why)) if why.contains(message)), "{answer:?}");
     let answer = meets(&fargate, error(400, "AccessDeniedException", "may not pass the role")).await.1;
-    assert!(matches!(&answer, Err(LaunchError::Rejected(_))), "{answer:?}");
+    assert!(matches!(&answer, Err(LaunchError::Denied(why)) if why.contains("may not pass the role")), "{answer:?}");
     let answer = meets(&fargate, error(500, "ServerException", "try again")).await.1;
     assert!(matches!(&answer, Err(LaunchError::Unknown(_))), "{answer:?}");
     let answer = meets(&fargate, error(503, "ServiceUnavailable", "")).await.1;

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// Between two whims.
+/// Between two random events.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A whim that needs the gateway.
+/// A random event that needs the gateway.
 enum Wish {
     Create(Identity),
     Stop(Identity),
@@ -24,8 +24,8 @@ enum Wish {
     Lower,
 }
 
-/// Indulges every whim until the faults end; what was asked for by then is also answered.
-pub async fn indulge(inside: &Arc<Inside>, gateways: &[Arc<Gateway>; 2], stage: &Stage) {
+/// Lets random events happen until the faults end; what was asked for by then is also answered.
+pub async fn happen(inside: &Arc<Inside>, gateways: &[Arc<Gateway>; 2], stage: &Stage) {
     let end = now() + FAULTS_MS;
     let lowered_at = now() + stage.lock().dice.between(FAULTS_MS / 4, FAULTS_MS * 3 / 4);
     let mut lowered = false;
@@ -39,7 +39,7 @@ pub async fn indulge(inside: &Arc<Inside>, gateways: &[Arc<Gateway>; 2], stage: 
     }
     while now() < end {
         let tasks = fleet(&inside.ecs);
-        let mut next = stage.lock().whim(&inside.ecs, &tasks);
+        let mut next = stage.lock().random_event(&inside.ecs, &tasks);
         if !lowered && now() >= lowered_at {
             (lowered, next) = (true, Some(Wish::Lower));
         }
@@ -54,7 +54,7 @@ pub async fn indulge(inside: &Arc<Inside>, gateways: &[Arc<Gateway>; 2], stage: 
 }
 
 impl State {
-    fn whim(&mut self, ecs: &FakeEcs, tasks: &[Seen]) -> Option<Wish> {
+    fn random_event(&mut self, ecs: &FakeEcs, tasks: &[Seen]) -> Option<Wish> {
         let users = self.setup.users.clone();
         let user = users[self.dice.below(users.len() as Ms) as usize].clone();
         let count = self.dice.below(self.setup.most + 1) as u32;
@@ -96,7 +96,7 @@ impl State {
             name = Some(dask.cluster.clone());
         });
         if let Some(name) = name {
-            self.saga(&name).hung = true;
+            self.ground_truth(&name).hung = true;
         }
     }
 
@@ -111,10 +111,10 @@ impl State {
         };
         if killed {
             tracing::debug!(cluster = %victim.cluster, task = %victim.id, ?role, "killed");
-            let saga = self.saga(&victim.cluster);
+            let ground_truth = self.ground_truth(&victim.cluster);
             match role {
-                TaskRole::Scheduler => saga.schedulers_died += 1,
-                TaskRole::Worker => saga.failed_workers += 1,
+                TaskRole::Scheduler => ground_truth.schedulers_died += 1,
+                TaskRole::Worker => ground_truth.failed_workers += 1,
             }
         }
     }
@@ -164,9 +164,9 @@ async fn grant(inside: Arc<Inside>, gateway: Arc<Gateway>, stage: Stage, wish: W
         }
         Wish::Stop(who) => {
             let Some(name) = one_of_theirs(&gateway, &stage, &who).await else { return };
-            stage.lock().saga(&name).stop_asked = true;
+            stage.lock().ground_truth(&name).stop_asked = true;
             if gateway.clusters.stop(&Caller::User(who), &name).await.is_ok() {
-                stage.lock().saga(&name).stop_taken = true;
+                stage.lock().ground_truth(&name).stop_taken = true;
             }
         }
         Wish::Scale(who, count) => {

@@ -4,7 +4,7 @@ use faregate_core::model::{Cluster, Policy, ReasonCode};
 
 /// A cluster's true story.
 #[derive(Clone, Debug, Default)]
-pub struct Saga {
+pub struct GroundTruth {
     /// Its user asked for its end.
     pub stop_asked: bool,
     /// And was told that it comes.
@@ -19,7 +19,7 @@ pub struct Saga {
     pub told_idle: bool,
 }
 
-impl Saga {
+impl GroundTruth {
     /// Why the end of a cluster is not the one it should have had, if so.
     pub fn objects(&self, cluster: &Cluster, policy: &Policy) -> Option<String> {
         let Some(reason) = &cluster.reason else { return Some("it ended without a reason".into()) };

@@ -4,7 +4,7 @@ use super::draw;
 use super::fleet::Change;
 use super::scheduler::Schedule;
 use super::setup::{END, FAULT_END, S};
-use super::state::{Event, State, Whim};
+use super::state::{Event, RandomEvent, State};
 use super::work::Work;
 use faregate_core::model::{Identity, Ms, Scope, TaskRole};
 
@@ -39,20 +39,24 @@ impl State {
                 at += if at < FAULT_END { setup.recount_ms } else { 300 * S } + self.dice.below(5 * S);
             }
         }
-        let mut whims = vec![(Whim::Kill, setup.kills), (Whim::Hang, setup.hangs), (Whim::Restart, setup.restarts)];
-        whims.push((Whim::Busy, setup.busy));
-        whims.push((Whim::Work, 6));
-        whims.push((Whim::Clients, 4));
-        whims.push((Whim::Exit, i64::from(self.dice.percent(10))));
-        for (whim, times) in whims {
+        let mut random_events = vec![
+            (RandomEvent::Kill, setup.kills),
+            (RandomEvent::Hang, setup.hangs),
+            (RandomEvent::Restart, setup.restarts),
+        ];
+        random_events.push((RandomEvent::Busy, setup.busy));
+        random_events.push((RandomEvent::Work, 6));
+        random_events.push((RandomEvent::Clients, 4));
+        random_events.push((RandomEvent::Exit, i64::from(self.dice.percent(10))));
+        for (random_event, times) in random_events {
             for _ in 0..times {
                 let at = self.dice.between(60 * S, FAULT_END);
-                self.after(at, Event::Whim(whim));
+                self.after(at, Event::RandomEvent(random_event));
             }
         }
         let at = self.dice.below(400 * S);
-        self.after(at, Event::Whim(Whim::Capacity));
-        self.after(60 * S, Event::Whim(Whim::Minute));
+        self.after(at, Event::RandomEvent(RandomEvent::Capacity));
+        self.after(60 * S, Event::RandomEvent(RandomEvent::Minute));
         for _ in 0..setup.process_crashes {
             let (at, process) = (self.dice.below(FAULT_END), self.dice.below(2));
             self.after(at, Event::ProcessCrash(process as usize));
@@ -69,10 +73,10 @@ impl State {
     fn plan_edits(&mut self) {
         for _ in 0..self.setup.edits {
             let at = self.dice.between(30 * S, FAULT_END);
-            self.after(at, Event::Whim(Whim::Edit));
+            self.after(at, Event::RandomEvent(RandomEvent::Edit));
         }
         if let Some(at) = self.setup.late_edit {
-            self.after(at, Event::Whim(Whim::Lower));
+            self.after(at, Event::RandomEvent(RandomEvent::Lower));
         }
         if self.setup.all_stopped {
             for who in self.setup.users.clone() {
@@ -127,29 +131,29 @@ impl State {
         from.get(n).copied()
     }
 
-    /// A whim.
-    pub fn indulge(&mut self, whim: Whim) {
-        match whim {
-            Whim::Kill => {
+    /// Lets one happen. Longer than a function should be: one arm for each kind.
+    pub fn happen(&mut self, random_event: RandomEvent) {
+        match random_event {
+            RandomEvent::Kill => {
                 let role = if self.dice.percent(75) { TaskRole::Worker } else { TaskRole::Scheduler };
                 let victims = self.running(role);
                 if let Some(task) = self.one_of(&victims) {
                     self.after(0, Event::Task(task, Change::End(137)));
                 }
             }
-            Whim::Hang => {
+            RandomEvent::Hang => {
                 let victims = self.running(TaskRole::Scheduler);
                 if let Some(task) = self.one_of(&victims) {
                     self.say(|| format!("scheduler {task} hangs"));
                     let (now, cluster) = (self.now, self.fleet.tasks[task].cluster.clone());
-                    let saga = self.saga(&cluster);
-                    (saga.hung, saga.touched_at) = (true, now);
+                    let ground_truth = self.ground_truth(&cluster);
+                    (ground_truth.hung, ground_truth.touched_at) = (true, now);
                     if let Some(dask) = self.dask.get_mut(&task) {
                         dask.hung = true;
                     }
                 }
             }
-            Whim::Busy => {
+            RandomEvent::Busy => {
                 let schedulers = self.running(TaskRole::Scheduler);
                 if let Some(task) = self.one_of(&schedulers) {
                     let longest = self.setup.policy.scheduler_busy_timeout_ms - 400 * S;
@@ -157,7 +161,7 @@ impl State {
                     self.keep_busy(task, busy_for);
                 }
             }
-            Whim::Restart => {
+            RandomEvent::Restart => {
                 let workers = self.running(TaskRole::Worker);
                 let connected: Vec<usize> =
                     workers.into_iter().filter(|i| self.dask.values().any(|d| d.connected.contains(i))).collect();
@@ -165,59 +169,59 @@ impl State {
                     self.restart_worker(task);
                 }
             }
-            Whim::Capacity => {
+            RandomEvent::Capacity => {
                 self.capacity = !self.capacity;
                 let time =
                     if self.capacity { self.dice.between(60 * S, 400 * S) } else { self.dice.between(5 * S, 90 * S) };
                 if self.faulty() {
-                    self.after(time, Event::Whim(Whim::Capacity));
+                    self.after(time, Event::RandomEvent(RandomEvent::Capacity));
                 }
             }
-            Whim::Work => {
+            RandomEvent::Work => {
                 let schedulers = self.running(TaskRole::Scheduler);
                 if let Some(task) = self.one_of(&schedulers) {
                     let busy = self.dice.percent(60);
                     self.set_work(task, busy);
                 }
             }
-            Whim::Exit => {
+            RandomEvent::Exit => {
                 let schedulers = self.running(TaskRole::Scheduler);
                 if let Some(task) = self.one_of(&schedulers) {
                     let cluster = self.fleet.tasks[task].cluster.clone();
-                    self.saga(&cluster).exited = true;
+                    self.ground_truth(&cluster).exited = true;
                     self.after(0, Event::Start(Work::Exit(cluster)));
                     let delay = self.dice.between(100, 3 * S);
                     self.after(delay, Event::Task(task, Change::End(0)));
                 }
             }
-            Whim::Clients => {
+            RandomEvent::Clients => {
                 let schedulers = self.running(TaskRole::Scheduler);
                 if let Some(task) = self.one_of(&schedulers) {
                     let comes = self.dice.percent(60);
                     self.after(0, Event::Dask(task, Schedule::Client(comes)));
                 }
             }
-            Whim::Edit => self.edit_something(),
-            Whim::Mend => self.mend(),
-            Whim::Lower => self.lower_something(),
-            Whim::Minute => self.minute(),
+            RandomEvent::Edit => self.edit_something(),
+            RandomEvent::Mend => self.mend(),
+            RandomEvent::Lower => self.lower_something(),
+            RandomEvent::Minute => self.minute(),
         }
     }
 
     /// Every minute a pass, now and then none, or two at once; sweeps and recounts less often.
     fn minute(&mut self) {
-        self.after(60 * S, Event::Whim(Whim::Minute));
+        self.after(60 * S, Event::RandomEvent(RandomEvent::Minute));
         self.check_promptness();
         self.check_hold();
         let passes =
             if self.fault(100) || self.is_within(self.setup.no_passes) { 0 } else { 1 + u32::from(self.fault(150)) };
         for _ in 0..passes {
             let at = self.dice.below(5 * S);
-            self.after(at, Event::Start(Work::Pass));
+            self.after(at, Event::Start(Work::Enforce));
         }
         let minute = self.age() / (60 * S);
         if minute % 2 == 0 && !self.is_within(self.setup.no_passes) && !self.fault(200) {
-            self.after(10 * S, Event::Start(Work::Sweep));
+            self.after(10 * S, Event::Start(Work::OrphanScan));
         }
     }
 }

@@ -8,7 +8,7 @@ use faregate_core::model::{Cluster, ClusterName, Ms, Reason, ReasonCode, Scope, 
 
 /// A cluster's true story.
 #[derive(Clone, Debug, Default)]
-pub struct Saga {
+pub struct GroundTruth {
     /// Whose it is.
     pub user: String,
     /// The owner's groups.
@@ -38,13 +38,13 @@ impl State {
     pub fn note_death(&mut self, index: usize, code: i32) {
         let (now, task) = (self.now, &self.fleet.tasks[index]);
         let (cluster, role, connected) = (task.cluster.clone(), task.facts.role, task.connected_at);
-        let saga = self.saga(&cluster);
-        saga.touched_at = now;
+        let ground_truth = self.ground_truth(&cluster);
+        ground_truth.touched_at = now;
         match role {
-            TaskRole::Scheduler if code == 0 => saga.exited = true,
-            TaskRole::Scheduler => saga.schedulers_died += 1,
+            TaskRole::Scheduler if code == 0 => ground_truth.exited = true,
+            TaskRole::Scheduler => ground_truth.schedulers_died += 1,
             // one that connected and died before any heartbeat could tell counts as well
-            TaskRole::Worker if connected.is_none_or(|at| now - at < 240 * S) => saga.failed_workers += 1,
+            TaskRole::Worker if connected.is_none_or(|at| now - at < 240 * S) => ground_truth.failed_workers += 1,
             TaskRole::Worker => {}
         }
     }
@@ -54,30 +54,30 @@ impl State {
         let limit = self.setup.policy.worker_start_failure_limit;
         let setup = &self.setup;
         let was_away = [setup.outage, setup.front_door_shut, setup.cut_off].iter().any(Option::is_some);
-        let saga = self.saga(name).clone();
+        let ground_truth = self.ground_truth(name).clone();
         let late_workers = self.late_workers(name);
         let true_enough = match reason.code {
-            ReasonCode::UserStopped => saga.stop_asked,
-            ReasonCode::SchedulerExited => saga.exited,
-            ReasonCode::SchedulerFailed => saga.schedulers_died > 0,
+            ReasonCode::UserStopped => ground_truth.stop_asked,
+            ReasonCode::SchedulerExited => ground_truth.exited,
+            ReasonCode::SchedulerFailed => ground_truth.schedulers_died > 0,
             ReasonCode::SchedulerStartFailed | ReasonCode::SchedulerStartTimeout => {
-                saga.schedulers_died > 0 || was_away
+                ground_truth.schedulers_died > 0 || was_away
             }
             ReasonCode::HeartbeatTimeout => {
-                let is_ours = saga.was_busy && was_away || self.is_cut_off_alone();
-                saga.hung || saga.exited || saga.schedulers_died > 0 || is_ours
+                let is_ours = ground_truth.was_busy && was_away || self.is_cut_off_alone();
+                ground_truth.hung || ground_truth.exited || ground_truth.schedulers_died > 0 || is_ours
             }
             ReasonCode::WorkerStartFailed => {
-                let failed = saga.failed_workers + late_workers;
-                failed >= limit || saga.hung || failed > 0 && self.was_idle(name)
+                let failed = ground_truth.failed_workers + late_workers;
+                failed >= limit || ground_truth.hung || failed > 0 && self.was_idle(name)
             }
             ReasonCode::IdleTimeout => self.was_idle(name),
-            ReasonCode::AdminStopped => saga.stop_asked,
+            ReasonCode::AdminStopped => ground_truth.stop_asked,
             _ => self.is_due_by_limits(name, reason.code),
         };
         self.say(|| format!("  {} turns towards {target:?}: {}", short(name), reason.message));
         if !true_enough {
-            let how = format!("{} {target:?}: {} ({saga:?}, {late_workers} late)", short(name), reason.message);
+            let how = format!("{} {target:?}: {} ({ground_truth:?}, {late_workers} late)", short(name), reason.message);
             self.breach("wrongly ended", how);
         }
     }
@@ -99,7 +99,9 @@ impl State {
                 own.into_iter().any(|(_, dask)| dask.clientless_since.is_some() || now - dask.client_since < 200 * S)
             }
             ReasonCode::Budget => self.was_over_budget(&cluster),
-            ReasonCode::LimitLowered => self.sagas.get(name).is_some_and(|saga| saga.one_too_many),
+            ReasonCode::LimitLowered => {
+                self.ground_truths.get(name).is_some_and(|ground_truth| ground_truth.one_too_many)
+            }
             _ => false,
         }
     }
@@ -126,7 +128,7 @@ impl State {
         };
         let is_true = known.iter().any(is_over);
         if shrink.end {
-            self.saga(&cluster.name).one_too_many |= is_true;
+            self.ground_truth(&cluster.name).one_too_many |= is_true;
         }
         if !is_true {
             self.breach("told to shrink for nothing", format!("{}: {}", short(&cluster.name), shrink.reason.message));
@@ -164,7 +166,7 @@ impl State {
         let healthy = task.connected_at.is_some() && task.runs() && restarted && !task.stop_asked;
         let nest = self.records.nests.get(&cluster);
         let why = nest.and_then(|n| n.tasks.get(&id)).and_then(|t| t.value.stopping.as_ref()).map(|r| r.code);
-        let hung = self.sagas.get(&cluster).is_some_and(|s| s.hung || s.schedulers_died > 0);
+        let hung = self.ground_truths.get(&cluster).is_some_and(|s| s.hung || s.schedulers_died > 0);
         let wanted = self.records.clusters.get(&cluster).is_some_and(|c| c.value.wants_to_run());
         let launch = self.fleet.tasks[index].facts.launch.clone();
         if wanted && why == Some(ReasonCode::NotWanted) && !self.fleet.refused.contains(&launch) {
