@@ -172,14 +172,14 @@ mod tests {
     /// A service with a certificate of its own making is spoken to by who knows it, and by nobody who has AWS's roots only.
     #[tokio::test]
     async fn a_service_must_have_a_certificate_that_is_known() {
-        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
         let versions = rustls::DEFAULT_VERSIONS;
         let server = ServerConfig::builder_with_provider(Arc::new(default_provider()));
         let server = server.with_protocol_versions(versions).unwrap().with_no_client_auth();
         let acceptor = TlsAcceptor::from(Arc::new(server.with_single_cert(vec![own.cert.der().clone()], key).unwrap()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let endpoint = format!("https://127.0.0.1:{}", listener.local_addr().unwrap().port());
         tokio::spawn(async move {
             loop {
                 let (connection, _) = listener.accept().await.unwrap();

@@ -24,6 +24,7 @@ debian_root() {
   say "making a Debian root file system: $suite"
   rm -rf "$dir" "$dir.packages"
   mmdebstrap --quiet --variant=apt --include="$packages" "$suite" "$dir" http://deb.debian.org/debian
+  printf '127.0.0.1\tlocalhost\n' > "$dir/etc/hosts" # as Debian's installer writes it
   echo "$suite $packages" > "$dir.packages"
 }
 
