@@ -40,7 +40,7 @@ const fn full(part: &'static str) -> By {
 const ADMIN: By = here("a_configured_gateway_and_its_administration");
 const USERS: By = here("passwords_and_machine_tokens");
 const GUESSES: By = By::Test {
-    file: "tests/tests/admin_cli.rs",
+    file: "tests/tests/admin_cli/users.rs",
     name: "whoever_is_removed_or_revoked_leaves_nothing_running_and_guesses_are_seen",
 };
 const KDC: By = By::Test {
