@@ -204,6 +204,24 @@ mod tests {
     }
 
     #[test]
+    fn seconds_are_kept_to_the_millisecond() {
+        let items = items(&[("default", Limits { max_lifetime: Some(1.5), ..Limits::default() })]);
+        let got = effective("alice", &[], &items).max_lifetime_ms.map(|limit| limit.value);
+        assert_eq!(got, Some(1_500));
+    }
+
+    #[test]
+    fn of_two_groups_the_longer_idle_timeout_holds() {
+        let limits = |seconds| Limits { idle_timeout: Some(seconds), ..Limits::default() };
+        let of = |a, b| {
+            let items = items(&[("group:a", limits(a)), ("group:b", limits(b))]);
+            effective("alice", &["a".into(), "b".into()], &items).idle_timeout_ms.map(|limit| limit.value)
+        };
+        assert_eq!((of(60.0, 300.0), of(300.0, 60.0)), (Some(300_000), Some(300_000)));
+        assert_eq!((of(0.0, 60.0), of(60.0, 0.0)), (Some(0), Some(0)), "never is the longest");
+    }
+
+    #[test]
     fn each_field_is_the_users_then_the_most_generous_groups_then_the_default() {
         let limits = |clusters, workers| Limits { clusters, workers, ..Limits::default() };
         let items = items(&[

@@ -89,3 +89,21 @@ pub(crate) fn tightest<'a>(
     let of = |usage: &Usage| headrooms(&usage.scope, limits, usage.counts + delta, unit);
     usage.flat_map(of).min_by_key(|headroom| headroom.workers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cap_by_options_names_the_option_and_its_own_value() {
+        let config = ClusterConfig {
+            cluster_max_cores: Some(8.0),
+            cluster_max_memory: Some(16 << 30),
+            ..ClusterConfig::default()
+        };
+        let said = |field| Cap::by_options(3, field, &config).limit;
+        assert_eq!(said("cluster_max_cores"), "`cluster_max_cores` = 8 of its options");
+        assert_eq!(said("cluster_max_memory"), "`cluster_max_memory` = 16 GiB of its options");
+        assert_eq!(said("cluster_max_workers"), "`cluster_max_workers` = 3 of its options");
+    }
+}

@@ -150,6 +150,13 @@ mod tests {
     }
 
     #[test]
+    fn of_two_limits_that_are_equally_tight_the_clusters_own_is_named() {
+        let both = Limits { cluster_workers: Some(2), workers: Some(2), ..Limits::default() };
+        let said = lowered(&[3], &[("default", both)]).remove(0);
+        assert!(said.contains("`cluster_workers`"), "{said}");
+    }
+
+    #[test]
     fn the_newest_clusters_lose_first() {
         let workers = |n| Limits { workers: Some(n), ..Limits::default() };
         assert_eq!(lowered(&[4, 3, 2], &[("user:alice", workers(9))]), ["-", "-", "-"]);

@@ -168,6 +168,9 @@ fn spread(id: &LaunchId, within: Ms) -> Ms {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::Listen;
+    use crate::model::{Cluster, ClusterName, Counts, Sealed, UserKey};
+    use crate::reconcile::scheduler_spec;
     use LaunchState::{Accepted, Cancelled, Expired, Failed, NotAccepted, Pending};
 
     const STATES: [LaunchState; 6] = [Pending, Expired, Cancelled, Accepted, Failed, NotAccepted];
@@ -190,6 +193,65 @@ mod tests {
         for (event, states) in table {
             assert_eq!(STATES.map(|state| next(state, event)), states, "{event:?}");
         }
+    }
+
+    /// A launch that was written at 1,000 and may be called until 2,000.
+    fn launch(state: LaunchState) -> Launch {
+        let name = ClusterName::mint(&UserKey::from_digest(&[7; 6]), 1_000, 1);
+        let tls_key = Sealed { key_id: "k1".into(), data: String::new() };
+        let cluster = Cluster::new(name.clone(), "alice", &[], String::new(), tls_key, 1_000);
+        let spec = scheduler_spec(&cluster, &Policy::default(), &Listen::loopback(), "http://127.0.0.1/api");
+        Launch {
+            id: LaunchId(format!("{name}-000001")),
+            cluster: name,
+            spec,
+            unit: Counts::default(),
+            state,
+            created_at: 1_000,
+            not_after: 2_000,
+            calls: 1,
+            throttled: 0,
+            next_try: 1_000,
+            outcome: None,
+            expires_at: None,
+        }
+    }
+
+    #[test]
+    fn a_window_is_over_after_its_last_millisecond() {
+        let after = |now| {
+            let mut launch = launch(Pending);
+            launch.expire(now, &Policy::default());
+            launch.state
+        };
+        assert_eq!((after(2_000), after(2_001), after(9_000)), (Pending, Expired, Expired));
+    }
+
+    #[test]
+    fn a_call_of_unknown_outcome_is_made_again_within_two_pauses() {
+        let policy = Policy::default();
+        let mut launch = launch(Pending);
+        assert!(!launch.apply_refusal(&LaunchError::Unknown("reset".into()), 1_500, &policy));
+        let pause = launch.next_try - 1_500;
+        assert!((policy.launch_retry_ms..2 * policy.launch_retry_ms).contains(&pause), "{pause}");
+    }
+
+    #[test]
+    fn what_is_listed_is_given_up_only_when_its_last_call_must_have_been_seen() {
+        let policy = Policy { max_call_ms: 100, visibility_ms: 10, ..Policy::default() };
+        let listed = |at, steady_since| {
+            let mut launch = launch(Expired);
+            launch.apply_list(false, at, steady_since, at, &policy);
+            (launch.state, launch.next_try)
+        };
+        let again = |at| (Expired, at + policy.launch_list_ms);
+        assert_eq!(listed(2_110, 0), again(2_110));
+        assert_eq!(listed(2_111, 0).0, NotAccepted);
+        assert_eq!(listed(5_110, 5_000), again(5_110), "the clock was set: its time only seems to be over");
+        assert_eq!(listed(5_111, 5_000).0, NotAccepted);
+        let mut pending = launch(Pending);
+        pending.apply_list(true, 9_000, 0, 9_000, &policy);
+        assert_eq!((pending.state, pending.next_try), (Pending, 1_000), "one that may be called is not listed");
     }
 
     #[test]

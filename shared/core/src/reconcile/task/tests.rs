@@ -1,0 +1,152 @@
+//! Every event in every stage, and what time makes of a worker.
+
+use super::*;
+use crate::model::{ClusterName, LaunchId, TaskId, UserKey};
+use Stage::{Connected, Ended, Restarting, Retiring, Settled, Starting, Stopping};
+use std::collections::BTreeSet;
+
+const NOW: Ms = 1_000_000;
+const STAGES: [Stage; 7] = [Starting, Connected, Retiring, Restarting, Stopping, Ended, Settled];
+
+fn facts(state: TaskState, version: u64) -> TaskFacts {
+    TaskFacts {
+        id: TaskId("t1".into()),
+        launch: LaunchId("l1".into()),
+        role: TaskRole::Worker,
+        version,
+        state,
+        accepted_at: 1_000,
+        pulled_at: None,
+        started_at: None,
+        stopped_at: None,
+        stop_code: None,
+        stop_reason: None,
+        exit_code: None,
+        capacity_lost: false,
+        capacity: None,
+        address: None,
+        ports: None,
+        last_lines: vec![],
+    }
+}
+
+/// What a scheduler says of the worker: active, closing, closed.
+fn content(set: usize) -> Content {
+    let mut sets = [BTreeSet::new(), BTreeSet::new(), BTreeSet::new()];
+    sets[set].insert("w-t1".to_owned());
+    let [active, closing, closed] = sets;
+    Content { active, closing, closed, ..Content::default() }
+}
+
+fn at(stage: Stage) -> Task {
+    let name = ClusterName::mint(&UserKey::from_digest(&[7; 6]), 1_000, 1);
+    let mut task = Task::new(name, facts(TaskState::Running, 1));
+    let policy = Policy::default();
+    match stage {
+        Starting => {}
+        Connected => task.apply_heartbeat(&content(0), NOW, &policy),
+        Retiring => task.apply_heartbeat(&content(1), NOW, &policy),
+        Restarting => task.apply_heartbeat(&content(2), NOW, &policy),
+        Stopping => task.request_stop(Reason::new(ReasonCode::NotWanted, "test"), NOW),
+        Ended => assert!(task.apply_facts(&facts(TaskState::Stopped, 2), NOW)),
+        Settled => {
+            assert!(task.apply_facts(&facts(TaskState::Stopped, 2), NOW));
+            task.settle(NOW, NOW);
+        }
+    }
+    assert_eq!(task.stage(), stage);
+    task
+}
+
+#[test]
+fn facts_of_an_earlier_version_are_not_taken_whatever_they_say() {
+    let mut task = at(Starting);
+    assert!(!task.apply_facts(&facts(TaskState::Stopped, 0), NOW));
+    assert!(task.apply_facts(&facts(TaskState::Stopped, 1), NOW), "of the same version the later state");
+}
+
+#[test]
+fn a_heartbeat_changes_nothing_of_a_worker_at_rest_that_had_connected() {
+    let mut task = at(Connected);
+    assert!(task.apply_facts(&facts(TaskState::Stopped, 2), NOW));
+    task.settle(NOW, NOW);
+    let before = task.clone();
+    task.apply_heartbeat(&content(1), NOW + 5, &Policy::default());
+    assert_eq!(task, before);
+}
+
+#[test]
+fn while_its_scheduler_is_busy_a_late_worker_is_looked_at_a_heartbeat_later() {
+    let policy = Policy::default();
+    let now = NOW + policy.worker_start_timeout_ms;
+    let mut rules = WorkerRules { now, policy: &policy, heard_at: now, is_busy: true, steady_since: 0, may_ask: false };
+    let again = Some(now + policy.heartbeat_period_ms);
+    assert_eq!(at(Starting).check(false, &rules), Check::Fine { again });
+    // an end that nobody can be asked about is judged by the heartbeat after it
+    rules.heard_at = 0;
+    let mut ended = at(Ended);
+    ended.facts.stopped_at = Some(NOW);
+    assert_eq!(ended.check(false, &rules), Check::Fine { again });
+}
+
+#[test]
+fn every_event_leads_every_stage_where_the_diagram_says() {
+    let policy = Policy::default();
+    type Change<'a> = &'a dyn Fn(&mut Task);
+    let table: [(&str, Change, [Stage; 7]); 7] = [
+        (
+            "active",
+            &|t| t.apply_heartbeat(&content(0), NOW, &policy),
+            [Connected, Connected, Connected, Connected, Stopping, Ended, Settled],
+        ),
+        (
+            "closing",
+            &|t| t.apply_heartbeat(&content(1), NOW, &policy),
+            [Retiring, Retiring, Retiring, Retiring, Stopping, Ended, Settled],
+        ),
+        (
+            "closed",
+            &|t| t.apply_heartbeat(&content(2), NOW, &policy),
+            [Restarting, Restarting, Retiring, Restarting, Stopping, Ended, Settled],
+        ),
+        (
+            "told to stop",
+            &|t| t.request_stop(Reason::new(ReasonCode::NotWanted, "test"), NOW),
+            [Stopping, Stopping, Stopping, Stopping, Stopping, Ended, Settled],
+        ),
+        (
+            "seen at rest",
+            &|t| _ = t.apply_facts(&facts(TaskState::Stopped, 3), NOW),
+            [Ended, Ended, Ended, Ended, Ended, Ended, Settled],
+        ),
+        (
+            "seen running",
+            &|t| _ = t.apply_facts(&facts(TaskState::Running, 3), NOW),
+            [Starting, Connected, Retiring, Restarting, Stopping, Ended, Settled],
+        ),
+        (
+            "not known, twice",
+            &|t| (0..2).for_each(|_| t.apply_description(None, NOW, NOW, &policy)),
+            [Ended, Ended, Ended, Ended, Ended, Ended, Settled],
+        ),
+    ];
+    for (event, change, stages) in table {
+        let after = STAGES.map(|stage| {
+            let mut task = at(stage);
+            change(&mut task);
+            task.stage()
+        });
+        assert_eq!(after, stages, "{event}");
+    }
+}
+
+#[test]
+fn a_task_that_is_not_known_once_may_still_run() {
+    let mut task = at(Connected);
+    task.apply_description(None, NOW, NOW, &Policy::default());
+    assert!(task.may_run());
+    // and one that may not be seen yet is not counted as missing
+    let mut young = at(Connected);
+    (0..3).for_each(|_| young.apply_description(None, young.facts.accepted_at, NOW, &Policy::default()));
+    assert!(young.may_run());
+}
