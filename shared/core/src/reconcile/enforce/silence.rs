@@ -114,6 +114,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_fault_is_ours_when_more_than_the_share_of_many_is_silent() {
+        let policy = Policy { mass_silence_least: 10, mass_silence_percent: 20, ..Policy::default() };
+        let ours = |active, silent| Silence { active, silent }.is_ours(0, &policy);
+        assert_eq!((ours(10, 2), ours(10, 3), ours(9, 9)), (false, true, false));
+    }
+
+    #[test]
+    fn an_answer_ends_the_count_of_those_unanswered_and_else_changes_nothing() {
+        let (mut cluster, policy) = (cluster(), Policy::default());
+        let judge = |cluster: &Cluster| judge_silence(cluster, 75_000, &Ok(Answer::Ok), Silence::default(), &policy);
+        assert_eq!(judge(&cluster), Silent::Nothing);
+        cluster.unanswered = 2;
+        assert_eq!(judge(&cluster), Silent::Count(0));
+    }
+
+    #[test]
+    fn a_scheduler_is_called_silent_after_half_of_what_it_may_be() {
+        let policy = Policy { heartbeat_timeout_ms: 60_000, heartbeat_period_ms: 1_000, ..Policy::default() };
+        let cluster = cluster();
+        let seen_at = cluster.created_at + 5_000;
+        let told = |ms| waiting_for_scheduler(&cluster, Some(seen_at), seen_at + ms, &policy).is_some();
+        assert_eq!((told(30_000), told(30_001)), (false, true));
+    }
+
+    #[test]
     fn who_is_silent_is_told_of_with_what_its_process_does() {
         let (mut cluster, policy) = (cluster(), Policy::default());
         let told = |cluster: &Cluster, silent_s: Ms| {
