@@ -150,6 +150,15 @@ mod tests {
     }
 
     #[test]
+    fn of_two_limits_the_tighter_is_named_whichever_comes_first() {
+        for (of_cluster, of_user, named) in [(2, 1, "`workers`"), (1, 2, "`cluster_workers`")] {
+            let both = Limits { cluster_workers: Some(of_cluster), workers: Some(of_user), ..Limits::default() };
+            let said = lowered(&[3], &[("default", both)]).remove(0);
+            assert!(said.contains(named), "{said}");
+        }
+    }
+
+    #[test]
     fn of_two_limits_that_are_equally_tight_the_clusters_own_is_named() {
         let both = Limits { cluster_workers: Some(2), workers: Some(2), ..Limits::default() };
         let said = lowered(&[3], &[("default", both)]).remove(0);

@@ -107,6 +107,7 @@ impl Timeouts {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::cluster;
     use super::*;
     use crate::limits::LimitValue;
 
@@ -119,6 +120,16 @@ mod tests {
 
     fn said(idle_ms: Option<Ms>, clientless_ms: Option<Ms>) -> Idleness {
         Idleness { idle_ms, clients: 0, clientless_ms, workers: 0 }
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_never_and_leaves_the_clusters_own_timeout() {
+        let mut cluster = cluster();
+        cluster.config.idle_timeout = 5.0;
+        let never = Some(LimitValue { value: 0, from: crate::model::Scope::Default });
+        let limits = Effective { idle_timeout_ms: never, ..Effective::default() };
+        let idle = Timeouts::of(&cluster, &limits).idle.map(|timeout| timeout.ms);
+        assert_eq!(idle, Some(5 * S));
     }
 
     #[test]

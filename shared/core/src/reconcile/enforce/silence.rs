@@ -114,6 +114,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_cluster_is_heard_again_only_when_it_was_in_doubt_and_neither_silent_nor_to_end() {
+        let mut cluster = cluster();
+        let fine = Verdict {
+            wake: false,
+            end: None,
+            silent_ms: None,
+            timeouts: super::super::idle::Timeouts::default(),
+            lifetime_warning: None,
+        };
+        assert!(!heard(&cluster, &fine), "nobody doubted it");
+        cluster.unanswered = 1;
+        assert!(heard(&cluster, &fine));
+        assert!(!heard(&cluster, &Verdict { silent_ms: Some(1), ..fine }));
+    }
+
+    #[test]
     fn the_fault_is_ours_when_more_than_the_share_of_many_is_silent() {
         let policy = Policy { mass_silence_least: 10, mass_silence_percent: 20, ..Policy::default() };
         let ours = |active, silent| Silence { active, silent }.is_ours(0, &policy);
