@@ -126,7 +126,7 @@ mod tests {
     fn a_limit_of_zero_is_never_and_leaves_the_clusters_own_timeout() {
         let mut cluster = cluster();
         cluster.config.idle_timeout = 5.0;
-        let never = Some(LimitValue { value: 0, from: crate::model::Scope::Default });
+        let never = Some(LimitValue { value: 0, from: Scope::Default });
         let limits = Effective { idle_timeout_ms: never, ..Effective::default() };
         let idle = Timeouts::of(&cluster, &limits).idle.map(|timeout| timeout.ms);
         assert_eq!(idle, Some(5 * S));
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn idle_is_what_the_scheduler_says_and_no_answer_is_never_idle() {
-        let (cluster, policy) = (super::super::tests::cluster(), Policy::default());
+        let (cluster, policy) = (cluster(), Policy::default());
         let judge = |timeouts: &Timeouts, said| {
             timeouts.judge(&cluster, &Ok(Answer::Idle(said)), &policy).map(|(_, r)| (r.code, r.message))
         };
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_cluster_whose_workers_fail_to_start_does_not_end_for_idleness() {
-        let (mut cluster, policy) = (super::super::tests::cluster(), Policy::default());
+        let (mut cluster, policy) = (cluster(), Policy::default());
         let idle =
             |workers| Ok(Answer::Idle(Idleness { idle_ms: Some(61 * S), clients: 1, clientless_ms: None, workers }));
         let why = "1 of 3 tries to start a worker failed; the last: a worker ended before it connected: no such module";
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_shorter_idle_timeout_counts_and_its_owner_is_named() {
-        let mut cluster = super::super::tests::cluster();
+        let mut cluster = cluster();
         cluster.config.idle_timeout = 3600.0;
         let limit = LimitValue { value: 60 * S, from: Scope::Group("a".into()) };
         let limits = Effective { idle_timeout_ms: Some(limit), ..Effective::default() };

@@ -110,19 +110,15 @@ fn process(activity: Option<Activity>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::idle::Timeouts;
     use super::super::tests::cluster;
     use super::*;
 
     #[test]
     fn a_cluster_is_heard_again_only_when_it_was_in_doubt_and_neither_silent_nor_to_end() {
         let mut cluster = cluster();
-        let fine = Verdict {
-            wake: false,
-            end: None,
-            silent_ms: None,
-            timeouts: super::super::idle::Timeouts::default(),
-            lifetime_warning: None,
-        };
+        let fine =
+            Verdict { wake: false, end: None, silent_ms: None, timeouts: Timeouts::default(), lifetime_warning: None };
         assert!(!heard(&cluster, &fine), "nobody doubted it");
         cluster.unanswered = 1;
         assert!(heard(&cluster, &fine));
