@@ -64,7 +64,7 @@ const LASTING: [&str; 14] = [
 ];
 
 /// What says of it that a registry or a service was busy or away, whatever else it says.
-const PASSING: [&str; 14] = [
+const PASSING: [&str; 15] = [
     "timeout",
     "timed out",
     "deadline exceeded",
@@ -72,7 +72,8 @@ const PASSING: [&str; 14] = [
     "too many requests",
     "rate exceeded",
     "throttl",
-    "connection re",
+    "connection reset",
+    "connection refused",
     "unexpected eof",
     "500 internal server error",
     "502 bad gateway",
