@@ -90,6 +90,15 @@ fn while_its_scheduler_is_busy_a_late_worker_is_looked_at_a_heartbeat_later() {
 }
 
 #[test]
+fn a_worker_that_has_not_connected_is_looked_at_as_soon_as_it_is_late() {
+    let policy = Policy::default();
+    let rules =
+        WorkerRules { now: NOW, policy: &policy, heard_at: NOW, is_busy: false, steady_since: NOW, may_ask: false };
+    let again = Some(NOW + policy.worker_start_timeout_ms + 1);
+    assert_eq!(at(Starting).check(false, &rules), Check::Fine { again });
+}
+
+#[test]
 fn every_event_leads_every_stage_where_the_diagram_says() {
     let policy = Policy::default();
     type Change<'a> = &'a dyn Fn(&mut Task);
