@@ -61,8 +61,18 @@ pub(super) fn how_it_ended(task: &Task) -> String {
         (None, Some(code)) => text = format!(": exit code {code}"),
         (None, None) => {}
     }
-    if let Some(line) = facts.last_lines.iter().rev().find(|l| !l.trim().is_empty()) {
-        text += &format!(": {}", line.trim());
+    if let Some(line) = telling_line(&facts.last_lines) {
+        text += &format!(": {line}");
     }
     text
+}
+
+/// The last line that says something by itself: Python's fatal errors are followed by `Current thread … (most recent call first):` and
+/// its frames, indented.
+fn telling_line(lines: &[String]) -> Option<&str> {
+    let written = || lines.iter().rev().map(|line| line.trim_end()).filter(|line| !line.is_empty());
+    written()
+        .find(|line| !line.starts_with(char::is_whitespace) && !line.ends_with(':'))
+        .or(written().next())
+        .map(str::trim)
 }

@@ -102,6 +102,20 @@ fn a_worker_that_ends_before_it_connects_is_told_at_once_and_until_one_connects(
 }
 
 #[test]
+fn of_a_fatal_error_its_sentence_is_told_and_not_the_last_frame_of_its_stack() {
+    let mut story = Story::running();
+    let launch = story.heartbeat(1, &[], &[], &[]).called();
+    story.replies(&launch, &["a"]);
+    let task = story.snapshot.tasks.iter_mut().find(|t| t.value.facts.id.0 == "a").expect("a worker");
+    let lines =
+        ["ModuleNotFoundError: no `x`", "", "Current thread 0x1 (most recent call first):", "  <no Python frame>", ""];
+    task.value.facts.last_lines = lines.map(str::to_owned).into();
+    story.ends("a", 1);
+    let told = story.cluster().start_failure.as_ref().expect("told").message.clone();
+    assert!(told.ends_with("exit code 1: ModuleNotFoundError: no `x`"), "{told}");
+}
+
+#[test]
 fn a_worker_that_had_connected_before_it_ended_is_no_failed_start() {
     let mut story = Story::running();
     let launch = story.heartbeat(1, &[], &[], &[]).called();
