@@ -222,6 +222,16 @@ mod tests {
     }
 
     #[test]
+    fn of_two_groups_that_allow_the_same_the_first_is_named() {
+        let limits = Limits { idle_timeout: Some(60.0), clusters: Some(2), ..Limits::default() };
+        let items = items(&[("group:a", limits.clone()), ("group:b", limits)]);
+        let got = effective("alice", &["a".into(), "b".into()], &items);
+        let first = Scope::Group("a".into());
+        assert_eq!(got.idle_timeout_ms.expect("a limit").from, first);
+        assert_eq!(got.clusters.expect("a limit").from, first);
+    }
+
+    #[test]
     fn each_field_is_the_users_then_the_most_generous_groups_then_the_default() {
         let limits = |clusters, workers| Limits { clusters, workers, ..Limits::default() };
         let items = items(&[

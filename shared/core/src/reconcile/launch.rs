@@ -228,6 +228,15 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_was_counted_is_not_made_again_before_it_can_have_come_back() {
+        let policy = Policy::default();
+        let mut launch = launch(Pending);
+        launch.count_call(1_500, &policy);
+        assert_eq!((launch.calls, launch.next_try), (2, 1_500 + policy.launch_call_ms));
+        assert!(!launch.is_callable(launch.next_try - 1, &policy));
+    }
+
+    #[test]
     fn a_call_of_unknown_outcome_is_made_again_within_two_pauses() {
         let policy = Policy::default();
         let mut launch = launch(Pending);

@@ -130,6 +130,20 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_due_is_woken_and_who_is_due_later_than_anything_can_be() {
+        let (mut cluster, policy) = (cluster(), Policy::default());
+        let now = cluster.created_at + 5_000;
+        let mut heartbeat = Heartbeat::new(cluster.name.clone());
+        let mut woken = |of_cluster, of_heartbeat| {
+            (cluster.due_at, heartbeat.due_at) = (of_cluster, of_heartbeat);
+            judge(&cluster, Some(&heartbeat), &Effective::default(), 0, now, &policy).wake
+        };
+        let far = now + 2 * policy.longest_wait_ms() + 600_000;
+        assert_eq!([woken(None, None), woken(Some(now + 1), Some(now + 1))], [false; 2]);
+        assert_eq!([woken(Some(now), None), woken(None, Some(now)), woken(Some(far), None)], [true; 3]);
+    }
+
+    #[test]
     fn a_moment_is_written_as_people_read_it() {
         assert_eq!(utc(1_795_273_261_999), "2026-11-21 15:01:01 UTC");
     }
