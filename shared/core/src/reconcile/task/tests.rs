@@ -159,3 +159,14 @@ fn a_task_that_is_not_known_once_may_still_run() {
     (0..3).for_each(|_| young.apply_description(None, young.facts.accepted_at, NOW, &Policy::default()));
     assert!(young.may_run());
 }
+
+#[test]
+fn a_task_is_told_to_stop_once_for_its_first_reason_and_never_after_its_end() {
+    let reason = |code| Reason::new(code, "test");
+    let mut task = at(Stopping);
+    task.request_stop(reason(ReasonCode::WorkerLost), NOW + 5);
+    assert_eq!((task.stopping.as_ref(), task.next_stop), (Some(&reason(ReasonCode::NotWanted)), Some(NOW)));
+    let mut ended = at(Ended);
+    ended.request_stop(reason(ReasonCode::WorkerLost), NOW + 5);
+    assert_eq!((ended.stopping, ended.next_stop), (None, None));
+}
