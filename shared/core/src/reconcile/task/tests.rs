@@ -170,3 +170,16 @@ fn a_task_is_told_to_stop_once_for_its_first_reason_and_never_after_its_end() {
     ended.request_stop(reason(ReasonCode::WorkerLost), NOW + 5);
     assert_eq!((ended.stopping, ended.next_stop), (None, None));
 }
+
+#[test]
+fn a_task_at_rest_is_settled_once_it_is_known_under_which_launch_it_was_reserved_for() {
+    let worker = at(Ended);
+    assert!(!worker.may_settle(None), "its launch is not known");
+    let orphan = Task { orphan: true, ..worker.clone() };
+    let mut scheduler = worker.clone();
+    scheduler.facts.role = TaskRole::Scheduler;
+    assert!(orphan.may_settle(None) && scheduler.may_settle(None));
+    for task in [orphan, scheduler] {
+        assert!(!Task { settled: true, ..task }.may_settle(None), "once");
+    }
+}
