@@ -13,6 +13,11 @@ pub fn sam() -> PythonEnv {
     environment(&["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"])
 }
 
+/// Who looks for what is unsafe in templates and roles; cloudsplaining comes with checkov.
+pub fn checkers() -> PythonEnv {
+    environment(&["checkov==3.3.30", "parliament==1.6.4", "setuptools==80.9.0"])
+}
+
 /// What administrators look and uninstall with.
 pub fn aws_cli() -> PythonEnv {
     environment(&["awscli==1.45.11"])

@@ -3,16 +3,21 @@
 
 use faregate_aws_tests::functions::workspace;
 use faregate_aws_tests::python;
+use faregate_cli::python::PythonEnv;
 use std::process::Command;
 
-fn says_nothing_against_it(program: &str, arguments: &[&str]) {
+fn says_nothing_against_it(tools: &PythonEnv, program: &str, arguments: &[&str]) {
     let home = tempfile::tempdir().unwrap();
-    let mut command = Command::new(python::sam().bin().join(program));
+    let mut command = Command::new(tools.bin().join(program));
     let path = std::env::join_paths(
-        [python::sam().bin()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        [tools.bin()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );
     command.args(arguments).current_dir(workspace()).env("PATH", path.unwrap());
-    command.env("HOME", home.path()).env("SAM_CLI_TELEMETRY", "0").env("AWS_DEFAULT_REGION", "us-east-1");
+    command
+        .env("HOME", home.path())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("SAM_CLI_TELEMETRY", "0")
+        .env("AWS_DEFAULT_REGION", "us-east-1");
     let output = command.output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "`{program} {arguments:?}` says:\n{}", String::from_utf8_lossy(&said));
@@ -20,7 +25,7 @@ fn says_nothing_against_it(program: &str, arguments: &[&str]) {
 
 #[test]
 fn sam_validates_it() {
-    says_nothing_against_it("sam", &["validate", "--lint", "--region", "us-east-1"]);
+    says_nothing_against_it(&python::sam(), "sam", &["validate", "--lint", "--region", "us-east-1"]);
 }
 
 #[test]
@@ -30,10 +35,20 @@ fn cfn_lint_finds_nothing_in_it_or_its_parts() {
     let mut files = vec!["template.yaml".to_owned()];
     files.extend(parts.map(|path| path.display().to_string()));
     assert!(files.len() > 1, "{files:?}");
-    says_nothing_against_it("cfn-lint", &files.iter().map(String::as_str).collect::<Vec<_>>());
+    says_nothing_against_it(&python::sam(), "cfn-lint", &files.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
 #[test]
 fn its_text_has_what_no_emulator_shows() {
-    says_nothing_against_it("python", &["tests/aws/python/template_facts.py"]);
+    says_nothing_against_it(&python::sam(), "python", &["tests/aws/python/template_facts.py"]);
+}
+
+#[test]
+fn whatever_others_find_in_it_and_its_roles_is_accepted_with_a_reason() {
+    says_nothing_against_it(&python::checkers(), "python", &["tests/aws/python/findings.py"]);
+}
+
+#[test]
+fn two_stacks_touch_nothing_of_each_other() {
+    says_nothing_against_it(&python::sam(), "python", &["tests/aws/python/two_stacks.py"]);
 }

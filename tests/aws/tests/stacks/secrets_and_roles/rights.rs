@@ -46,25 +46,34 @@ fn part(write: &Value) -> Right {
 fn ecs(action: &str, body: &Value) -> BTreeSet<Right> {
     let text = |value: &Value| last(value.as_str().unwrap_or_default()).to_owned();
     let task = |id: &Value| arn("ecs", &format!("task/{}/{}", text(&body["cluster"]), text(id)));
-    let definition = |name: &str| arn("ecs", &format!("task-definition/{}", text(&body[name])));
+    let definition = |name: &str| definitions(&text(&body[name]));
     let resources = match action {
-        "RunTask" => vec![definition("taskDefinition")],
+        "RunTask" => definition("taskDefinition"),
         "StopTask" => vec![task(&body["task"])],
         "DescribeTasks" => body["tasks"].as_array().unwrap().iter().map(task).collect(),
-        "RegisterTaskDefinition" => vec![definition("family")],
+        "RegisterTaskDefinition" => definition("family"),
         "ListTasks" | "DescribeTaskDefinition" => vec!["*".to_owned()],
         _ => panic!("an unknown call: ecs:{action}"),
     };
     let mut rights: BTreeSet<Right> = resources.into_iter().map(|on| (format!("ecs:{action}"), on)).collect();
     if body["tags"].as_array().is_some_and(|tags| !tags.is_empty()) {
-        let tagged = if action == "RunTask" { task(&"0".repeat(32).into()) } else { definition("family") };
-        rights.insert(("ecs:TagResource".to_owned(), tagged));
+        let tagged = if action == "RunTask" { vec![task(&"0".repeat(32).into())] } else { definition("family") };
+        rights.extend(tagged.into_iter().map(|on| ("ecs:TagResource".to_owned(), on)));
     }
     for roles in [body, &body["overrides"]] {
         let given = ["taskRoleArn", "executionRoleArn"].into_iter().filter_map(|role| roles[role].as_str());
         rights.extend(given.map(|role| ("iam:PassRole".to_owned(), role.to_owned())));
     }
     rights
+}
+
+/// A definition with and without a revision, as the reference does not say which IAM sees before there is one; and for either architecture,
+/// as an option may pick the one that no cluster of this session has.
+fn definitions(named: &str) -> Vec<String> {
+    let family = named.split(':').next().unwrap();
+    let families = ["x86_64", "arm64"].map(|other| family.replace("-x86_64-", &format!("-{other}-")));
+    let each = families.iter().flat_map(|family| [family.clone(), format!("{family}:1")]);
+    each.map(|definition| arn("ecs", &format!("task-definition/{definition}"))).collect()
 }
 
 fn arn(service: &str, resource: &str) -> String {
