@@ -41,66 +41,6 @@ pub(crate) fn stop_reason(task: &EcsTask) -> String {
     }
 }
 
-/// Errors of a start that name whose fault it is in what follows, and else nobody's.
-const START_ERRORS: [&str; 3] =
-    ["cannotpullcontainererror", "cannotpullimagemanifesterror", "resourceinitializationerror"];
-
-/// What says of such an error that no time will make it right: the image, the file or the permission is not there, or does not fit.
-const LASTING: [&str; 14] = [
-    "not found",
-    "notfound",
-    "does not exist",
-    "nosuchkey",
-    "no such",
-    "manifest unknown",
-    "denied",
-    "unauthorized",
-    "not authorized",
-    "authorization failed",
-    "no basic auth",
-    "invalid reference",
-    "descriptor matching platform",
-    "no space left",
-];
-
-/// What says of it that a registry or a service was busy or away, whatever else it says.
-const PASSING: [&str; 15] = [
-    "timeout",
-    "timed out",
-    "deadline exceeded",
-    "toomanyrequests",
-    "too many requests",
-    "rate exceeded",
-    "throttl",
-    "connection reset",
-    "connection refused",
-    "unexpected eof",
-    "500 internal server error",
-    "502 bad gateway",
-    "503 service unavailable",
-    "504 gateway",
-    "temporary failure",
-];
-
-/// Errors of a container that could not be started as it is: a bad entry point, a wrong architecture.
-const OWN_FAULTS: [&str; 3] = ["cannotstartcontainererror", "cannotcreatecontainererror", "containerruntimeerror"];
-
-/// Did it end, or never begin, for want of capacity or by the platform's fault? Of Fargate's starts one in a hundred fails so: a network
-/// interface that is not there in time, a registry that answers 429 or 5xx, an error of EC2. What failed to start for reasons that nobody
-/// knows is such a case, too. It is tried again and counts as no failure.
-pub(crate) fn lost_its_place(task: &EcsTask) -> bool {
-    let of_container = task.container().and_then(|container| container.reason.as_deref());
-    let why = [task.stopped_reason.as_deref(), of_container].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let why = why.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|words| why.contains(words));
-    match task.stop_code.as_deref() {
-        Some("SpotInterruption" | "TerminationNotice") => true,
-        Some("TaskFailedToStart") if says(&START_ERRORS) => says(&PASSING) || !says(&LASTING),
-        Some("TaskFailedToStart") => !says(&OWN_FAULTS),
-        _ => says(&["insufficientfreeaddressesinsubnet", "capacity is unavailable at this time"]),
-    }
-}
-
 /// What follows `prefix` and a colon; the whole text where nothing does.
 fn after<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(prefix)?;
@@ -164,38 +104,6 @@ mod tests {
             let sentence = reason(task, container);
             assert!(sentence.starts_with("the image `nobody/nothing:1` cannot be pulled: pull image"), "{sentence}");
         }
-    }
-
-    #[test]
-    fn a_task_that_lost_its_place_is_told_from_one_that_failed() {
-        let lost = |code: &str, why: &str| {
-            let task = json!({"stopCode": code, "stoppedReason": why});
-            lost_its_place(&serde_json::from_value(task).unwrap())
-        };
-        assert!(lost("SpotInterruption", "Your Spot Task was interrupted."));
-        assert!(lost("TaskFailedToStart", "Unexpected EC2 error: InsufficientFreeAddressesInSubnet"));
-        for passing in [
-            "Timeout waiting for network interface provisioning to complete.",
-            "Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-1': RequestLimitExceeded",
-            "CannotPullContainerError: pull image manifest has been retried 5 time(s): toomanyrequests: Rate exceeded",
-            "CannotPullContainerError: httpReadSeeker: failed open: unexpected status code 503 Service Unavailable",
-            "CannotPullContainerError: failed to resolve ref: dial tcp 10.0.0.1:443: i/o timeout",
-            "ResourceInitializationError: unable to pull secrets or registry auth: context deadline exceeded",
-            "something that nobody has seen before",
-        ] {
-            assert!(lost("TaskFailedToStart", passing), "{passing}");
-        }
-        for lasting in [
-            "CannotPullContainerError: no such image",
-            "CannotPullContainerError: pull image manifest has been retried 1 time(s): docker.io/nobody/nothing:1: not found",
-            "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/arm64'",
-            "CannotStartContainerError: ResourceInitializationError: exec: \"dask\": executable file not found in $PATH",
-            "ContainerRuntimeError: failed to create task for container: exec format error",
-            "ResourceInitializationError: failed to download env files: file does not exist",
-        ] {
-            assert!(!lost("TaskFailedToStart", lasting), "{lasting}");
-        }
-        assert!(!lost("EssentialContainerExited", "Essential container in task exited"));
     }
 
     #[test]

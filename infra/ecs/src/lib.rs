@@ -21,6 +21,7 @@ mod refusal;
 mod reply;
 mod request;
 mod settings;
+mod start_errors;
 mod tags;
 mod task;
 

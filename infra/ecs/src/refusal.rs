@@ -9,11 +9,19 @@ use crate::request::subnet;
 use faregate_core::model::Launch;
 use faregate_core::ports::LaunchError;
 
-/// Codes that say "too often" (Amazon ECS API reference, "Common errors"; the last is EC2's, which ECS passes on).
-const TOO_OFTEN: [&str; 4] = ["ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"];
+/// Codes that say "too often" (Amazon ECS API reference, "Common errors"; the last three are EC2's, which ECS passes on).
+const TOO_OFTEN: [&str; 6] = [
+    "ThrottlingException",
+    "Throttling",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+];
 
-/// Codes of requests that no time will make right. `BlockedException` is none: AWS unblocks accounts.
-const FOR_GOOD: [&str; 7] = [
+/// Codes of requests that no time will make right (Amazon ECS API reference, "RunTask", "RegisterTaskDefinition" and "Common errors").
+/// `BlockedException` is none: AWS unblocks accounts.
+const FOR_GOOD: [&str; 12] = [
     "ClientException",
     "ClusterNotFoundException",
     "InvalidParameterException",
@@ -21,17 +29,36 @@ const FOR_GOOD: [&str; 7] = [
     "PlatformUnknownException",
     "UnsupportedFeatureException",
     "ValidationException",
+    "ValidationError",
+    "OptInRequired",
+    "UnknownOperationException",
+    "MalformedHttpRequestException",
+    "RequestEntityTooLargeException",
 ];
 
 /// Codes and words of permissions that are missing. IAM's changes take a while to arrive, and so does the service-linked role that a first
 /// cluster makes ("Changes that I make are not always immediately visible", IAM user guide).
-const DENIED: [&str; 4] = ["AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "AuthFailure"];
+const DENIED: [&str; 5] =
+    ["AccessDeniedException", "AccessDenied", "NotAuthorized", "UnauthorizedOperation", "AuthFailure"];
 const DENIED_WORDS: [&str; 4] =
     ["unable to assume", "service linked role", "service-linked role", "is not authorized to perform"];
 
-/// How the codes of EC2 begin that say that the request is wrong ("Error codes for the Amazon EC2 API"). Its other codes, which ECS passes
-/// on as `InvalidParameterException … (ErrorCode: InternalError)`, end by themselves.
-const EC2_FOR_GOOD: [&str; 4] = ["Invalid", "MissingParameter", "OptInRequired", "Unsupported"];
+/// How the codes of EC2 begin that say that the request is wrong ("Error codes for the Amazon EC2 API", the client's). Its other codes end
+/// by themselves: the server's, such as `InternalError`, what somebody can raise or free (`…LimitExceeded`, `Insufficient…`), an account that
+/// is being looked at (`Blocked`, `PendingVerification`), and those of tomorrow.
+const EC2_FOR_GOOD: [&str; 8] = [
+    "Invalid",
+    "MalformedQueryString",
+    "MissingParameter",
+    "OptInRequired",
+    "UnknownParameter",
+    "Unsupported",
+    "ValidationError",
+    "VPCIdNotSpecified",
+];
+
+/// Codes that begin like those, and are about the credentials of ECS itself.
+const EC2_CREDENTIALS: [&str; 1] = ["InvalidClientTokenId"];
 
 /// The code of EC2 in a message of ECS.
 fn of_ec2(message: &str) -> Option<&str> {
@@ -39,22 +66,26 @@ fn of_ec2(message: &str) -> Option<&str> {
     code.split_once(')').map(|(code, _)| code)
 }
 
+/// Does this code of EC2 say that the request is wrong?
+fn is_wrong_for_ec2(code: &str) -> bool {
+    EC2_FOR_GOOD.iter().any(|wrong| code.starts_with(wrong)) && !EC2_CREDENTIALS.contains(&code)
+}
+
 /// A call failed that a launch needed.
 pub(crate) fn of_call(settings: &Settings, launch: &Launch, failure: &Failure) -> LaunchError {
     let Failure::Refused { code, message } = failure else { return LaunchError::Unknown(failure.to_string()) };
-    if TOO_OFTEN.contains(&code.as_str()) {
+    let (text, ec2) = (message.to_lowercase(), of_ec2(message));
+    let is_any = |known: &[&str]| known.contains(&code.as_str()) || ec2.is_some_and(|code| known.contains(&code));
+    if is_any(&TOO_OFTEN) {
         return LaunchError::Throttled;
     }
     if let Some(wait) = of_words(settings, launch, message) {
         return wait;
     }
-    let (text, ec2) = (message.to_lowercase(), of_ec2(message));
-    let codes = [Some(code.as_str()), ec2];
-    if codes.iter().flatten().any(|code| DENIED.contains(code)) || DENIED_WORDS.iter().any(|words| text.contains(words))
-    {
+    if is_any(&DENIED) || DENIED_WORDS.iter().any(|words| text.contains(words)) {
         return LaunchError::Denied(failure.to_string());
     }
-    if ec2.is_some_and(|code| !EC2_FOR_GOOD.iter().any(|wrong| code.starts_with(wrong))) {
+    if ec2.is_some_and(|code| !is_wrong_for_ec2(code)) {
         return LaunchError::NoCapacity(failure.to_string());
     }
     match code.as_str() {
@@ -168,16 +199,87 @@ mod tests {
                 format!("Error retrieving security group information for [sg-1]: it says so (ErrorCode: {code})");
             refused("InvalidParameterException", &message)
         };
-        for transient in ["InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable", "of tomorrow"] {
+        for transient in [
+            // the server's
+            "InsufficientAddressCapacity",
+            "InsufficientCapacity",
+            "InternalError",
+            "InternalFailure",
+            "ServiceUnavailable",
+            "Unavailable",
+            // the client's that others can raise, free or decide
+            "AttachmentLimitExceeded",
+            "NetworkInterfaceLimitExceeded",
+            "PrivateIpAddressLimitExceeded",
+            "ResourceLimitExceeded",
+            "SecurityGroupsPerInterfaceLimitExceeded",
+            "TagPolicyViolation",
+            "IncorrectState",
+            "Blocked",
+            "PendingVerification",
+            // of the credentials of ECS, or of its clock
+            "IncompleteSignature",
+            "InvalidClientTokenId",
+            "MissingAuthenticationToken",
+            "RequestExpired",
+            "SignatureDoesNotMatch",
+            "of tomorrow",
+        ] {
             assert!(matches!(passed_on(transient), LaunchError::NoCapacity(_)), "{transient}");
         }
-        for wrong in ["InvalidGroup.NotFound", "InvalidSubnetID.NotFound", "OptInRequired"] {
+        for wrong in [
+            "InvalidGroup.NotFound",
+            "InvalidGroupId.Malformed",
+            "InvalidParameter",
+            "InvalidParameterValue",
+            "InvalidSecurityGroupID.NotFound",
+            "InvalidSubnetID.NotFound",
+            "InvalidVpcID.NotFound",
+            "MalformedQueryString",
+            "MissingParameter",
+            "OptInRequired",
+            "UnknownParameter",
+            "UnsupportedOperation",
+            "ValidationError",
+            "VPCIdNotSpecified",
+        ] {
             assert!(matches!(passed_on(wrong), LaunchError::Rejected(_)), "{wrong}");
         }
         for denied in ["UnauthorizedOperation", "AuthFailure"] {
             assert!(matches!(passed_on(denied), LaunchError::Denied(_)), "{denied}");
         }
-        assert_eq!(passed_on("RequestLimitExceeded"), LaunchError::Throttled);
+        for too_often in ["RequestLimitExceeded", "Throttling", "BandwidthLimitExceeded", "EC2ThrottledException"] {
+            assert_eq!(passed_on(too_often), LaunchError::Throttled, "{too_often}");
+        }
+    }
+
+    #[test]
+    fn codes_of_ecs_itself_are_sorted() {
+        let sorted = |code: &str| refused(code, "it says so");
+        for wrong in FOR_GOOD {
+            assert!(matches!(sorted(wrong), LaunchError::Rejected(_)), "{wrong}");
+        }
+        for wait in ["BlockedException", "LimitExceededException"] {
+            assert!(matches!(sorted(wait), LaunchError::NoCapacity(_)), "{wait}");
+        }
+        for denied in ["AccessDeniedException", "NotAuthorized"] {
+            assert!(matches!(sorted(denied), LaunchError::Denied(_)), "{denied}");
+        }
+        // of credentials and clocks, of connections, and of the service
+        for unknown in [
+            "ExpiredTokenException",
+            "IncompleteSignature",
+            "InternalFailure",
+            "RequestAbortedException",
+            "RequestExpired",
+            "RequestTimeoutException",
+            "ServiceUnavailable",
+            "ServerException",
+            "UnrecognizedClientException",
+            "of tomorrow",
+        ] {
+            assert!(matches!(sorted(unknown), LaunchError::Unknown(_)), "{unknown}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A task as ECS describes it, in replies and in events, and what it says to us.
 
-use crate::ending::{lost_its_place, stop_reason};
+use crate::ending::stop_reason;
 use crate::overrides::CONTAINER;
+use crate::start_errors::lost_its_place;
 use crate::tags::role;
 use aws_sdk_ecs::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_ecs::types;
