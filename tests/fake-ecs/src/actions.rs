@@ -77,12 +77,13 @@ fn describe_tasks(inner: &Inner, state: &State, body: &Value) -> Answer {
     Ok(json!({"tasks": tasks, "failures": failures}))
 }
 
-/// At most 100 tasks a page; `startedBy` admits no `family` or `serviceName` beside it
+/// At most 100 tasks a page; `startedBy` admits no `family` or `serviceName` beside it, and where that is kept strictly no other filter
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html>).
 fn list_tasks(inner: &Inner, state: &State, body: &Value) -> Answer {
     let cluster = state.clusters.find(body)?;
     let (started_by, family) = (text(body, "startedBy"), text(body, "family"));
-    if started_by.is_some() && (family.is_some() || text(body, "serviceName").is_some()) {
+    let strict = state.knobs.strict_filters && text(body, "desiredStatus").is_some();
+    if started_by.is_some() && (family.is_some() || text(body, "serviceName").is_some() || strict) {
         return Err(ApiError::invalid("startedBy must be the only filter."));
     }
     let to_stop = match text(body, "desiredStatus") {

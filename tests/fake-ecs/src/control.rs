@@ -8,6 +8,8 @@
 //! | `GET /_control/bodies` | the bodies of all calls, by action |
 //! | `GET /_control/tasks` | all tasks, also those long gone, with `pid` and `log` |
 //! | `POST /_control/tasks/{task}/kill`, `…/interrupt`, `…/out-of-memory` | SIGKILL to its process; Spot takes it; it uses too much memory |
+//! | `POST /_control/tasks/{task}/retire`, `…/rebalance` | AWS stops it, to renew what it runs on; to even out zones |
+//! | `POST /_control/tasks/{task}/announce-retirement` | AWS Health sends its notice |
 //! | `GET /_control/events` | all events in the order in which they happened |
 //! | `POST /_control/clusters/{name}` | there is such a cluster |
 
@@ -89,7 +91,13 @@ async fn harm(State(inner): Control, Path((task, what)): Path<(String, String)>)
         "kill" => inside::kill(&inner, &task),
         "interrupt" => inside::interrupt(&inner, &task),
         "out-of-memory" => inside::run_out_of_memory(&inner, &task),
-        other => return Err((StatusCode::NOT_FOUND, format!("`{other}` is not kill, interrupt or out-of-memory"))),
+        "retire" => inside::retire(&inner, &task),
+        "rebalance" => inside::rebalance(&inner, &task),
+        "announce-retirement" => inside::announce_retirement(&inner, &task),
+        other => {
+            let all = "kill, interrupt, out-of-memory, retire, rebalance or announce-retirement";
+            return Err((StatusCode::NOT_FOUND, format!("`{other}` is not {all}")));
+        }
     };
     if done { Ok(Json(json!({}))) } else { Err((StatusCode::CONFLICT, format!("task `{task}` does not run"))) }
 }

@@ -29,6 +29,29 @@ pub fn envelope(settings: &Settings, task: &Task) -> Value {
     })
 }
 
+/// The event by which AWS Health tells, days before, that a task will be retired
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html>).
+pub fn retirement_notice(settings: &Settings, task: &str) -> Value {
+    json!({
+        "version": "0",
+        "id": uuid(&random::hex32(), 'e'),
+        "detail-type": "AWS Health Event",
+        "source": "aws.health",
+        "account": settings.account,
+        "time": clock::iso(clock::now()),
+        "region": settings.region,
+        "resources": [task],
+        "detail": {
+            "service": "ECS",
+            "eventTypeCode": "AWS_ECS_TASK_PATCHING_RETIREMENT",
+            "eventTypeCategory": "scheduledChange",
+            "eventScopeCode": "ACCOUNT_SPECIFIC",
+            "statusCode": "upcoming",
+            "affectedEntities": [{"entityValue": task, "status": "PENDING"}],
+        },
+    })
+}
+
 /// When copies of an event arrive: none, one or two, each after a while. Pure.
 pub fn arrivals(faults: &EventFaults, random: &mut Random) -> Vec<Duration> {
     let (lost, doubled) = (random.fraction() < faults.drop, random.fraction() < faults.double);

@@ -130,6 +130,21 @@ impl FakeEcs {
         inside::interrupt(&self.inner, task)
     }
 
+    /// AWS stops the task to renew what it runs on. False if it stops already.
+    pub fn retire(&self, task: &str) -> bool {
+        inside::retire(&self.inner, task)
+    }
+
+    /// The task is stopped to even out zones. False if it stops already.
+    pub fn rebalance(&self, task: &str) -> bool {
+        inside::rebalance(&self.inner, task)
+    }
+
+    /// AWS Health sends the notice that the task will be retired; nothing else happens. False if there is no such task.
+    pub fn announce_retirement(&self, task: &str) -> bool {
+        inside::announce_retirement(&self.inner, task)
+    }
+
     /// The task's container uses too much memory and is killed. False if it does not run.
     pub fn run_out_of_memory(&self, task: &str) -> bool {
         inside::run_out_of_memory(&self.inner, task)

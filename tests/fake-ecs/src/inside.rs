@@ -3,7 +3,7 @@
 use crate::state::Inner;
 use crate::tasks::{Status, Stop, Told};
 use crate::wire::short_name;
-use crate::{life, process};
+use crate::{events, life, process};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -48,14 +48,37 @@ fn end(inner: &Inner, name: &str, out_of_memory: bool) -> bool {
     true
 }
 
-/// Spot takes a task's capacity back: SIGTERM, and after the stop timeout SIGKILL. False if it stops already.
+/// Spot takes a task's capacity back. False if it stops already.
 pub fn interrupt(inner: &Inner, name: &str) -> bool {
+    ask_to_stop(inner, name, Stop::spot())
+}
+
+/// AWS retires a task. False if it stops already.
+pub fn retire(inner: &Inner, name: &str) -> bool {
+    ask_to_stop(inner, name, Stop::retired())
+}
+
+/// A task is stopped to even out zones. False if it stops already.
+pub fn rebalance(inner: &Inner, name: &str) -> bool {
+    ask_to_stop(inner, name, Stop::rebalanced())
+}
+
+/// SIGTERM, and after the stop timeout SIGKILL.
+fn ask_to_stop(inner: &Inner, name: &str, stop: Stop) -> bool {
     let mut state = inner.lock();
     let id = short_name(name);
     if state.tasks.get(id).is_none_or(|task| task.to_stop) {
         return false;
     }
-    life::ask_to_stop(&mut state, &inner.settings, id, Stop::spot());
+    life::ask_to_stop(&mut state, &inner.settings, id, stop);
+    true
+}
+
+/// AWS Health tells that a task will be retired. False if there is no such task.
+pub fn announce_retirement(inner: &Inner, name: &str) -> bool {
+    let mut state = inner.lock();
+    let Some(arn) = state.tasks.get(short_name(name)).map(|task| task.arn(&inner.settings)) else { return false };
+    state.tell(events::retirement_notice(&inner.settings, &arn));
     true
 }
 

@@ -1,6 +1,7 @@
 //! A task's life, from acceptance to rest.
 
 use crate::settings::{Knobs, Settings};
+use crate::start_failures::{StartFailure, Step};
 use crate::state::{Inner, State};
 use crate::tasks::{Status, Stop, Task, Told};
 use crate::{checks, clock, environment, logs, process};
@@ -88,6 +89,9 @@ fn attach(inner: &Inner, id: &str) -> Result<(), NotStarted> {
              subnet '{subnet}': InsufficientFreeAddressesInSubnet"
         ))));
     }
+    if let Some(StartFailure { step: Step::Network, reason }) = task.start_failure {
+        return Err(Some(Stop::not_started(reason)));
+    }
     let address = state.addresses.next();
     state.change(&inner.settings, id, |task| {
         task.status = Status::Pending;
@@ -103,12 +107,15 @@ fn pull(inner: &Inner, id: &str) -> Result<(), NotStarted> {
     let image = state.tasks.get(id).map(|task| task.image().to_owned()).unwrap_or_default();
     let missing = state.knobs.unpullable_images.contains(&image);
     let Some(task) = state.tasks.get_mut(id) else { return Err(None) };
-    if missing {
-        // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html
-        let reason = format!(
+    let by_nobodys_fault = task.start_failure.filter(|failure| failure.step == Step::Pull);
+    // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html
+    let not_found = missing.then(|| {
+        format!(
             "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: \
              {image}: not found"
-        );
+        )
+    });
+    if let Some(reason) = by_nobodys_fault.map(|failure| failure.reason.to_owned()).or(not_found) {
         task.container_reason = Some(reason.clone());
         return Err(Some(Stop::not_started(reason)));
     }

@@ -35,6 +35,7 @@ pub fn run_task(
             let tags = tags_of(body, state.definitions.tags(name), &cluster);
             let mut task = Task::new(number, random::hex32(), &cluster, definition.clone(), body.clone(), tags);
             task.no_address = fault == Some(&Then::NoAddresses);
+            task.start_failure = state.knobs.start_failures.of(number);
             let id = task.id.clone();
             state.tasks.insert(id.clone(), task);
             state.change(settings, &id, |_| ());

@@ -1,6 +1,7 @@
 //! What a fake is started with, and what of it can be turned while it runs.
 
 use crate::rates::Rates;
+use crate::start_failures::StartFailures;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -89,6 +90,11 @@ pub struct Knobs {
     pub unpullable_images: BTreeSet<String>,
     /// Subnets that have no address left: their tasks stop before they start.
     pub full_subnets: BTreeSet<String>,
+    /// Starts that fail by nobody's fault.
+    pub start_failures: StartFailures,
+    /// ListTasks takes no `desiredStatus` beside `startedBy`, as its reference says
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html>).
+    pub strict_filters: bool,
     /// What happens to events on their way.
     pub events: EventFaults,
 }
@@ -107,6 +113,8 @@ impl Default for Knobs {
             rates: None,
             unpullable_images: BTreeSet::new(),
             full_subnets: BTreeSet::new(),
+            start_failures: StartFailures::default(),
+            strict_filters: false,
             events: EventFaults::default(),
         }
     }

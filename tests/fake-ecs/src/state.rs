@@ -116,10 +116,15 @@ impl State {
         let result = change(task);
         task.version += 1;
         let event = events::envelope(settings, task);
+        self.tell(event);
+        Some(result)
+    }
+
+    /// Sends an event.
+    pub fn tell(&mut self, event: Value) {
         // Nobody listens any more when the server ends.
         let _ = self.outgoing.send(event.clone());
         self.events.push(event);
-        Some(result)
     }
 
     /// A task that ECS still knows of, by id or ARN.

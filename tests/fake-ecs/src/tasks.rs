@@ -1,6 +1,7 @@
 //! A task as it is kept, and as the API and events tell of it.
 
 use crate::settings::{Knobs, Settings};
+use crate::start_failures::StartFailure;
 use crate::wire::{list, text};
 use crate::{checks, clock};
 use serde_json::{Map, Value, json};
@@ -62,6 +63,18 @@ impl Stop {
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html>).
     pub fn spot() -> Stop {
         Stop { code: "SpotInterruption", reason: "Your Spot Task was interrupted.".into() }
+    }
+
+    /// AWS retires it, to renew what it runs on. The reason is documented
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html>), the code is what users see.
+    pub fn retired() -> Stop {
+        let reason = "ECS is performing maintenance on the underlying infrastructure hosting the task.";
+        Stop { code: "ServiceSchedulerInitiated", reason: reason.into() }
+    }
+
+    /// Zones are evened out. Documented for services alone, and without its words.
+    pub fn rebalanced() -> Stop {
+        Stop { code: "ServiceSchedulerInitiated", reason: "Availability Zone rebalancing stopped the task.".into() }
     }
 
     /// The task's container ended.
@@ -127,6 +140,8 @@ pub struct Task {
     pub out_of_memory: bool,
     /// Does its subnet have no address for it?
     pub no_address: bool,
+    /// How its start fails by nobody's fault.
+    pub start_failure: Option<StartFailure>,
     /// Tells its life what happens to it.
     pub tell: watch::Sender<Told>,
 }
@@ -154,6 +169,7 @@ impl Task {
             pid: None,
             out_of_memory: false,
             no_address: false,
+            start_failure: None,
             tell: watch::Sender::new(Told::Nothing),
         }
     }

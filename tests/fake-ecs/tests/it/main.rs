@@ -3,7 +3,7 @@
 
 mod harness;
 
-use fake_ecs::{EventFaults, Fault, Rates, Settings, Then, When};
+use fake_ecs::{EventFaults, Fault, Rates, Settings, StartFailures, Then, When};
 use harness::{Bucket, World};
 use serde_json::{Value, json};
 
@@ -80,6 +80,24 @@ fn a_missing_environment_file_an_image_that_cannot_be_pulled_and_a_full_subnet_f
 }
 
 #[test]
+fn starts_fail_by_nobodys_fault_at_their_rate() {
+    let world = World::start(|settings| {
+        settings.run_processes = false;
+        settings.knobs.start_failures = StartFailures { rate: 0.5, seed: 1 };
+    });
+    (0..4).for_each(|_| drop(world.run_task(json!({"count": 10})).unwrap()));
+    let failed = |task: &Value| task["stopCode"] == "TaskFailedToStart" && task["lastStatus"] == "STOPPED";
+    let started = |task: &Value| task["lastStatus"] == "RUNNING";
+    world.wait("all have started or failed", || world.ecs.tasks().iter().all(|task| failed(task) || started(task)));
+    let tasks = world.ecs.tasks();
+    let failures: Vec<&Value> = tasks.iter().filter(|task| failed(task)).collect();
+    assert!((8..32).contains(&failures.len()), "{} of 40", failures.len());
+    assert!(failures.iter().all(|task| task.get("startedAt").is_none() && task["stoppedReason"].is_string()));
+    world.ecs.turn(|knobs| knobs.start_failures = StartFailures::default());
+    world.until(&world.run(json!({})), "RUNNING");
+}
+
+#[test]
 fn a_stopped_task_may_end_by_itself_and_is_killed_with_all_that_it_started_if_it_does_not() {
     let world = World::start(|settings| settings.knobs.stop_timeout_factor = 0.01);
     let polite = world.run_script("trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done");
@@ -101,9 +119,10 @@ fn a_stopped_task_may_end_by_itself_and_is_killed_with_all_that_it_started_if_it
 #[test]
 fn a_killed_task_an_interrupted_one_and_one_out_of_memory_say_so() {
     let world = World::start(|_| {});
-    let tasks: Vec<String> = (0..3).map(|_| world.run_script(SLEEP)).collect();
+    let tasks: Vec<String> = (0..5).map(|_| world.run_script(SLEEP)).collect();
     tasks.iter().for_each(|task| drop(world.until(task, "RUNNING")));
     assert!(world.ecs.kill(&tasks[0]) && world.ecs.run_out_of_memory(&tasks[1]) && world.ecs.interrupt(&tasks[2]));
+    assert!(world.ecs.retire(&tasks[3]) && !world.ecs.retire(&tasks[3]) && world.ecs.rebalance(&tasks[4]));
     let ended: Vec<Value> = tasks.iter().map(|task| world.until(task, "STOPPED")).collect();
     assert_eq!(
         (&ended[0]["stopCode"], &ended[0]["containers"][0]["exitCode"]),
@@ -114,6 +133,24 @@ fn a_killed_task_an_interrupted_one_and_one_out_of_memory_say_so() {
         (&ended[2]["stopCode"], &ended[2]["stoppedReason"]),
         (&json!("SpotInterruption"), &json!("Your Spot Task was interrupted."))
     );
+    for (moved, why) in [(&ended[3], "performing maintenance"), (&ended[4], "Availability Zone rebalancing")] {
+        assert_eq!(moved["stopCode"], "ServiceSchedulerInitiated");
+        assert!(moved["stoppedReason"].as_str().unwrap().contains(why), "{moved}");
+    }
+}
+
+#[test]
+fn a_retirement_is_announced_by_an_event_that_stops_nothing() {
+    let world = World::start(|settings| settings.run_processes = false);
+    let task = world.run_script("");
+    world.until(&task, "RUNNING");
+    world
+        .post(&format!("/_control/tasks/{}/announce-retirement", task.rsplit('/').next().unwrap()), json!({}))
+        .unwrap();
+    let notice = world.events(&task).pop().unwrap();
+    assert_eq!((&notice["source"], &notice["detail-type"]), (&json!("aws.health"), &json!("AWS Health Event")));
+    assert_eq!(notice["detail"]["eventTypeCode"], "AWS_ECS_TASK_PATCHING_RETIREMENT");
+    assert_eq!(world.describe(&task)["desiredStatus"], "RUNNING");
 }
 
 #[test]
@@ -176,6 +213,11 @@ fn tasks_are_listed_by_who_started_them_late_and_page_by_page() {
     let count = |answer: &Value| answer["taskArns"].as_array().unwrap().len();
     assert_eq!((count(&first), count(&second), second.get("nextToken")), (3, 2, None));
     assert_eq!(count(&list(json!({"cluster": "c", "desiredStatus": "STOPPED"}))), 0);
+    let both = json!({"cluster": "c", "startedBy": "me", "desiredStatus": "STOPPED"});
+    assert_eq!(count(&list(both.clone())), 0);
+    world.ecs.turn(|knobs| knobs.strict_filters = true);
+    assert_eq!(world.call("ListTasks", both).unwrap_err()["__type"], "InvalidParameterException");
+    assert_eq!(count(&list(json!({"cluster": "c", "startedBy": "me"}))), 5);
     world.ecs.turn(|knobs| knobs.visible_after_ms = 3_600_000);
     assert_eq!(count(&list(json!({"cluster": "c"}))), 0);
     let missing = world.call("DescribeTasks", json!({"cluster": "c", "tasks": [first["taskArns"][0]]})).unwrap();
