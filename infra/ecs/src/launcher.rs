@@ -66,8 +66,9 @@ impl EcsLauncher {
         Ok(ids(output.task_arns()))
     }
 
-    /// The ids of a launch's tasks that are to be stopped. The reference says that `startedBy` excludes other filters, and ECS takes it
-    /// with `desiredStatus` all the same: where it does not, everything that is to be stopped is listed.
+    /// The ids of a launch's tasks that are to be stopped. The reference says that `startedBy` excludes other filters, and scripts use it
+    /// with `desiredStatus` all the same: where ECS refuses that, everything that is to be stopped is listed, an hour's tasks at most. Not
+    /// by `family`: that of a launch is another after an upgrade.
     async fn stopped_ids(&self, launch: &LaunchId) -> Result<Vec<TaskId>, LauncherError> {
         let call = || self.ecs.list_tasks().cluster(&self.settings.cluster).desired_status(DesiredStatus::Stopped);
         match call().started_by(&launch.0).send().await.map_err(|error| Failure::of(&error)) {
@@ -77,7 +78,12 @@ impl EcsLauncher {
         }
         let (mut all, mut cursor) = (Vec::new(), None);
         loop {
-            let output = call().set_next_token(cursor).send().await.map_err(|error| Failure::of(&error))?;
+            let output = call()
+                .max_results(self.page)
+                .set_next_token(cursor)
+                .send()
+                .await
+                .map_err(|error| Failure::of(&error))?;
             all.extend(ids(output.task_arns()));
             cursor = output.next_token().map(str::to_owned);
             if cursor.is_none() {

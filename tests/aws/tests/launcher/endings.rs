@@ -1,9 +1,11 @@
 //! Why tasks end, in words; and the events that tell of it.
 
 use crate::fargate::{Fargate, task_logs};
+use fake_ecs::{FakeEcs, StartFailures};
 use faregate_core::model::{TaskFacts, TaskState};
 use faregate_ecs::event::failed_by_itself;
 use faregate_tests::launcher_suite::{Fixture, Runs, launch, new_cluster, reaches, started, stopped};
+use std::collections::BTreeSet;
 
 async fn rest_of(fargate: &Fargate, runs: Runs, happens: impl FnOnce(&str)) -> TaskFacts {
     let task = started(fargate, &launch(&new_cluster(), 1, fargate.spec(1, runs), fargate.now())).await.remove(0);
@@ -42,6 +44,42 @@ async fn spot_that_takes_its_capacity_back_is_named() {
     let rest = rest_of(&fargate, Runs::ForEver, |task| assert!(fargate.ecs.interrupt(task))).await;
     assert_eq!(rest.stop_code.as_deref(), Some("SpotInterruption"));
     assert!(rest.stop_reason.as_ref().is_some_and(|why| why.contains("Spot capacity was taken back")), "{rest:?}");
+}
+
+#[tokio::test]
+async fn what_aws_stops_lost_its_place_and_what_ends_by_itself_did_not() {
+    let fargate = Fargate::without_processes().await;
+    type Stop = fn(&FakeEcs, &str) -> bool;
+    let moved: [Stop; 3] = [FakeEcs::interrupt, FakeEcs::retire, FakeEcs::rebalance];
+    let stops = moved.map(|stop| (stop, true)).into_iter().chain([(FakeEcs::kill as Stop, false)]);
+    for (stop, lost) in stops {
+        let rest = rest_of(&fargate, Runs::ForEver, |task| assert!(stop(&fargate.ecs, task))).await;
+        assert_eq!(rest.capacity_lost, lost, "{rest:?}");
+    }
+}
+
+#[tokio::test]
+async fn starts_that_fail_by_nobodys_fault_are_told_from_an_image_that_is_not_there() {
+    let fargate = Fargate::without_processes().await;
+    fargate.ecs.turn(|knobs| {
+        knobs.start_failures = StartFailures { rate: 1.0, seed: 1 };
+        knobs.unpullable_images = ["nobody/nothing:1".to_owned()].into();
+    });
+    let mut reasons = BTreeSet::new();
+    for n in 1..4 {
+        let request = launch(&new_cluster(), n, fargate.spec(10, Runs::ForEver), fargate.now());
+        for task in started(&fargate, &request).await {
+            let rest = reaches(&fargate, &task, TaskState::Stopped).await;
+            assert!(rest.capacity_lost && rest.started_at.is_none(), "{rest:?}");
+            reasons.extend(rest.stop_reason);
+        }
+    }
+    assert!(reasons.len() > 3, "{reasons:?}");
+    fargate.ecs.turn(|knobs| knobs.start_failures.rate = 0.0);
+    let mut spec = fargate.spec(1, Runs::ForEver);
+    spec.image = Some("nobody/nothing:1".into());
+    let task = started(&fargate, &launch(&new_cluster(), 1, spec, fargate.now())).await.remove(0);
+    assert!(!reaches(&fargate, &task, TaskState::Stopped).await.capacity_lost);
 }
 
 #[tokio::test]

@@ -39,6 +39,13 @@ impl Fargate {
         Fargate::with(true).await
     }
 
+    /// One that lists by who started tasks and by nothing else besides, as its reference says.
+    pub async fn with_strict_filters() -> Fargate {
+        let fargate = Fargate::with(true).await;
+        fargate.ecs.turn(|knobs| knobs.strict_filters = true);
+        fargate
+    }
+
     /// One whose tasks only go through their states.
     pub async fn without_processes() -> Fargate {
         Fargate::with(false).await

@@ -4,10 +4,12 @@
 mod answers;
 mod endings;
 mod fargate;
+mod lists;
 mod requests;
 mod start;
 
+/// The other tests run on an ECS that takes filters together.
 mod suite {
     use super::fargate::Fargate;
-    faregate_tests::launcher_suite!(Fargate::start().await);
+    faregate_tests::launcher_suite!(Fargate::with_strict_filters().await);
 }
