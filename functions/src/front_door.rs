@@ -15,8 +15,24 @@ use faregate_headers::Peer;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Service};
 use lambda_runtime::LambdaEvent;
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
+/// What is escaped in a part of a path …
+const SEGMENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~').remove(b'.');
+/// … and in a query, which says itself what its escapes mean.
+const QUERY: AsciiSet = CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 /// The longest target of a request: no URL that `http` takes is longer than 65,534 bytes.
 const LONGEST: usize = 60_000;
 
@@ -53,9 +69,7 @@ fn tame(event: Value) -> Value {
         _ => String::new(),
     };
     let mut path = escape_path(&text(event.remove("rawPath")));
-    let query = escape(&text(event.remove("rawQueryString")), |b| {
-        b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;:@/?=%[]".contains(&b)
-    });
+    let query = utf8_percent_encode(&text(event.remove("rawQueryString")), &QUERY).to_string();
     if path.len() + query.len() > LONGEST {
         path = "/too-long".to_owned();
     } else {
@@ -126,25 +140,12 @@ async fn join(mut answer: Response) -> Response {
 /// The path, each byte but letters, digits, `-`, `_`, `~` and `.` escaped. The segments `.` and `..` get an escaped escape: nothing
 /// may resolve them.
 fn escape_path(path: &str) -> String {
-    let keep = |b: u8| b.is_ascii_alphanumeric() || b"-_~.".contains(&b);
     let segment = |segment: &str| match segment {
         "." | ".." => segment.replace('.', "%252E"),
-        other => escape(other, keep),
+        other => utf8_percent_encode(other, &SEGMENT).to_string(),
     };
     let path = path.strip_prefix('/').unwrap_or(path);
     path.split('/').flat_map(|part| ["/".to_owned(), segment(part)]).collect()
-}
-
-fn escape(text: &str, keep: impl Fn(u8) -> bool) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if keep(byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::DynamoStore;
 use crate::errors::failed;
-use crate::items::{Item, key, limit_attributes, text};
+use crate::items::{Item, key, limit_attributes};
 use crate::plain;
 use aws_sdk_dynamodb::types::AttributeValue;
 use faregate_core::model::{Key, Limits, Scope};
@@ -29,29 +29,12 @@ impl DynamoStore {
 
     async fn limits_in(&self, partition: &str) -> Result<LimitItems, StoreError> {
         let mut found = Vec::new();
-        let mut start = None;
-        loop {
-            let output = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", text(partition))
-                .set_exclusive_start_key(start)
-                .consistent_read(true)
-                .send()
-                .await
-                .map_err(|e| failed("Query", e))?;
-            for mut item in output.items.unwrap_or_default() {
-                item.remove("pk");
-                let Some(AttributeValue::S(scope)) = item.remove("sk") else { continue };
-                found.push((scope, Ok(plain::attributes(item))));
-            }
-            start = output.last_evaluated_key;
-            if start.is_none() {
-                return Ok(LimitItems::read_attributes(found));
-            }
+        for mut item in self.query_all(partition).await? {
+            item.remove("pk");
+            let Some(AttributeValue::S(scope)) = item.remove("sk") else { continue };
+            found.push((scope, Ok(plain::attributes(item))));
         }
+        Ok(LimitItems::read_attributes(found))
     }
 
     pub(crate) async fn write_limits(&self, scope: &Scope, limits: Option<&Limits>) -> Result<(), StoreError> {

@@ -47,21 +47,28 @@ impl DynamoStore {
 
     pub(crate) async fn query_children(&self, name: &ClusterName) -> Result<Children, StoreError> {
         let mut children = Children::default();
-        let mut start = None;
-        loop {
-            let (items, last) = self.query(name.as_str(), start, None).await?;
-            for item in items {
-                let sort = item.get("sk").and_then(|v| v.as_s().ok()).cloned().unwrap_or_default();
-                match sort.split_once('#') {
-                    Some(("launch", _)) => children.launches.push(launch(item)?),
-                    Some(("task", _)) => children.tasks.push(task(item)?),
-                    _ if sort == "heartbeat" => children.heartbeat = Some(heartbeat(item)?),
-                    _ => return Err(malformed(format!("{name}/{sort}"), "nothing of that name belongs there")),
-                }
+        for item in self.query_all(name.as_str()).await? {
+            let sort = item.get("sk").and_then(|v| v.as_s().ok()).cloned().unwrap_or_default();
+            match sort.split_once('#') {
+                Some(("launch", _)) => children.launches.push(launch(item)?),
+                Some(("task", _)) => children.tasks.push(task(item)?),
+                _ if sort == "heartbeat" => children.heartbeat = Some(heartbeat(item)?),
+                _ => return Err(malformed(format!("{name}/{sort}"), "nothing of that name belongs there")),
             }
-            let Some(last) = last else { return Ok(children) };
-            start = Some(key(&Key { partition: name.to_string(), sort: last }));
         }
+        Ok(children)
+    }
+
+    /// All of one partition.
+    pub(crate) async fn query_all(&self, partition: &str) -> Result<Vec<Item>, StoreError> {
+        let (mut items, mut last) = self.query(partition, None, None).await?;
+        while let Some(sort) = last {
+            let start = key(&Key { partition: partition.to_owned(), sort });
+            let (more, next) = self.query(partition, Some(start), None).await?;
+            items.extend(more);
+            last = next;
+        }
+        Ok(items)
     }
 
     /// A page of one partition, and the sort key of its last item if there may be more.

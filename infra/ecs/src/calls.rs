@@ -4,6 +4,7 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
+use faregate_core::chain;
 use faregate_core::ports::LauncherError;
 use std::error::Error;
 use std::fmt;
@@ -72,18 +73,4 @@ impl From<Failure> for LauncherError {
     fn from(failure: Failure) -> Self {
         LauncherError(failure.to_string())
     }
-}
-
-/// An error and its causes, each in its own words.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -5,10 +5,10 @@
 //! and the tasks' first lines of Python make files of it.
 
 use crate::Settings;
-use crate::calls::chain;
 use aws_sdk_s3::Client;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use faregate_core::chain;
 use faregate_core::model::ClusterName;
 use faregate_core::ports::{Credentials, LauncherError};
 

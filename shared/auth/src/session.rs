@@ -3,8 +3,9 @@
 use crate::auth::SessionStart;
 use faregate_core::model::clock::{CLOCK_SKEW_MS, is_ahead};
 use faregate_core::model::{Identity, Ms, Role, TokenUse};
+use faregate_headers::cookies;
 use faregate_keys::{KeyRing, KeyRingError};
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -101,9 +102,7 @@ impl Sessions {
 
     /// The first good session among the request's cookies of this name.
     pub fn find(&self, headers: &HeaderMap, cookie: &str, now: Ms) -> Option<Session> {
-        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-        cookies.filter(|(name, _)| *name == cookie).find_map(|(_, value)| self.open(value, now))
+        cookies(headers, cookie).find_map(|value| self.open(value, now))
     }
 
     fn open(&self, token: &str, now: Ms) -> Option<Session> {

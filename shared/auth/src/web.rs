@@ -1,6 +1,7 @@
 //! The way to identity providers: one small HTTP client.
 
 use bytes::Bytes;
+use faregate_core::chain;
 use http::{HeaderMap, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -8,7 +9,6 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::crypto::aws_lc_rs::default_provider;
-use std::error::Error;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -86,12 +86,12 @@ impl Web {
         *request.uri_mut() = url.clone();
         *request.headers_mut() = headers.clone();
         let exchange = async {
-            let response = client.request(request).await.map_err(|error| NoAnswer::Broken(with_causes(&error)))?;
+            let response = client.request(request).await.map_err(|error| NoAnswer::Broken(chain(&error)))?;
             let status = response.status();
             let location = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()).map(str::to_owned);
             let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
             let body = body.map_err(|error| match error.is::<hyper::Error>() {
-                true => NoAnswer::Broken(with_causes(&*error)),
+                true => NoAnswer::Broken(chain(&*error)),
                 false => NoAnswer::Large,
             })?;
             Ok(Answer { status, body: body.to_bytes(), location })
@@ -147,11 +147,6 @@ fn resolve(base: &Uri, location: &str) -> Option<Uri> {
 
 fn shorten(text: &str) -> String {
     text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-fn with_causes(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| (*error).source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
         let text = error.to_string();
-        if !line.ends_with(&text) {
+        // some errors say their cause themselves
+        if !line.contains(&text) {
             line.push_str(": ");
             line.push_str(&text);
         }

@@ -2,9 +2,12 @@
 //!
 //! Browsers themselves see to what their names promise: `__Secure-` is taken and sent over HTTPS alone, and `__Host-` is besides for this
 //! host alone and for all of its paths, so that no other host of the domain sets one. Over plain HTTP there is nothing to promise.
+//!
+//! Ours are a name and base64 with dots: reading and writing them are nine lines here, which the crate `cookie` makes neither fewer nor
+//! stricter, and it needs `time`.
 
 use faregate_core::model::ClusterName;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header};
 
 /// A cookie's name, and what is said with its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,13 @@ impl Cookie {
     }
 }
 
+/// The values of all cookies of that name: browsers send one for every path that matches.
+pub fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(of, _)| *of == name).map(|(_, value)| value)
+}
+
 /// Do browsers come by HTTPS? Who stands before the API (the proxy, or API Gateway) says so.
 pub fn by_https(headers: &HeaderMap) -> bool {
     let said = headers.get("x-forwarded-proto").map(HeaderValue::as_bytes).unwrap_or_default();
@@ -71,5 +81,14 @@ mod tests {
         let dashboard = Cookie::dashboard(true, "/a", &name).set("v").unwrap();
         let path = format!("/a/clusters/{name}/");
         assert_eq!(dashboard, format!("__Secure-faregate-dashboard=v; Path={path}; HttpOnly; SameSite=Lax; Secure"));
+    }
+
+    #[test]
+    fn every_cookie_of_the_name_counts() {
+        let mut all = HeaderMap::new();
+        for line in ["a=1; key=x;key=y", "keys=no; key=z"] {
+            all.append(header::COOKIE, HeaderValue::from_static(line));
+        }
+        assert_eq!(cookies(&all, "key").collect::<Vec<_>>(), ["x", "y", "z"]);
     }
 }

@@ -5,9 +5,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod cookie;
+mod origin;
 mod peer;
 mod sealed;
 
-pub use cookie::{Cookie, by_https};
+pub use cookie::{Cookie, by_https, cookies};
+pub use origin::names_another_origin;
 pub use peer::Peer;
 pub use sealed::seal;

@@ -3,7 +3,7 @@
 use super::headers;
 use super::path::ClusterPath;
 use faregate_core::model::Ms;
-use faregate_headers::Cookie;
+use faregate_headers::{Cookie, cookies};
 use faregate_keys::{KeyRing, Ticket, Use};
 use http::Request;
 
@@ -53,7 +53,7 @@ pub(super) fn by_cookie<'a, B>(
         }
     }
     let is_pass = |text: &str| Ticket::open(text, keys, Use::DashboardSession, &cluster.name, now).is_some();
-    match headers::cookies(headers, Cookie::dashboard_name(https)).any(is_pass) {
+    match cookies(headers, Cookie::dashboard_name(https)).any(is_pass) {
         true if headers::is_of_another_origin(headers) => Entry::Unknown,
         true => Entry::Show(cluster.tail),
         false if visit => Entry::SignIn,

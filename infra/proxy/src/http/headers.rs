@@ -1,5 +1,6 @@
 //! Headers that end at a proxy.
 
+use faregate_headers::names_another_origin;
 use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
@@ -56,26 +57,10 @@ pub(super) fn is_visit(method: &Method, headers: &HeaderMap) -> bool {
 
 /// Was this sent by a page of another origin? The cookies of those who look at that page come along if it is near enough.
 pub(super) fn is_of_another_origin(headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default();
-    let is_own = |origin: &HeaderValue| {
-        [&b"http://"[..], b"https://"].iter().any(|scheme| {
-            origin.as_bytes().strip_prefix(*scheme).is_some_and(|address| address.eq_ignore_ascii_case(host))
-        })
-    };
     let is_near = |site: &HeaderValue| site == "same-origin" || site == "none";
-    headers.get(header::ORIGIN).is_some_and(|origin| !is_own(origin))
+    names_another_origin(headers)
         || (headers.get("sec-fetch-site").is_some_and(|site| !is_near(site))
             && headers.get("sec-fetch-mode").is_none_or(|mode| mode != "navigate"))
-}
-
-/// The values of all cookies of that name: browsers send one for every path that matches.
-pub(super) fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(move |pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
@@ -112,11 +97,5 @@ mod tests {
         assert!(is_websocket(&headers(&[("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")])));
         assert!(!is_websocket(&headers(&[("connection", "Upgrade"), ("upgrade", "h2c")])));
         assert!(!is_websocket(&headers(&[("upgrade", "websocket")])));
-    }
-
-    #[test]
-    fn every_cookie_of_the_name_counts() {
-        let all = headers(&[("cookie", "a=1; key=x;key=y"), ("cookie", "keys=no; key=z")]);
-        assert_eq!(cookies(&all, "key").collect::<Vec<_>>(), ["x", "y", "z"]);
     }
 }

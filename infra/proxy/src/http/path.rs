@@ -1,6 +1,7 @@
 //! Paths, as they were sent: nothing is decoded but to be refused.
 
 use faregate_core::model::ClusterName;
+use percent_encoding::percent_decode;
 
 /// What follows `base`, when that is where `target` (a path, maybe with a query) lies: it starts with `/`.
 pub(super) fn below<'a>(base: &str, target: &'a str) -> Option<&'a str> {
@@ -45,7 +46,7 @@ pub(super) fn reaches_api(path: &str) -> bool {
         if first_segments(&form).into_iter().flatten().any(is_api) {
             return true;
         }
-        let decoded = unescape(&form);
+        let decoded = percent_decode(&form).collect::<Vec<u8>>();
         if decoded == form {
             return false;
         }
@@ -72,24 +73,6 @@ fn first_segments(path: &[u8]) -> [Option<&[u8]>; 2] {
         }
     }
     [segments().find(|s| *s != b".."), resolved.first().copied()]
-}
-
-fn unescape(bytes: &[u8]) -> Vec<u8> {
-    let digit = |at: usize| bytes.get(at).and_then(|b| (*b as char).to_digit(16));
-    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
-    while at < bytes.len() {
-        match (bytes[at], digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            (byte, ..) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use faregate_auth::{AuthError, Failed, SignedIn, authorization};
 use faregate_core::model::{ClusterName, Ms};
-use faregate_headers::{Cookie, Peer, by_https};
+use faregate_headers::{Cookie, Peer, by_https, names_another_origin};
 use faregate_keys::Use;
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ async fn admit(app: &App, access: &AccessRule, parts: &mut Parts, now: Ms) -> Ad
         Ok(signed_in) => signed_in,
         Err(failed) => return Err(refused(app, &peer, &failed, now)).into(),
     };
-    if !parts.method.is_safe() && is_foreign(&parts.headers) {
+    if !parts.method.is_safe() && names_another_origin(&parts.headers) {
         let message = "a page of another site may not change anything here";
         return Err(ApiError::new(StatusCode::FORBIDDEN, message)).into();
     }
@@ -129,16 +129,6 @@ async fn cluster_by_token(app: &App, parts: &mut Parts) -> Option<Result<Cluster
     let name = cluster_name(parts).await;
     let known = token.zip(name).filter(|(token, name)| app.gateway.ring().verify(token, Use::Cluster, name));
     Some(known.map(|(_, name)| name).ok_or(AuthError::denied("a wrong cluster token")))
-}
-
-/// Sent by a page of another site: a browser adds cookies, and credentials it remembers, without asking its user.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let host = headers.get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default();
-    let own = [&b"http://"[..], b"https://"].iter().any(|scheme| {
-        origin.as_bytes().strip_prefix(*scheme).is_some_and(|address| address.eq_ignore_ascii_case(host))
-    });
-    !own
 }
 
 /// The cookie that opens one cluster's dashboard, and is sent to nothing else.

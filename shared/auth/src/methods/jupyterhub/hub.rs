@@ -8,11 +8,14 @@ use crate::{AuthConfigError, AuthError, Authenticated, Web};
 use faregate_core::model::{Role, user_name};
 use http::HeaderValue;
 use http::{HeaderMap, StatusCode, Uri, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
+/// What is escaped in a part of a path.
+const SEGMENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The hub has so long for one answer, …
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// … and so long for all that is asked about a token, with all repetitions.
@@ -92,7 +95,7 @@ impl Hub {
     /// Groups of a user whose token may not read them. Their role stays unknown: an admin's narrow token is no admin's.
     async fn groups_of(&self, user: &str, deadline: Instant) -> Result<Vec<String>, AuthError> {
         let own = self.config.api_token.as_deref().and_then(authorization);
-        let url = format!("{}s/{}", self.user_url, path_segment(user)).parse().ok();
+        let url = format!("{}s/{}", self.user_url, utf8_percent_encode(user, &SEGMENT)).parse().ok();
         let Some((url, own)) = url.zip(own) else { return Ok(Vec::new()) };
         let known = self.get(&url, own, deadline).await?.and_then(|known| known.groups);
         if known.is_none() {
@@ -145,10 +148,4 @@ fn read(answer: &Answer) -> Result<Option<Whose>, AuthError> {
 /// The hub says nothing.
 pub fn silent() -> AuthError {
     AuthError::Unavailable("tokens of JupyterHub cannot be checked now: the hub does not answer; try again soon".into())
-}
-
-/// Percent-encoded, as a part of a path.
-fn path_segment(text: &str) -> String {
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-._~".contains(b);
-    text.bytes().map(|b| if plain(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
