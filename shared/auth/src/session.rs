@@ -150,6 +150,7 @@ mod tests {
     use faregate_core::model::TokenScope;
     use faregate_keys::RingKey;
     use http::HeaderValue;
+    use http::header;
 
     const COOKIE: &str = "faregate-session";
     const NOW: Ms = 1_800_000_000_000;
