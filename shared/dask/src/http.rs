@@ -170,13 +170,15 @@ fn idleness(body: &[u8]) -> Result<Idleness, SchedulerError> {
         #[serde(deserialize_with = "Option::deserialize")]
         clientless_ms: Option<i64>,
         workers: u32,
+        #[serde(default)]
+        unclaimed: bool,
     }
-    let Body { idle_ms, clients, clientless_ms, workers } =
+    let Body { idle_ms, clients, clientless_ms, workers, unclaimed } =
         serde_json::from_slice(body).map_err(|e| SchedulerError::Nonsense(e.to_string()))?;
     if [idle_ms, clientless_ms].into_iter().flatten().any(|ms| ms < 0) {
         return Err(SchedulerError::Nonsense("a negative time".into()));
     }
-    Ok(Idleness { idle_ms, clients, clientless_ms, workers })
+    Ok(Idleness { idle_ms, clients, clientless_ms, workers, unclaimed })
 }
 
 #[cfg(test)]
@@ -191,7 +193,7 @@ mod tests {
     fn only_a_whole_answer_says_anything_of_idleness() {
         let idle =
             |status: u16, body: &str| read(&Question::Idle, StatusCode::from_u16(status).unwrap(), body.as_bytes());
-        let counts = |idle_ms| Ok(Answer::Idle(Idleness { idle_ms, clients: 1, clientless_ms: None, workers: 0 }));
+        let counts = |idle_ms| Ok(Answer::Idle(Idleness { idle_ms, clients: 1, ..Idleness::default() }));
         assert_eq!(
             idle(200, r#"{"idle_ms": 1500, "clients": 1, "clientless_ms": null, "workers": 0, "tasks": 3}"#),
             counts(Some(1500))

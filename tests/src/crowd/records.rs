@@ -86,6 +86,7 @@ impl Crowd {
         cluster.due_at = None;
         cluster.count = WORKERS as u32;
         cluster.launches = 2;
+        cluster.claimed = true;
         cluster.addresses = Some(Addresses { scheduler: address, dashboard: Some(address), api: address });
         cluster.reserved.counts = charge;
         cluster.meter = Meter { schedulers: (1, since), workers: (WORKERS, since * WORKERS), ..Meter::default() };

@@ -25,3 +25,4 @@ mod sign_in;
 mod tickets;
 mod token_scopes;
 mod tokens;
+mod unclaimed;

@@ -136,14 +136,14 @@ async fn idleness_of(version: &str) {
 
     assert_eq!(cluster.ask(addresses.api, Question::Health).await, Ok(Answer::Ok));
     let empty = cluster.idleness_when("idle", |idle| idle.idle_ms.is_some()).await;
-    assert_eq!((empty.clients, empty.workers), (0, 0));
+    assert_eq!((empty.clients, empty.workers, empty.unclaimed), (0, 0, true));
     cluster.idleness_when("without clients since its start", |idle| idle.clientless_ms > empty.clientless_ms).await;
     cluster.idleness_when("idle for longer", |idle| idle.idle_ms > empty.idle_ms).await;
 
     let mut client = cluster.client(addresses.comm, CLIENT);
     assert_eq!(client.line().await, "submitted", "{}", cluster.logs());
     let busy = cluster.idleness_when("busy", |idle| idle.clients == 1 && idle.idle_ms.is_none()).await;
-    assert_eq!((busy.workers, busy.clientless_ms), (0, None));
+    assert_eq!((busy.workers, busy.clientless_ms, busy.unclaimed), (0, None, false));
     for _ in 0..12 {
         tokio::time::sleep(Duration::from_millis(250)).await;
         let waiting = cluster.idleness().await;
@@ -206,6 +206,7 @@ async fn peace_of(version: &str) {
     assert_eq!(client.line().await, "left", "{}", cluster.logs());
     let alone = cluster.idleness_when("without clients", |idle| idle.clientless_ms.is_some()).await;
     assert_eq!(alone.clients, 0, "a task that was a client is none of its users");
+    assert!(!alone.unclaimed, "one has left");
     cluster.idleness_when("for longer", |idle| idle.clientless_ms > alone.clientless_ms).await;
 }
 

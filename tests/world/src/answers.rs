@@ -67,7 +67,8 @@ impl State {
                 let clientless_ms = dask.clientless_since.map(|since| now - since);
                 let clients = u32::from(clientless_ms.is_none());
                 let workers = dask.connected.len() as u32;
-                return Ok(Answer::Idle(Idleness { idle_ms, clients, clientless_ms, workers }));
+                let unclaimed = dask.claimed_at.is_none();
+                return Ok(Answer::Idle(Idleness { idle_ms, clients, clientless_ms, workers, unclaimed }));
             }
             Question::Scale { count } => {
                 dask.adapts = None;

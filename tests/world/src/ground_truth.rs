@@ -29,6 +29,8 @@ pub struct GroundTruth {
     pub one_too_many: bool,
     /// It has reached RUNNING.
     pub ran: bool,
+    /// The last time that its user asked for it, and was answered.
+    pub asked_at: Ms,
     /// The last time that its user or fate changed anything about it.
     pub touched_at: Ms,
 }
@@ -73,6 +75,7 @@ impl State {
             }
             ReasonCode::IdleTimeout => self.was_idle(name),
             ReasonCode::AdminStopped => ground_truth.stop_asked,
+            ReasonCode::Unclaimed => self.is_unclaimed(name),
             _ => self.is_due_by_limits(name, reason.code),
         };
         self.say(|| format!("  {} turns towards {target:?}: {}", short(name), reason.message));
@@ -80,6 +83,23 @@ impl State {
             let how = format!("{} {target:?}: {} ({ground_truth:?}, {late_workers} late)", short(name), reason.message);
             self.breach("wrongly ended", how);
         }
+    }
+
+    /// Has no client connected, but perhaps while it was being asked, and has nobody asked for long enough?
+    fn is_unclaimed(&self, name: &ClusterName) -> bool {
+        // clients find their way to one that runs
+        let own = self.dask.iter().map(|(i, dask)| (&self.fleet.tasks[*i], dask));
+        let own = own.filter(|(task, _)| task.cluster == *name && task.runs());
+        let connected: Vec<Ms> = own.filter_map(|(_, dask)| dask.claimed_at).collect();
+        let asked_at = self.ground_truths.get(name).map_or(self.now, |ground_truth| ground_truth.asked_at);
+        let timeout = self.setup.policy.unclaimed_timeout_ms;
+        connected.into_iter().all(|at| self.now - at < 200 * S) && timeout > 0 && self.now - asked_at >= timeout
+    }
+
+    /// Its user was told of it, and had begun to ask at `at`.
+    pub fn note_asked(&mut self, name: &ClusterName, at: Ms) {
+        let ground_truth = self.ground_truth(name);
+        ground_truth.asked_at = ground_truth.asked_at.max(at);
     }
 
     /// Is it true of any limits that whoever ends the cluster may know?

@@ -78,6 +78,7 @@ impl State {
                 let ground_truth = self.ground_truth(&cluster.name);
                 (ground_truth.user, ground_truth.groups, ground_truth.touched_at) =
                     (cluster.user.clone(), cluster.groups.clone(), now);
+                ground_truth.asked_at = now;
             }
             Some((_, Status::Running)) if !cluster.wants_to_run() => {
                 if let Some(reason) = &cluster.reason {

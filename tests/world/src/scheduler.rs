@@ -40,6 +40,8 @@ pub struct Dask {
     pub clientless_since: Option<Ms>,
     /// When a client connected last.
     pub client_since: Ms,
+    /// A client has connected, first then.
+    pub claimed_at: Option<Ms>,
     /// What its clients were warned of.
     pub warned: Vec<String>,
     /// It answers nobody any more.
@@ -96,6 +98,7 @@ impl State {
             stubborn,
             clientless_since: Some(self.now),
             client_since: self.now,
+            claimed_at: None,
             warned: Vec::new(),
             hung: false,
             occupied_until: 0,
@@ -247,7 +250,10 @@ impl State {
                 self.wait(index, self.setup.heartbeat_ms);
             }
             Schedule::Left(worker) => self.retire(index, worker),
-            Schedule::Client(true) => (dask.clientless_since, dask.client_since) = (None, self.now),
+            Schedule::Client(true) => {
+                (dask.clientless_since, dask.client_since) = (None, self.now);
+                dask.claimed_at.get_or_insert(self.now);
+            }
             Schedule::Client(false) => {
                 dask.clientless_since.get_or_insert(self.now);
             }

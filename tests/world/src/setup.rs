@@ -173,7 +173,7 @@ impl Setup {
             let ahead = d.pick(&[20 * S, 600 * S, 3_600 * S, 86_400 * S, -20 * S, -600 * S, -3_600 * S]);
             (d.between(100 * S, FAULT_END - 100 * S), ahead)
         });
-        Setup {
+        let mut setup = Setup {
             seed,
             epoch: draw::epoch(&mut d),
             users,
@@ -204,7 +204,10 @@ impl Setup {
             late_edit: d.percent(30).then(|| FAULT_END + d.between(60 * S, 900 * S)),
             all_stopped: d.percent(40),
             pull_ms: d.percent(70).then(|| d.between(S, 40 * S)),
-        }
+        };
+        // over well before a world is judged, at rest
+        setup.policy.unclaimed_timeout_ms = if d.percent(25) { d.between(200 * S, 1_500 * S) } else { 0 };
+        setup
     }
 }
 

@@ -5,7 +5,7 @@ use super::executor::{Shell, lock};
 use super::scheduler::Schedule;
 use super::setup::S;
 use super::state::{Event, State};
-use faregate_core::model::{ClusterName, Content, Identity, Ms, Scope, Status, TaskFacts};
+use faregate_core::model::{Cluster, ClusterName, Content, Identity, Ms, Scope, Status, TaskFacts};
 use faregate_core::ports::{Wake, Wakes};
 use faregate_gateway::admin::{Act, LimitsChange};
 use faregate_gateway::{Caller, Gateway, Refusal, Services};
@@ -144,7 +144,7 @@ impl World {
                 }
             }
             Work::StopAll(who) => {
-                let own = gateway.clusters.list(&who, &[Status::Pending, Status::Running]).await.unwrap_or_default();
+                let own = self.list(gateway, &who, &[Status::Pending, Status::Running]).await.unwrap_or_default();
                 for cluster in own {
                     self.note_stop(&cluster.name);
                     let result = gateway.clusters.stop(&Caller::User(who.clone()), &cluster.name).await;
@@ -204,9 +204,17 @@ impl World {
         (ground_truth.stop_asked, ground_truth.touched_at) = (true, now);
     }
 
+    async fn list(&self, gateway: &Gateway, who: &Identity, statuses: &[Status]) -> Option<Vec<Arc<Cluster>>> {
+        let at = lock(&self.state).now;
+        let own = gateway.clusters.list(who, statuses).await.ok()?;
+        let mut state = lock(&self.state);
+        own.iter().for_each(|cluster| state.note_asked(&cluster.name, at));
+        Some(own)
+    }
+
     /// One of a user's clusters in some state.
     async fn choose(&self, gateway: &Gateway, who: &Identity, status: Status) -> Option<ClusterName> {
-        let own = gateway.clusters.list(who, &[status]).await.ok()?;
+        let own = self.list(gateway, who, &[status]).await?;
         let n = lock(&self.state).dice.below(own.len() as i64) as usize;
         own.get(n).map(|cluster| cluster.name.clone())
     }

@@ -211,6 +211,9 @@ keys! {
         /// A scheduler whose process runs may be silent for so long, as with a large graph, before its cluster is failed. One whose
         /// process is gone is failed at once.
         scheduler_busy_timeout: Seconds = policy.scheduler_busy_timeout_ms;
+        /// A cluster that no client ever connected to, and that its owner has not listed, asked about or scaled for so long, is stopped;
+        /// 0 = never.
+        unclaimed_timeout: Seconds = policy.unclaimed_timeout_ms;
         /// Longest life of a cluster. Default: no limit.
         max_lifetime: Option<Seconds> = policy.max_lifetime_ms, "86400.0";
         /// Connected clients are warned so long before a cluster ends for its age.

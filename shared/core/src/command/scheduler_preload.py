@@ -1,5 +1,5 @@
 def dask_setup(scheduler):
-    # What the gateway asks of a scheduler: for how long it is idle or without clients; which workers it has seen; to let workers go; to warn.
+    # What the gateway asks of a scheduler: for how long it is idle or without clients, and whether any ever came; which workers it has seen; to let workers go; to warn.
     import asyncio, json, pickle, signal
 
     from distributed.diagnostics.plugin import SchedulerPlugin
@@ -56,8 +56,10 @@ def dask_setup(scheduler):
     class Idle(Handler):
         def get(self):
             users = sum(map(is_user, scheduler.clients))
+            # no client has left either, and no `GatewayCluster` follows the workers before anybody makes a client of it
+            new = not (users or vars(watch) or "worker-status" in scheduler.plugins)
             alone = None if users else int((monotonic() - watch.left_at) * 1000)
-            self.write({"idle_ms": idle_ms(), "clients": users, "clientless_ms": alone, "workers": len(scheduler.workers)})
+            self.write({"idle_ms": idle_ms(), "clients": users, "clientless_ms": alone, "workers": len(scheduler.workers), "unclaimed": new})
 
     class Workers(Handler):
         def post(self):
@@ -65,15 +67,12 @@ def dask_setup(scheduler):
 
     class Retire(Handler):
         def post(self):
-            keep = max(0, int(json.loads(self.request.body)["keep"]))
-            workers = scheduler.workers
-            going = {a for a, ws in workers.items() if ws.status.name == "closing_gracefully"}
-            more = len(workers) - len(going) - keep
+            going = {a for a, ws in scheduler.workers.items() if ws.status.name == "closing_gracefully"}
+            more = len(scheduler.workers) - len(going) - max(0, int(json.loads(self.request.body)["keep"]))
             if more > 0:
                 # those that leave already may be among the best candidates
-                best = scheduler.workers_to_close(n=len(going) + more)
-                best = [a for a in best if a not in going][:more]
-                begin(scheduler.retire_workers(best, close_workers=True))
+                best = [a for a in scheduler.workers_to_close(n=len(going) + more) if a not in going]
+                begin(scheduler.retire_workers(best[:more], close_workers=True))
 
     class Warn(Handler):
         def post(self):
@@ -83,9 +82,9 @@ def dask_setup(scheduler):
 
     async def report():
         # the official preload, which comes next, waits for a quarter of a second before its first heartbeat
-        while "gateway" not in scheduler.services or not scheduler.services["gateway"].waiter.task:
+        while not (gateway := scheduler.services.get("gateway")) or not gateway.waiter.task:
             await asyncio.sleep(0.005)
-        await scheduler.services["gateway"].waiter.interrupt()
+        await gateway.waiter.interrupt()
 
     begin(report())
     # idleness begins when the scheduler notices it: not only when it is asked

@@ -67,7 +67,8 @@ impl Cluster {
     /// As it is by this clock.
     pub fn clamp(&mut self, now: Ms, policy: &Policy) {
         self.created_at = past(self.created_at, now);
-        for at in [&mut self.running_at, &mut self.stopping_at, &mut self.stopped_at, &mut self.answered_at] {
+        let Cluster { running_at, stopping_at, stopped_at, answered_at, asked_at, .. } = self;
+        for at in [running_at, stopping_at, stopped_at, answered_at, asked_at] {
             passed(at, now);
         }
         if let Some(at) = &mut self.next_try {
@@ -84,7 +85,7 @@ impl Cluster {
     /// The clock was set by so much: the cluster has lived for as long as before.
     pub fn shift(&mut self, by: Ms) {
         self.created_at = self.created_at.saturating_add(by);
-        for at in [&mut self.running_at, &mut self.extended_until].into_iter().flatten() {
+        for at in [&mut self.running_at, &mut self.extended_until, &mut self.asked_at].into_iter().flatten() {
             *at = at.saturating_add(by);
         }
         if let Some(shrink) = &mut self.shrink {

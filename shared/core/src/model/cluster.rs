@@ -165,6 +165,13 @@ pub struct Cluster {
     /// Until when its owner asked for it to live; none = as long as its configuration says.
     #[serde(default)]
     pub extended_until: Option<Ms>,
+    /// When its owner last listed it, asked about it or scaled it, to within a minute; none = not since it was created. Not kept up once
+    /// it is [`Cluster::claimed`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Ms>,
+    /// Its scheduler has said that a client connected to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
     /// What its users have been warned of, one of each code.
     #[serde(default)]
     pub warnings: Vec<Reason>,
@@ -226,6 +233,8 @@ impl Cluster {
             meter: Meter::default(),
             shrink: None,
             extended_until: None,
+            asked_at: None,
+            claimed: false,
             warnings: Vec::new(),
             closed: false,
             reroute: false,

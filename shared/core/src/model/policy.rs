@@ -26,6 +26,9 @@ pub struct Policy {
     pub scheduler_start_failure_limit: u32,
     /// Longest life of a cluster; none = unbounded.
     pub max_lifetime_ms: Option<Ms>,
+    /// A cluster that no client ever connected to, and that its owner has not listed, asked about or scaled for so long, is stopped;
+    /// 0 = never.
+    pub unclaimed_timeout_ms: Ms,
     /// Between two requests to stop one task.
     pub stop_retry_ms: Ms,
     /// Between two questions about a task that is stopping, or whose worker left.
@@ -119,6 +122,7 @@ impl Default for Policy {
             worker_start_failure_limit: 3,
             scheduler_start_failure_limit: 3,
             max_lifetime_ms: None,
+            unclaimed_timeout_ms: 3_600_000,
             stop_retry_ms: 30_000,
             check_ms: 5_000,
             launch_retry_ms: 2_000,

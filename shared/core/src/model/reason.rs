@@ -25,6 +25,7 @@ pub enum ReasonCode {
     Frozen,
     Budget,
     NoClient,
+    Unclaimed,
     LimitLowered,
     LimitsUnreadable,
     LaunchRejected,

@@ -94,6 +94,9 @@ pub struct Idleness {
     pub clientless_ms: Option<i64>,
     /// Connected workers.
     pub workers: u32,
+    /// No client has ever connected. A scheduler of an older gateway does not say so.
+    #[serde(default)]
+    pub unclaimed: bool,
 }
 
 /// No usable answer.

@@ -3,7 +3,7 @@
 use super::{EnforcementReport, Judged, all, memory::Turn, warnings};
 use crate::{Enforcer, Refusal};
 use faregate_core::model::{Cluster, Ms, Reason, Status};
-use faregate_core::ports::{Answer, Ask, Question, SchedulerError};
+use faregate_core::ports::{Answer, Ask, Idleness, Question, SchedulerError};
 use faregate_core::reconcile::enforce::{Silence, Silent, judge_silence};
 use faregate_keys::Use;
 use futures::future::join;
@@ -147,6 +147,15 @@ impl Enforcer {
             }
             Purpose::Idle { .. } => {
                 self.memory().note(&cluster.name, asked_at, &answer);
+                if due.judged.verdict.timeouts.unclaimed.is_some()
+                    && matches!(answer, Ok(Answer::Idle(Idleness { unclaimed: false, .. })))
+                {
+                    // for good: nobody asks for that again
+                    let claimed = self.change_record(&cluster.name, false, |cluster| {
+                        (cluster.claimed, cluster.asked_at) = (true, None);
+                    });
+                    claimed.await?;
+                }
                 due.judged.verdict.timeouts.judge(cluster, &answer, self.context.policy())
             }
             // asked again by the next run, while it is over the limit
@@ -162,8 +171,7 @@ impl Enforcer {
             }
         };
         if let Some((target, reason)) = end {
-            self.context.end(&cluster.name, None, target, reason).await?;
-            report.ended += 1;
+            report.ended += usize::from(self.end(due.judged, target, reason).await?);
         }
         Ok(report)
     }

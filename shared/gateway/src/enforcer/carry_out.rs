@@ -2,7 +2,7 @@
 
 use super::{AT_ONCE, EnforcementReport, Judged, all, warnings};
 use crate::{Enforcer, Refusal};
-use faregate_core::model::{Cluster, ClusterName, Policy, ReasonCode, Record, Shrink};
+use faregate_core::model::{Cluster, ClusterName, Policy, Reason, ReasonCode, Record, Shrink, Status};
 use faregate_core::ports::{Expect, StoreError, TransactError, Write};
 use faregate_core::reconcile::enforce::{deadline, heard};
 
@@ -19,8 +19,7 @@ impl Enforcer {
             if reason.code == ReasonCode::MaxLifetime && self.was_extended(judged).await? {
                 return Ok(report);
             }
-            self.context.end(&cluster.name, None, *target, reason.clone()).await?;
-            report.ended += 1;
+            report.ended += usize::from(self.end(judged, *target, reason.clone()).await?);
             return Ok(report);
         }
         if verdict.wake {
@@ -59,6 +58,26 @@ impl Enforcer {
         Ok(report)
     }
 
+    /// Turns a cluster towards its end; one that was to end as nobody asked for it only if that is still so, whatever the index said.
+    pub(super) async fn end(&self, judged: &Judged, target: Status, reason: Reason) -> Result<bool, Refusal> {
+        let Judged { cluster, .. } = judged;
+        if reason.code != ReasonCode::Unclaimed {
+            self.context.end(&cluster.name, None, target, reason).await?;
+            return Ok(true);
+        }
+        let (now, why) = (self.context.now(), reason.message.clone());
+        let changed = self.change_record(&cluster.name, true, |stored| {
+            if stored.asked_at == cluster.asked_at && !stored.claimed {
+                stored.end(target, reason, now);
+            }
+        });
+        let changed = changed.await?;
+        if changed {
+            tracing::info!(cluster = %cluster.name, reason = why, "cluster stopping");
+        }
+        Ok(changed)
+    }
+
     /// The index may lag behind an extension that its owner was granted.
     async fn was_extended(&self, judged: &Judged) -> Result<bool, StoreError> {
         let Some(stored) = self.context.store.cluster(&judged.cluster.name).await? else { return Ok(false) };
@@ -91,7 +110,7 @@ impl Enforcer {
         let Some(stored) = self.context.store.cluster(name).await? else { return Ok(false) };
         let mut cluster = stored.value.clone();
         change(&mut cluster);
-        if !cluster.wants_to_run() || cluster == stored.value {
+        if !stored.value.wants_to_run() || cluster == stored.value {
             return Ok(false);
         }
         let write = Write::Put { record: Record::Cluster(Box::new(cluster)), expect: Expect::Version(stored.version) };

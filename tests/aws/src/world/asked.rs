@@ -49,7 +49,7 @@ impl State {
                 if idle_ms.is_some_and(|ms| ms >= idle_timeout_ms) {
                     self.ground_truth(&ask.cluster).told_idle = true;
                 }
-                return Ok(Answer::Idle(Idleness { idle_ms, clients: 1, clientless_ms: None, workers }));
+                return Ok(Answer::Idle(Idleness { idle_ms, clients: 1, workers, ..Idleness::default() }));
             }
         }
         Ok(Answer::Ok)

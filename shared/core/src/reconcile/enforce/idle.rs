@@ -1,6 +1,6 @@
 //! Idle clusters, and those without clients: when to ask, and what the answer means.
 
-use super::seconds;
+use super::{Unclaimed, seconds};
 use crate::limits::Effective;
 use crate::model::{Cluster, Ms, Policy, Reason, ReasonCode, Scope, Status};
 use crate::ports::{Answer, Idleness, SchedulerError};
@@ -22,6 +22,8 @@ pub struct Timeouts {
     pub idle: Option<Timeout>,
     /// Without a client for so long it ends.
     pub clientless: Option<Timeout>,
+    /// If no client ever connected, it ends.
+    pub unclaimed: Option<Unclaimed>,
 }
 
 /// An answer to the idle question, and when it was asked.
@@ -43,7 +45,7 @@ impl Timeouts {
         let limit = limits.idle_timeout_ms.as_ref().filter(|l| l.value > 0);
         let limit = limit.map(|l| Timeout { ms: l.value, from: Some(l.from.clone()) });
         let idle = [own(cluster.config.idle_timeout), limit].into_iter().flatten().min_by_key(|t| t.ms);
-        Timeouts { idle, clientless: own(cluster.config.no_client_timeout) }
+        Timeouts { idle, clientless: own(cluster.config.no_client_timeout), unclaimed: None }
     }
 
     /// When the next question can matter: a cluster that was busy is not idle for long enough before a whole timeout has passed. None
@@ -53,7 +55,8 @@ impl Timeouts {
             let begun = heard.map_or(running_at, |h| h.at - since(&h.said).unwrap_or(0));
             timeout.as_ref().map(|t| begun.saturating_add(t.ms))
         };
-        [due(&self.idle, |said| said.idle_ms), due(&self.clientless, |said| said.clientless_ms)]
+        let unclaimed = self.unclaimed.as_ref().map(|unclaimed| unclaimed.since);
+        [due(&self.idle, |said| said.idle_ms), due(&self.clientless, |said| said.clientless_ms), unclaimed]
             .into_iter()
             .flatten()
             .min()
@@ -96,6 +99,9 @@ impl Timeouts {
             let message = format!("idle for {idle} s; its idle timeout is {most} s{whose}");
             return Some((Reason::new(ReasonCode::IdleTimeout, message).with("idle_ms", ms), said.workers));
         }
+        if let Some(unclaimed) = self.unclaimed.as_ref().filter(|_| said.unclaimed) {
+            return Some((unclaimed.reason.clone(), said.workers));
+        }
         let (timeout, ms) = over(&self.clientless, said.clientless_ms)?;
         let (alone, most) = (ms / 1000, seconds(timeout.ms));
         let message = format!(
@@ -115,11 +121,11 @@ mod tests {
 
     fn timeouts(idle_s: Ms, clientless_s: Ms) -> Timeouts {
         let own = |s: Ms| (s > 0).then_some(Timeout { ms: s * S, from: None });
-        Timeouts { idle: own(idle_s), clientless: own(clientless_s) }
+        Timeouts { idle: own(idle_s), clientless: own(clientless_s), unclaimed: None }
     }
 
     fn said(idle_ms: Option<Ms>, clientless_ms: Option<Ms>) -> Idleness {
-        Idleness { idle_ms, clients: 0, clientless_ms, workers: 0 }
+        Idleness { idle_ms, clientless_ms, ..Idleness::default() }
     }
 
     #[test]
@@ -169,7 +175,7 @@ mod tests {
     fn a_cluster_whose_workers_fail_to_start_does_not_end_for_idleness() {
         let (mut cluster, policy) = (cluster(), Policy::default());
         let idle =
-            |workers| Ok(Answer::Idle(Idleness { idle_ms: Some(61 * S), clients: 1, clientless_ms: None, workers }));
+            |workers| Ok(Answer::Idle(Idleness { idle_ms: Some(61 * S), clients: 1, workers, ..Idleness::default() }));
         let why = "1 of 3 tries to start a worker failed; the last: a worker ended before it connected: no such module";
         cluster.start_failure = Some(Reason::new(ReasonCode::WorkerStarting, why));
         let (target, reason) = timeouts(60, 0).judge(&cluster, &idle(0), &policy).unwrap();

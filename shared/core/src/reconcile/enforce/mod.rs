@@ -5,12 +5,15 @@ mod disk;
 mod idle;
 mod lifetime;
 mod silence;
+mod unclaimed;
 
 pub use budget::{Spending, is_warning_of, judge_budget};
 pub use disk::{DiskUse, DiskVerdict, judge_disk};
 pub use idle::{Heard, Timeout, Timeouts};
 pub use lifetime::{Bound, Deadline, Longest, deadline};
+
 pub use silence::{Silence, Silent, heard, judge_silence, waiting_for_scheduler};
+pub use unclaimed::{Unclaimed, is_news};
 
 use crate::limits::Effective;
 use crate::model::clock::{is_ahead, past};
@@ -62,7 +65,10 @@ pub fn judge(
         }
         verdict.lifetime_warning = lifetime::warning(cluster, &deadline, limits, now, policy);
     }
+    let unclaimed = unclaimed::over(cluster, since, now, policy);
     if cluster.status != Status::Running {
+        // there was no scheduler that a client could have connected to
+        verdict.end = unclaimed.map(|unclaimed| (Status::Stopped, unclaimed.reason));
         return verdict;
     }
     let seen = heartbeat.and_then(|h| h.seen_at).max(cluster.running_at).unwrap_or(0).max(since);
@@ -70,7 +76,7 @@ pub fn judge(
     if now - seen > policy.heartbeat_timeout_ms {
         verdict.silent_ms = Some(now - seen);
     }
-    verdict.timeouts = Timeouts::of(cluster, limits);
+    verdict.timeouts = Timeouts { unclaimed, ..Timeouts::of(cluster, limits) };
     verdict
 }
 
