@@ -70,7 +70,7 @@ pub fn task(cluster: &ClusterName, id: &str) -> Task {
             capacity: Some("local".into()),
             address: Some("127.0.0.1".parse().unwrap()),
             ports: Some(vec![1, 65_535]),
-            capacity_lost: false,
+            lost_to_platform: false,
             last_lines: vec!["a \"line\"".into()],
         },
     )

@@ -95,7 +95,7 @@ impl EcsTask {
             capacity: self.capacity_provider_name.clone().or_else(|| self.launch_type.clone()),
             address: self.address(),
             ports: None,
-            capacity_lost: state == TaskState::Stopped && lost_its_place(self),
+            lost_to_platform: state == TaskState::Stopped && lost_its_place(self),
             last_lines: Vec::new(),
         })
     }

@@ -102,7 +102,7 @@ impl Entry {
             capacity: Some("local".to_owned()),
             address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             ports: Some(Vec::new()),
-            capacity_lost: false,
+            lost_to_platform: false,
             last_lines: Vec::new(),
         })
     }

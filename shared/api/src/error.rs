@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use faregate_auth::access::AccessError;
 use faregate_core::model::InvalidWhy;
-use faregate_gateway::Refusal;
+use faregate_gateway::ServiceError;
 use serde::Serialize;
 
 /// Every status that a refusal has, and what it means.
@@ -54,18 +54,18 @@ impl ApiError {
     }
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
+impl From<ServiceError> for ApiError {
+    fn from(refusal: ServiceError) -> Self {
         let (status, message) = match refusal {
-            Refusal::NotFound(message) => (StatusCode::NOT_FOUND, message),
-            Refusal::Forbidden(message) => (StatusCode::FORBIDDEN, message),
-            Refusal::Invalid(message) => (StatusCode::UNPROCESSABLE_ENTITY, message),
-            Refusal::Conflict(message) => (StatusCode::CONFLICT, message),
-            Refusal::Unavailable(message) => {
+            ServiceError::NotFound(message) => (StatusCode::NOT_FOUND, message),
+            ServiceError::Forbidden(message) => (StatusCode::FORBIDDEN, message),
+            ServiceError::Invalid(message) => (StatusCode::UNPROCESSABLE_ENTITY, message),
+            ServiceError::Conflict(message) => (StatusCode::CONFLICT, message),
+            ServiceError::Unavailable(message) => {
                 tracing::warn!(cause = message, "request not served");
                 (StatusCode::SERVICE_UNAVAILABLE, message)
             }
-            Refusal::Internal(cause) => {
+            ServiceError::Internal(cause) => {
                 tracing::error!(cause, "request failed");
                 let message = "the gateway failed to do this: its log says why. Try again";
                 (StatusCode::INTERNAL_SERVER_ERROR, message.to_owned())
@@ -79,11 +79,11 @@ impl From<AccessError> for ApiError {
     fn from(error: AccessError) -> Self {
         let sentence = error.to_string();
         ApiError::from(match error {
-            AccessError::Invalid(_) => Refusal::Invalid(sentence),
-            AccessError::NoUser(_) | AccessError::NoToken(_) => Refusal::NotFound(sentence),
-            AccessError::UserExists(_) | AccessError::Contended => Refusal::Conflict(sentence),
-            AccessError::Busy => Refusal::Unavailable(sentence),
-            AccessError::Hashing(_) => Refusal::Internal(sentence),
+            AccessError::Invalid(_) => ServiceError::Invalid(sentence),
+            AccessError::NoUser(_) | AccessError::NoToken(_) => ServiceError::NotFound(sentence),
+            AccessError::UserExists(_) | AccessError::Contended => ServiceError::Conflict(sentence),
+            AccessError::Busy => ServiceError::Unavailable(sentence),
+            AccessError::Hashing(_) => ServiceError::Internal(sentence),
             AccessError::Records(error) => error.into(),
         })
     }
@@ -91,7 +91,7 @@ impl From<AccessError> for ApiError {
 
 impl From<InvalidWhy> for ApiError {
     fn from(error: InvalidWhy) -> Self {
-        Refusal::from(error).into()
+        ServiceError::from(error).into()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{App, Dashboards};
 use faregate_auth::Confirmed;
 use faregate_core::model::{Cluster, Ms, Status, TokenScope};
-use faregate_gateway::Refusal;
+use faregate_gateway::ServiceError;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -31,7 +31,7 @@ struct Tls<'a> {
 
 impl<'a> Report<'a> {
     /// All there is to say to this caller: the private key to those who may connect.
-    pub fn full(app: &App, who: &Confirmed, cluster: &'a Cluster) -> Result<Self, Refusal> {
+    pub fn full(app: &App, who: &Confirmed, cluster: &'a Cluster) -> Result<Self, ServiceError> {
         let opens = cluster.status == Status::Running && who.allows(TokenScope::Connect);
         let tls = Tls {
             tls_cert: opens.then_some(&cluster.tls_cert),
@@ -41,7 +41,7 @@ impl<'a> Report<'a> {
     }
 
     /// As in a list: without certificate and key, and with a link that has one for those who may connect.
-    pub fn short(app: &App, may_connect: bool, cluster: &'a Cluster) -> Result<Self, Refusal> {
+    pub fn short(app: &App, may_connect: bool, cluster: &'a Cluster) -> Result<Self, ServiceError> {
         let shown = has_dashboard(cluster) && (may_connect || !app.dashboards.are_keyed());
         Ok(Report {
             name: cluster.name.as_str(),
@@ -61,7 +61,7 @@ pub fn has_dashboard(cluster: &Cluster) -> bool {
 }
 
 /// Where it is, below the public address.
-pub fn dashboard_route(app: &App, cluster: &Cluster) -> Result<Option<String>, Refusal> {
+pub fn dashboard_route(app: &App, cluster: &Cluster) -> Result<Option<String>, ServiceError> {
     let name = &cluster.name;
     match app.dashboards {
         Dashboards::Nowhere => Ok(None),

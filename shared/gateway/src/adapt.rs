@@ -1,7 +1,7 @@
 //! Scale and adapt: requests to the cluster's own scheduler. Nothing is written; its next heartbeat tells what it wants.
 
 use super::create::{refuse_frozen, refuse_unreadable};
-use super::{Clusters, Refusal};
+use super::{Clusters, ServiceError};
 use faregate_core::limits::Effective;
 use faregate_core::limits::allowed_workers;
 use faregate_core::model::{Addresses, Cluster, ClusterName, Identity, Ms, Status};
@@ -18,7 +18,7 @@ pub struct Scaled {
 impl Clusters {
     /// Asks the scheduler for `count` workers, or as many as the cluster can ever have. What has no room at the moment is started when
     /// there is room.
-    pub async fn scale(&self, who: &Identity, name: &ClusterName, count: u32) -> Result<Scaled, Refusal> {
+    pub async fn scale(&self, who: &Identity, name: &ClusterName, count: u32) -> Result<Scaled, ServiceError> {
         let (cluster, addresses, limits) = self.scalable(who, name).await?;
         let (count, warning) = match allowed_workers(&cluster, &limits) {
             Some((max, limit)) if count > max => {
@@ -41,7 +41,7 @@ impl Clusters {
         minimum: Option<u32>,
         maximum: Option<u32>,
         active: bool,
-    ) -> Result<Scaled, Refusal> {
+    ) -> Result<Scaled, ServiceError> {
         let (cluster, addresses, limits) = self.scalable(who, name).await?;
         let (mut minimum, mut maximum, mut warning) = (minimum, maximum, None);
         if let Some((cap, limit)) = allowed_workers(&cluster, &limits) {
@@ -63,7 +63,11 @@ impl Clusters {
     }
 
     /// The cluster, its scheduler's addresses, and what applies to its user.
-    async fn scalable(&self, who: &Identity, name: &ClusterName) -> Result<(Cluster, Addresses, Effective), Refusal> {
+    async fn scalable(
+        &self,
+        who: &Identity,
+        name: &ClusterName,
+    ) -> Result<(Cluster, Addresses, Effective), ServiceError> {
         let cluster = self.get(who, name).await?;
         let limits = self.context.limits_of(&cluster.user, &cluster.groups).await?;
         match cluster.addresses {
@@ -71,12 +75,12 @@ impl Clusters {
                 refuse_frozen(&limits)?;
                 Ok((cluster, addresses, limits))
             }
-            _ => Err(Refusal::Conflict(format!("Cluster '{name}' is not running"))),
+            _ => Err(ServiceError::Conflict(format!("Cluster '{name}' is not running"))),
         }
     }
 
     /// Once the budget is spent, while the limits cannot be read, or on a full disk, no more workers than there are; fewer at any time.
-    async fn refuse_more(&self, cluster: &Cluster, limits: &Effective, count: u32) -> Result<(), Refusal> {
+    async fn refuse_more(&self, cluster: &Cluster, limits: &Effective, count: u32) -> Result<(), ServiceError> {
         if i64::from(count) > cluster.reserved.counts.workers {
             refuse_unreadable(limits)?;
             self.context.refuse_spent(&cluster.user, limits).await?;
@@ -86,7 +90,7 @@ impl Clusters {
     }
 
     /// Asks until it answers, or for long enough. A scheduler that is slow to answer is not failed for that.
-    async fn tell(&self, cluster: &Cluster, addresses: &Addresses, question: Question) -> Result<(), Refusal> {
+    async fn tell(&self, cluster: &Cluster, addresses: &Addresses, question: Question) -> Result<(), ServiceError> {
         let host = &self.context.host;
         let deadline = host.uptime() + self.context.policy().scheduler_call_ms;
         let token = self.context.token(cluster, Use::Cluster)?;
@@ -105,7 +109,7 @@ impl Clusters {
             };
             if host.uptime() + pause >= deadline {
                 tracing::warn!(cluster = %cluster.name, %error, "scheduler request failed");
-                return Err(Refusal::Conflict(format!(
+                return Err(ServiceError::Conflict(format!(
                     "The scheduler of cluster '{}' did not take the request; it may be busy: try again",
                     cluster.name
                 )));

@@ -1,6 +1,6 @@
 //! Budgets: a month's spending held against its limit.
 
-use super::{Context, Refusal, Spent};
+use super::{Context, ServiceError, Spent};
 use faregate_core::limits::{Effective, LimitValue};
 use faregate_core::model::clock::is_younger;
 use faregate_core::model::{Month, Ms, Reason, ReasonCode};
@@ -16,13 +16,13 @@ pub(super) struct CachedSpent {
 
 impl Context {
     /// Refuses what would start anything, once the user's budget is spent. Reads nothing for those who have none.
-    pub(super) async fn refuse_spent(&self, user: &str, limits: &Effective) -> Result<(), Refusal> {
+    pub(super) async fn refuse_spent(&self, user: &str, limits: &Effective) -> Result<(), ServiceError> {
         let Some(budget) = &limits.budget else { return Ok(()) };
         let month = Month::of(self.now());
         let usd = self.spent(user, month).await?.usd();
         self.keep_spent(user, month, usd);
         match spent_out(budget, user, month, usd) {
-            Some(reason) => Err(Refusal::Invalid(reason.message)),
+            Some(reason) => Err(ServiceError::Invalid(reason.message)),
             None => Ok(()),
         }
     }

@@ -1,11 +1,11 @@
 //! What all services have: the records, wakes, the clock, secrets and policy, and the caches over them. A process has one.
 
-use super::Refusal;
+use super::ServiceError;
 use super::budget::CachedSpent;
 use faregate_core::limits::{Effective, effective};
 use faregate_core::model::clock::is_younger;
 use faregate_core::model::{Cluster, ClusterName, Ms, Policy};
-use faregate_core::ports::{Host, LimitItems, Store, StoreError, Wake, Wakes, jitter};
+use faregate_core::ports::{Host, LimitItems, Store, StoreError, Wake, Wakes};
 use faregate_keys::{KeyRing, Use};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,13 +55,14 @@ impl Context {
     }
 
     /// The private key of a cluster's certificate, PEM.
-    pub fn open_key(&self, cluster: &Cluster) -> Result<String, Refusal> {
-        let key = self.ring().open(&cluster.tls_key, &cluster.name).map_err(|e| Refusal::Internal(e.to_string()))?;
-        String::from_utf8(key).map_err(|e| Refusal::Internal(e.to_string()))
+    pub fn open_key(&self, cluster: &Cluster) -> Result<String, ServiceError> {
+        let key =
+            self.ring().open(&cluster.tls_key, &cluster.name).map_err(|e| ServiceError::Internal(e.to_string()))?;
+        String::from_utf8(key).map_err(|e| ServiceError::Internal(e.to_string()))
     }
 
-    pub(crate) fn token(&self, cluster: &Cluster, purpose: Use) -> Result<String, Refusal> {
-        self.ring().token(&cluster.key_id, purpose, &cluster.name).map_err(|e| Refusal::Internal(e.to_string()))
+    pub(crate) fn token(&self, cluster: &Cluster, purpose: Use) -> Result<String, ServiceError> {
+        self.ring().token(&cluster.key_id, purpose, &cluster.name).map_err(|e| ServiceError::Internal(e.to_string()))
     }
 
     /// All limit items, at most `max_age` old.
@@ -98,11 +99,6 @@ impl Context {
     /// Sends a wake. A wake that is lost is no harm: what is due is found by the next enforcement run.
     pub(crate) async fn wake(&self, name: &ClusterName, delay: Ms) {
         wake(&*self.wakes, &*self.host, name, delay).await;
-    }
-
-    /// A pause of up to `most` milliseconds before something is tried again: full jitter.
-    pub(crate) async fn jitter(&self, most: Ms) {
-        jitter(&*self.host, most).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! A new cluster: one transaction, one wake.
 
-use super::{Clusters, Refusal};
+use super::{Clusters, ServiceError};
 use faregate_core::limits::{Effective, effective};
 use faregate_core::limits::{Measure, counted};
 use faregate_core::model::{Cluster, ClusterName, Counts, Heartbeat, Identity, Ms, PaceStep, Record, Scope, Stored};
@@ -13,13 +13,13 @@ use std::net::SocketAddr;
 
 impl Clusters {
     /// What a user may choose.
-    pub async fn options_of(&self, who: &Identity) -> Result<Options, Refusal> {
+    pub async fn options_of(&self, who: &Identity) -> Result<Options, ServiceError> {
         let limits = self.context.limits_of(&who.name, &who.groups).await?;
         Ok(self.options().within(&limits.allowed, &self.settings.base))
     }
 
     /// Refused for users who are frozen, as of a minute ago at most: they read why.
-    pub async fn refuse_frozen(&self, who: &Identity) -> Result<(), Refusal> {
+    pub async fn refuse_frozen(&self, who: &Identity) -> Result<(), ServiceError> {
         let items = self.context.limit_items(self.context.policy().limits_cache_ms).await?;
         if items.in_force.values().all(|limits| limits.frozen.is_none()) {
             return Ok(());
@@ -29,27 +29,27 @@ impl Clusters {
 
     /// Writes a cluster down, counted for its user and their groups; the reconciler starts it.
     ///
-    /// Refused with [`Refusal::Invalid`] when an option is wrong or a limit is reached, with [`Refusal::Conflict`] when others
+    /// Refused with [`ServiceError::Invalid`] when an option is wrong or a limit is reached, with [`ServiceError::Conflict`] when others
     /// were always faster: nothing was written then, and the same request may be sent again.
-    pub async fn create(&self, who: &Identity, chosen: Map<String, Value>) -> Result<ClusterName, Refusal> {
+    pub async fn create(&self, who: &Identity, chosen: Map<String, Value>) -> Result<ClusterName, ServiceError> {
         self.next_step(&who.name, self.context.now())?;
         let limits = self.context.limits_of(&who.name, &who.groups).await?;
         refuse_frozen(&limits)?;
         refuse_unreadable(&limits)?;
         let options = self.options().within(&limits.allowed, &self.settings.base);
         let (options, config) =
-            options.apply(&chosen, &self.settings.base).map_err(|e| Refusal::Invalid(e.to_string()))?;
+            options.apply(&chosen, &self.settings.base).map_err(|e| ServiceError::Invalid(e.to_string()))?;
         self.context.refuse_spent(&who.name, &limits).await?;
         self.context.store.check_room()?;
         let host = &self.context.host;
         let now = host.now();
         let name = ClusterName::mint(&self.context.ring().user_key(&who.name), now, host.random());
-        let certificate = host.certificate(&name).map_err(Refusal::Internal)?;
+        let certificate = host.certificate(&name).map_err(ServiceError::Internal)?;
         let tls_key = self
             .context
             .ring()
             .seal(certificate.key_pem.as_bytes(), &name, host.nonce())
-            .map_err(|e| Refusal::Internal(e.to_string()))?;
+            .map_err(|e| ServiceError::Internal(e.to_string()))?;
         let cluster = Cluster::new(name.clone(), &who.name, &who.groups, certificate.cert_pem, tls_key, now);
         let cluster = Cluster { options, config, ..cluster };
         self.refuse_what_cannot_be_launched(&cluster)?;
@@ -81,7 +81,7 @@ impl Clusters {
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }
-        Err(Refusal::Conflict("many clusters are being created at once; try again".into()))
+        Err(ServiceError::Conflict("many clusters are being created at once; try again".into()))
     }
 }
 
@@ -100,7 +100,13 @@ fn only_the_pace(conflicts: &[Conflict], writes: &[Write]) -> Option<(usize, Ms)
 
 impl Clusters {
     /// A new cluster's transaction: its records, counted under each of its scopes, at its user's pace.
-    fn writes(&self, who: &Identity, cluster: Cluster, limits: &Effective, now: Ms) -> Result<Vec<Write>, Refusal> {
+    fn writes(
+        &self,
+        who: &Identity,
+        cluster: Cluster,
+        limits: &Effective,
+        now: Ms,
+    ) -> Result<Vec<Write>, ServiceError> {
         let keys = cluster.reserved.keys.clone();
         let heartbeat = Heartbeat::new(cluster.name.clone());
         let mut writes = vec![
@@ -123,7 +129,7 @@ impl Clusters {
     }
 
     /// Before anything is written: a cluster that the launcher can never start would only fail later.
-    fn refuse_what_cannot_be_launched(&self, cluster: &Cluster) -> Result<(), Refusal> {
+    fn refuse_what_cannot_be_launched(&self, cluster: &Cluster) -> Result<(), ServiceError> {
         let (listen, api_url) = (&self.settings.listen, &self.settings.api_url);
         // the longest address that there is
         let scheduler = SocketAddr::from(([255; 4], u16::MAX));
@@ -131,25 +137,25 @@ impl Clusters {
             scheduler_spec(cluster, self.context.policy(), listen, api_url),
             worker_spec(cluster, (1, false), scheduler, listen, api_url),
         ];
-        specs.iter().try_for_each(self.settings.check_launch).map_err(Refusal::Invalid)
+        specs.iter().try_for_each(self.settings.check_launch).map_err(ServiceError::Invalid)
     }
 }
 
 /// Nothing goes for users who are frozen: they read why.
-pub(super) fn refuse_frozen(limits: &Effective) -> Result<(), Refusal> {
+pub(super) fn refuse_frozen(limits: &Effective) -> Result<(), ServiceError> {
     match &limits.frozen {
-        Some(frozen) => Err(Refusal::Invalid(format!("{} is frozen: {}", frozen.from, frozen.value))),
+        Some(frozen) => Err(ServiceError::Invalid(format!("{} is frozen: {}", frozen.from, frozen.value))),
         None => Ok(()),
     }
 }
 
 /// Nothing new goes for users of whose limits nothing is known.
-pub(super) fn refuse_unreadable(limits: &Effective) -> Result<(), Refusal> {
-    limits.unreadable().map_or(Ok(()), |reason| Err(Refusal::Invalid(reason.message)))
+pub(super) fn refuse_unreadable(limits: &Effective) -> Result<(), ServiceError> {
+    limits.unreadable().map_or(Ok(()), |reason| Err(ServiceError::Invalid(reason.message)))
 }
 
 /// The sentence for a counter that is at its limit.
-fn refuse(conflicts: &[Conflict], writes: &[Write], limits: &Effective) -> Refusal {
+fn refuse(conflicts: &[Conflict], writes: &[Write], limits: &Effective) -> ServiceError {
     let full = conflicts.iter().find_map(|conflict| match writes.get(conflict.index) {
         // one that stood against it for its pace alone is not at its limit
         Some(Write::Count { scope, delta, ceiling, .. })
@@ -160,14 +166,14 @@ fn refuse(conflicts: &[Conflict], writes: &[Write], limits: &Effective) -> Refus
         _ => None,
     });
     let Some((scope, limit, conflict)) = full else {
-        return Refusal::Conflict("the new cluster's name is taken; try again".into());
+        return ServiceError::Conflict("the new cluster's name is taken; try again".into());
     };
     let used = clusters_of(conflict);
     let advice = match limit.value {
         0 => "none is ever allowed",
         _ => "so none fits; stop one and try again",
     };
-    Refusal::Invalid(format!(
+    ServiceError::Invalid(format!(
         "the limit {limit} is reached: {used} in use by {scope} (a stopping cluster counts until it is at rest), {advice}"
     ))
 }

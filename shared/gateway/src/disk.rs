@@ -1,17 +1,17 @@
 //! What the host measured of clusters' files, where they are on a disk of the gateway's.
 
-use super::{Enforcer, Refusal};
+use super::{Enforcer, ServiceError};
 use faregate_core::model::{ClusterName, Reason, Status};
-use faregate_core::reconcile::enforce::{DiskUse, DiskVerdict, judge_disk};
+use faregate_core::reconcile::enforce::{DiskUse, DiskVerdict, check_disk};
 use std::collections::HashMap;
 use std::sync::PoisonError;
 
 impl Enforcer {
     /// Takes in one look at all clusters: one that is over its limit ends, one that is near it is warned by the next enforcement run.
-    pub async fn disk_measured(&self, found: Vec<(ClusterName, DiskUse)>) -> Result<(), Refusal> {
+    pub async fn disk_measured(&self, found: Vec<(ClusterName, DiskUse)>) -> Result<(), ServiceError> {
         let (mut warnings, mut outcome) = (HashMap::new(), Ok(()));
         for (name, found) in found {
-            match judge_disk(&found) {
+            match check_disk(&found) {
                 DiskVerdict::Fine => {}
                 DiskVerdict::Warn(reason) => {
                     warnings.insert(name, reason);

@@ -1,6 +1,6 @@
 //! Why a cluster is as it is: what it waits for, which limits hold it, and how its tasks ended.
 
-use super::{Clusters, Refusal};
+use super::{Clusters, ServiceError};
 use faregate_core::limits::Effective;
 use faregate_core::limits::allowed_workers;
 use faregate_core::limits::{Measure, counted};
@@ -80,7 +80,7 @@ pub struct EndedTask {
 
 impl Clusters {
     /// Why one of the caller's clusters is as it is; also after its end, for as long as it is remembered.
-    pub async fn explain(&self, who: &Identity, name: &ClusterName) -> Result<Explanation, Refusal> {
+    pub async fn explain(&self, who: &Identity, name: &ClusterName) -> Result<Explanation, ServiceError> {
         let cluster = self.get(who, name).await?;
         let limits = self.context.limits_of(&cluster.user, &cluster.groups).await?;
         let children = self.context.store.children(name).await?;

@@ -1,6 +1,6 @@
 //! How its owner makes a cluster live longer.
 
-use super::{Clusters, Refusal};
+use super::{Clusters, ServiceError};
 use faregate_core::model::{Cluster, ClusterName, Identity, Ms, ReasonCode, Record};
 use faregate_core::ports::{Expect, Retries, TransactError, Write};
 use faregate_core::reconcile::enforce::{Longest, deadline, utc};
@@ -8,20 +8,20 @@ use faregate_core::reconcile::enforce::{Longest, deadline, utc};
 impl Clusters {
     /// Lets a cluster live for at least `ms` from now. When it ends then; none = it has no end.
     ///
-    /// It ends no sooner by this than without it. [`Refusal::Invalid`] when a limit lets it live less long.
-    pub async fn extend(&self, who: &Identity, name: &ClusterName, ms: Ms) -> Result<Option<Ms>, Refusal> {
+    /// It ends no sooner by this than without it. [`ServiceError::Invalid`] when a limit lets it live less long.
+    pub async fn extend(&self, who: &Identity, name: &ClusterName, ms: Ms) -> Result<Option<Ms>, ServiceError> {
         let mut retries = Retries::new(&*self.context.host);
         while retries.next().await {
             let (mut cluster, version) = self.own(who, name).await?;
             if !cluster.status.is_active() || !cluster.wants_to_run() {
-                return Err(Refusal::Conflict(format!("Cluster '{name}' is not active any more")));
+                return Err(ServiceError::Conflict(format!("Cluster '{name}' is not active any more")));
             }
             let limits = self.context.limits_of(&cluster.user, &cluster.groups).await?;
             let now = self.context.now();
             if let Some(longest) = Longest::of(&limits, self.context.policy())
                 && now.saturating_add(ms) > cluster.created_at.saturating_add(longest.ms)
             {
-                return Err(Refusal::Invalid(too_long(&cluster, &longest, ms, now)));
+                return Err(ServiceError::Invalid(too_long(&cluster, &longest, ms, now)));
             }
             let ends_at = deadline(&cluster, &limits, self.context.policy()).map(|deadline| deadline.at);
             let ends_at = match ends_at {
@@ -38,7 +38,7 @@ impl Clusters {
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }
-        Err(Refusal::Conflict(format!("Cluster '{name}' is being worked on; try again")))
+        Err(ServiceError::Conflict(format!("Cluster '{name}' is being worked on; try again")))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A heartbeat: one conditional write where nothing changed; two and a wake where something did.
 
-use super::{Context, Refusal};
+use super::{Context, ServiceError};
 use faregate_core::model::{ClusterName, Content, Heartbeat, Record, Stored, Task, Version};
 use faregate_core::ports::{Expect, Retries, StoreError, Touch, TransactError, Write};
 use faregate_core::safety_rule;
@@ -21,8 +21,8 @@ impl Heartbeats {
         Heartbeats { context }
     }
 
-    /// Takes a heartbeat. Equal digests mean equal contents. [`Refusal::Conflict`] when the cluster takes no more.
-    pub async fn apply(&self, name: &ClusterName, content: Content, digest: String) -> Result<(), Refusal> {
+    /// Takes a heartbeat. Equal digests mean equal contents. [`ServiceError::Conflict`] when the cluster takes no more.
+    pub async fn apply(&self, name: &ClusterName, content: Content, digest: String) -> Result<(), ServiceError> {
         let mut retries = Retries::new(&*self.context.host);
         while retries.next().await {
             let item = match self.context.store.touch(name, &digest, self.context.now()).await {
@@ -34,21 +34,23 @@ impl Heartbeats {
                     return Ok(());
                 }
                 Ok(Touch::Missing) => {
-                    return Err(Refusal::Conflict(format!("Cluster '{name}' does not exist (any more)")));
+                    return Err(ServiceError::Conflict(format!("Cluster '{name}' does not exist (any more)")));
                 }
                 Ok(Touch::Differs(item)) => item,
                 Err(TransactError::Failed(error)) => return Err(error.into()),
-                Err(_) => return Err(Refusal::Conflict(format!("Cluster '{name}' is being worked on; try again"))),
+                Err(_) => {
+                    return Err(ServiceError::Conflict(format!("Cluster '{name}' is being worked on; try again")));
+                }
             };
             if !item.value.accepting {
-                return Err(Refusal::Conflict(format!("Cluster '{name}' is stopping")));
+                return Err(ServiceError::Conflict(format!("Cluster '{name}' is stopping")));
             }
             if self.change(item, &content, &digest).await? {
                 self.context.wake(name, 0).await;
                 return Ok(());
             }
         }
-        Err(Refusal::Conflict(format!("The heartbeat of cluster '{name}' met too many others; try again")))
+        Err(ServiceError::Conflict(format!("The heartbeat of cluster '{name}' met too many others; try again")))
     }
 
     /// Writes changed content with its digest. False when the item was written by others meanwhile.

@@ -1,6 +1,6 @@
 //! What a user may have, whose rule each limit is, what is in use and what is left.
 
-use super::{Clusters, Refusal};
+use super::{Clusters, ServiceError};
 use faregate_core::limits::{Effective, LimitValue};
 use faregate_core::limits::{Measure, counted};
 use faregate_core::model::{Counts, Identity, Month, Ms, Scope};
@@ -19,7 +19,7 @@ pub struct MyLimits {
 
 impl Clusters {
     /// The caller's limits, and what they have in use of them.
-    pub async fn my_limits(&self, who: &Identity) -> Result<MyLimits, Refusal> {
+    pub async fn my_limits(&self, who: &Identity) -> Result<MyLimits, ServiceError> {
         let limits = self.context.limits_of(&who.name, &who.groups).await?;
         let mut keys = vec![Scope::User(who.name.clone())];
         keys.extend(who.groups.iter().cloned().map(Scope::Group));

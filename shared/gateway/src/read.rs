@@ -1,6 +1,6 @@
 //! What a user sees of their clusters.
 
-use super::{Clusters, Refusal};
+use super::{Clusters, ServiceError};
 use faregate_core::model::{Cluster, ClusterName, Identity, Ms, Record, Status, Stored, Version};
 use faregate_core::ports::{Expect, Retries, TransactError, Write};
 use faregate_core::reconcile::enforce::is_news;
@@ -21,12 +21,12 @@ impl Clusters {
     }
 
     /// One of the caller's clusters: 404 when there is none of that name, 403 when it is another's.
-    pub async fn get(&self, who: &Identity, name: &ClusterName) -> Result<Cluster, Refusal> {
+    pub async fn get(&self, who: &Identity, name: &ClusterName) -> Result<Cluster, ServiceError> {
         self.own(who, name).await.map(|(cluster, _)| cluster)
     }
 
     /// The same, and its version.
-    pub(super) async fn own(&self, who: &Identity, name: &ClusterName) -> Result<(Cluster, Version), Refusal> {
+    pub(super) async fn own(&self, who: &Identity, name: &ClusterName) -> Result<(Cluster, Version), ServiceError> {
         let stored = self.context.store.cluster(name).await?.ok_or_else(|| not_found(name))?;
         if stored.value.user != who.name {
             return Err(not_yours(name));
@@ -35,15 +35,15 @@ impl Clusters {
         Ok((value, version))
     }
 
-    /// The same, once it has left PENDING, or after a while. A cluster that failed to start is a [`Refusal::Conflict`].
-    pub async fn wait(&self, who: &Identity, name: &ClusterName) -> Result<Cluster, Refusal> {
+    /// The same, once it has left PENDING, or after a while. A cluster that failed to start is a [`ServiceError::Conflict`].
+    pub async fn wait(&self, who: &Identity, name: &ClusterName) -> Result<Cluster, ServiceError> {
         let host = &self.context.host;
         let deadline = host.uptime() + self.context.policy().wait_ms;
         loop {
             let cluster = self.get(who, name).await?;
             if cluster.target == Status::Failed {
                 let why = cluster.reason.as_ref().map_or("no reason is known", |r| r.message.as_str());
-                return Err(Refusal::Conflict(format!("Cluster '{name}' failed to start: {why}")));
+                return Err(ServiceError::Conflict(format!("Cluster '{name}' failed to start: {why}")));
             }
             let left = deadline - host.uptime();
             if cluster.status != Status::Pending || left <= 0 {
@@ -54,7 +54,7 @@ impl Clusters {
     }
 
     /// The caller's clusters in any of these states, oldest first.
-    pub async fn list(&self, who: &Identity, statuses: &[Status]) -> Result<Vec<Arc<Cluster>>, Refusal> {
+    pub async fn list(&self, who: &Identity, statuses: &[Status]) -> Result<Vec<Arc<Cluster>>, ServiceError> {
         let user = self.context.ring().user_key(&who.name);
         let mut found = Vec::new();
         let mut cursor = None;
@@ -106,10 +106,10 @@ impl Clusters {
     }
 }
 
-pub(super) fn not_found(name: &ClusterName) -> Refusal {
-    Refusal::NotFound(format!("Cluster '{name}' not found"))
+pub(super) fn not_found(name: &ClusterName) -> ServiceError {
+    ServiceError::NotFound(format!("Cluster '{name}' not found"))
 }
 
-pub(super) fn not_yours(name: &ClusterName) -> Refusal {
-    Refusal::Forbidden(format!("Cluster '{name}' is not yours"))
+pub(super) fn not_yours(name: &ClusterName) -> ServiceError {
+    ServiceError::Forbidden(format!("Cluster '{name}' is not yours"))
 }

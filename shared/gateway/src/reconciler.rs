@@ -1,10 +1,10 @@
 //! The reconciler: loads a cluster's records, decides, saves, acts and learns, until nothing more is to be done now.
 
-use super::{Context, Refusal};
+use super::{Context, ServiceError};
 use faregate_core::command::Listen;
 use faregate_core::limits::effective;
 use faregate_core::model::{ClusterName, Heartbeat, LaunchId, Ms, Stored};
-use faregate_core::ports::{Launcher, Routes, Schedulers, StoreError, TransactError, Wake};
+use faregate_core::ports::{Launcher, Routes, Schedulers, StoreError, TransactError, Wake, jitter};
 use faregate_core::reconcile::{Action, Observation, Snapshot, reconcile};
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ pub enum ReconcileError {
     Contended(ClusterName),
 }
 
-impl From<Refusal> for ReconcileError {
-    fn from(refusal: Refusal) -> Self {
+impl From<ServiceError> for ReconcileError {
+    fn from(refusal: ServiceError) -> Self {
         ReconcileError::Action(refusal.to_string())
     }
 }
@@ -80,7 +80,7 @@ impl Reconciler {
                 if lost > LOST_TRIES && observations.is_empty() {
                     break;
                 }
-                self.context.jitter(25 << lost.min(3)).await;
+                jitter(&*self.context.host, 25 << lost.min(3)).await;
             }
             let Some(snapshot) = self.snapshot(name, !launched).await? else { return Ok(()) };
             if is_torn(&snapshot) {

@@ -1,7 +1,7 @@
 //! Counters recomputed from the records: drift is repaired, and said so. A step at a time, as the records are many.
 
 use super::trim::Ended;
-use super::{Enforcer, Refusal};
+use super::{Enforcer, ServiceError};
 use faregate_core::limits::reservations::reserved_by_workers;
 use faregate_core::model::clock::is_ahead;
 use faregate_core::model::{Cluster, ClusterName, Counts, Scope, Stored, Usage};
@@ -28,7 +28,10 @@ pub struct RecountCursor {
 impl Enforcer {
     /// One step of a round over all users and groups that have an active cluster; none begins one. How many counters were repaired, and
     /// what is left; none = the round is over.
-    pub async fn recount_step(&self, cursor: Option<RecountCursor>) -> Result<(usize, Option<RecountCursor>), Refusal> {
+    pub async fn recount_step(
+        &self,
+        cursor: Option<RecountCursor>,
+    ) -> Result<(usize, Option<RecountCursor>), ServiceError> {
         let mut left = match cursor {
             Some(left) => left,
             None => self.whose_clusters_are_active().await?,
@@ -47,7 +50,7 @@ impl Enforcer {
     }
 
     /// A whole round.
-    pub async fn recount_active(&self) -> Result<usize, Refusal> {
+    pub async fn recount_active(&self) -> Result<usize, ServiceError> {
         let (mut repaired, mut cursor) = self.recount_step(None).await?;
         while cursor.is_some() {
             let (more, rest) = self.recount_step(cursor).await?;
@@ -87,7 +90,7 @@ impl Enforcer {
     /// Recounts what a user has in use: the counter is read first, then the items, consistently, and written on the counter's
     /// version, so that whatever was reserved or given back in between makes the write fail. True when it was repaired. As all of the
     /// user's clusters are read for that, it also sees to the bound on the ended ones.
-    pub async fn recount(&self, user: &str) -> Result<bool, Refusal> {
+    pub async fn recount(&self, user: &str) -> Result<bool, ServiceError> {
         let scope = Scope::User(user.to_owned());
         let before = self.counter(&scope).await?;
         let mut sum = Counts::default();
@@ -116,7 +119,7 @@ impl Enforcer {
 
     /// Recounts what a group has in use. Nothing but the index knows its clusters, and that may lag behind: a counter that was changed
     /// lately is left for another time.
-    pub async fn recount_group(&self, group: &str) -> Result<bool, Refusal> {
+    pub async fn recount_group(&self, group: &str) -> Result<bool, ServiceError> {
         let scope = Scope::Group(group.to_owned());
         let before = self.counter(&scope).await?;
         // a write may land as late as its caller lives and another call of his besides, and says when he made it; if the clock was set
@@ -170,7 +173,7 @@ impl Enforcer {
         Ok(())
     }
 
-    async fn repair(&self, before: Stored<Usage>, sum: Counts) -> Result<bool, Refusal> {
+    async fn repair(&self, before: Stored<Usage>, sum: Counts) -> Result<bool, ServiceError> {
         let store = &self.context.store;
         if before.value.counts == sum {
             return Ok(false);

@@ -2,7 +2,7 @@
 
 use super::context::wake;
 use super::read::not_yours;
-use super::{Clusters, Context, Refusal};
+use super::{Clusters, Context, ServiceError};
 use faregate_core::model::{ClusterName, Identity, Reason, ReasonCode, Status};
 use faregate_core::ports::{Host, StopRequest, Store, TransactError, Wakes};
 
@@ -18,7 +18,7 @@ pub enum Caller {
 impl Clusters {
     /// Turns a cluster towards STOPPED. Also fine for one that does not exist, or has ended: a cluster that ends itself asks once
     /// and never again.
-    pub async fn stop(&self, caller: &Caller, name: &ClusterName) -> Result<(), Refusal> {
+    pub async fn stop(&self, caller: &Caller, name: &ClusterName) -> Result<(), ServiceError> {
         let (user, reason) = match caller {
             Caller::User(who) => (Some(who.name.clone()), Reason::new(ReasonCode::UserStopped, "stopped by its user")),
             Caller::Cluster(own) if own == name => {
@@ -37,7 +37,7 @@ impl Clusters {
     }
 
     /// Stops every active cluster of every user (the gateway itself is stopping). How many.
-    pub async fn stop_all(&self, reason: &Reason) -> Result<usize, Refusal> {
+    pub async fn stop_all(&self, reason: &Reason) -> Result<usize, ServiceError> {
         let mut cursor = None;
         let mut stopped = 0;
         loop {
@@ -63,7 +63,7 @@ impl Context {
         user: Option<String>,
         target: Status,
         reason: Reason,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, ServiceError> {
         let request = StopRequest { name: name.clone(), user, target, reason, now: self.now() };
         Ok(end(&*self.store, &*self.wakes, &*self.host, &request).await?.is_some())
     }
@@ -76,7 +76,7 @@ pub(super) async fn end(
     wakes: &dyn Wakes,
     host: &dyn Host,
     request: &StopRequest,
-) -> Result<Option<bool>, Refusal> {
+) -> Result<Option<bool>, ServiceError> {
     let name = &request.name;
     match store.stop(request).await {
         Ok(found) => {
@@ -88,6 +88,6 @@ pub(super) async fn end(
             Ok(changed)
         }
         Err(TransactError::Failed(error)) => Err(error.into()),
-        Err(_) => Err(Refusal::Conflict(format!("Cluster '{name}' is being worked on; try again"))),
+        Err(_) => Err(ServiceError::Conflict(format!("Cluster '{name}' is being worked on; try again"))),
     }
 }

@@ -1,6 +1,6 @@
 //! What the launcher tells by itself: a task changed.
 
-use super::Refusal;
+use super::ServiceError;
 use faregate_core::model::{Cluster, ClusterName, Policy, Record, Task, TaskFacts, TaskState};
 use faregate_core::ports::{Expect, Host, Retries, Store, TransactError, Wake, Wakes, Write};
 use faregate_core::safety_rule;
@@ -23,8 +23,9 @@ impl TaskEvents {
     /// Takes an event in: at least once, in any order; the facts' version decides. Writes the task's item only (that
     /// of a settled task makes its cluster due), and wakes its cluster, also when nothing was new: the last time may have been lost between the
     /// two.
-    pub async fn apply(&self, facts: &TaskFacts) -> Result<(), Refusal> {
-        let name = facts.launch.cluster().map_err(|e| Refusal::Invalid(format!("launch `{}`: {e}", facts.launch)))?;
+    pub async fn apply(&self, facts: &TaskFacts) -> Result<(), ServiceError> {
+        let name =
+            facts.launch.cluster().map_err(|e| ServiceError::Invalid(format!("launch `{}`: {e}", facts.launch)))?;
         let mut retries = Retries::new(&*self.host);
         while retries.next().await {
             let known = self.store.task(&name, &facts.id).await?;
@@ -62,12 +63,12 @@ impl TaskEvents {
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }
-        Err(Refusal::Conflict(format!("task `{}` is being worked on; the event is to come again", facts.id)))
+        Err(ServiceError::Conflict(format!("task `{}` is being worked on; the event is to come again", facts.id)))
     }
 
     /// What is learned of a task that is settled changes its bill, and nobody looks at such a task by himself, least of all when its
     /// cluster has ended: somebody must look at it.
-    async fn make_due(&self, name: &ClusterName) -> Result<Option<Write>, Refusal> {
+    async fn make_due(&self, name: &ClusterName) -> Result<Option<Write>, ServiceError> {
         let Some(cluster) = self.store.cluster(name).await? else { return Ok(None) };
         let due = Cluster { active: true, due_at: Some(self.host.now()), ..cluster.value };
         let expect = Expect::Version(cluster.version);
@@ -75,9 +76,9 @@ impl TaskEvents {
     }
 
     /// Other events set no `due_at`, so no pass finds what a wake that was not sent leaves undone: the event is to come again.
-    async fn wake(&self, name: &ClusterName) -> Result<(), Refusal> {
+    async fn wake(&self, name: &ClusterName) -> Result<(), ServiceError> {
         self.host.announce(name);
         let sent = self.wakes.wake(Wake::Cluster(name.clone()), 0).await;
-        sent.map_err(|error| Refusal::Unavailable(error.to_string()))
+        sent.map_err(|error| ServiceError::Unavailable(error.to_string()))
     }
 }

@@ -1,6 +1,6 @@
 //! What a user's clusters used in a month, and what it cost.
 
-use super::{ClusterSpent, Context, Refusal};
+use super::{ClusterSpent, Context, ServiceError};
 use faregate_core::model::{Amount, ClusterName, Identity, Month};
 use serde::Serialize;
 use serde_json::Value;
@@ -73,7 +73,7 @@ impl Usage {
     }
 
     /// What the caller used in a month (none: in this one), what runs included.
-    pub async fn of(&self, who: &Identity, month: Option<Month>) -> Result<MyUsage, Refusal> {
+    pub async fn of(&self, who: &Identity, month: Option<Month>) -> Result<MyUsage, ServiceError> {
         let this_month = Month::of(self.context.now());
         let month = month.unwrap_or(this_month);
         let limits = self.context.limits_of(&who.name, &who.groups).await?;

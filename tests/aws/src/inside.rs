@@ -1,5 +1,5 @@
 //! The gateway on AWS's parts, in the test's own process: the real core over the real DynamoDB, SQS and ECS adapters, without Lambda.
-//! What Lambda and EventBridge do (take messages off the queue, deliver events, run the pass) is done here by loops that can be cut off
+//! What Lambda and EventBridge do (take messages off the queue, deliver events, begin enforcement runs) is done here by loops that can be cut off
 //! anywhere, as functions can.
 
 mod events;
@@ -40,9 +40,9 @@ pub struct Options {
     pub reconcilers: usize,
     /// Wakes in a batch, 1 to 10.
     pub batch: i32,
-    /// Between two passes, in milliseconds; 0 = no pass by itself.
-    pub pass_ms: u64,
-    /// Percent of turns that are cut off somewhere within this many milliseconds, as a function that is killed.
+    /// Between two enforcement runs, in milliseconds; 0 = none by itself.
+    pub enforce_ms: u64,
+    /// Percent of reconciles that are cut off somewhere within this many milliseconds, as a function that is killed.
     pub cut_off: (u64, u64),
     /// Whether tasks are processes.
     pub run_processes: bool,
@@ -56,7 +56,7 @@ impl Default for Options {
             schedulers: Arc::new(unreachable::Unreachable),
             reconcilers: 4,
             batch: 10,
-            pass_ms: 0,
+            enforce_ms: 0,
             cut_off: (0, 1),
             run_processes: false,
         }
@@ -82,8 +82,8 @@ pub struct Inside {
     /// ECS.
     pub ecs: FakeEcs,
     /// Turns that were begun.
-    pub turns: Arc<AtomicU64>,
-    /// Counters that the passes' recounts found wrong.
+    pub reconciles: Arc<AtomicU64>,
+    /// Counters that the recounts of enforcement runs found wrong.
     pub repaired: Arc<AtomicU64>,
     cut_off_percent: Arc<AtomicU64>,
     /// Who takes events in, in turns.
@@ -143,7 +143,7 @@ impl Inside {
             aws: Arc::new(aws),
             to_ecs: Arc::new(to_ecs),
             ecs,
-            turns: Arc::default(),
+            reconciles: Arc::default(),
             repaired: Arc::default(),
             cut_off_percent: Arc::new(AtomicU64::new(options.cut_off.0)),
             told,
@@ -181,20 +181,20 @@ impl Inside {
                 batch: self.options.batch,
                 reconciler: services.reconciler.clone(),
                 wakes: SqsWakes::new(|| sqs, &self.queue),
-                turns: self.turns.clone(),
+                reconciles: self.reconciles.clone(),
                 cut_off: (self.cut_off_percent.clone(), self.options.cut_off.1),
                 seed: n as u64,
             };
             self.loops.spawn(reader.run());
         }
-        if self.options.pass_ms > 0 {
-            let passes = queue::passes(services.clone(), store, self.options.pass_ms, self.repaired.clone());
-            self.loops.spawn(passes);
+        if self.options.enforce_ms > 0 {
+            let enforcing = queue::enforce(services.clone(), store, self.options.enforce_ms, self.repaired.clone());
+            self.loops.spawn(enforcing);
         }
         self.told.add(services.task_events.clone());
     }
 
-    /// From now on turns come to their end.
+    /// From now on reconciles come to their end.
     pub fn cut_off_no_more(&self) {
         self.cut_off_percent.store(0, Ordering::Relaxed);
     }

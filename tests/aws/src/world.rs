@@ -60,7 +60,7 @@ pub async fn run(ministack: &Ministack, seed: u64, switches: SafetySwitches) -> 
     living.abort();
     let mut stats = stage.lock().stats;
     stats.tasks = inside.ecs.tasks().len();
-    stats.turns = inside.turns.load(Ordering::Relaxed);
+    stats.reconciles = inside.reconciles.load(Ordering::Relaxed);
     Outcome { seed, broken, stats }
 }
 
@@ -80,7 +80,7 @@ async fn begin(ministack: &Ministack, setup: &Setup, stage: &Stage) -> Inside {
         base: setup.base.clone(),
         schedulers: Arc::new(Asked(stage.clone())),
         reconcilers: 3,
-        pass_ms: 800,
+        enforce_ms: 800,
         cut_off: setup.cut_off,
         run_processes: false,
         ..Options::default()

@@ -65,7 +65,7 @@ impl Launcher for QuietLauncher {
             capacity: Some("quiet".into()),
             address: Some([127, 0, 0, 1].into()),
             ports: None,
-            capacity_lost: false,
+            lost_to_platform: false,
             last_lines: Vec::new(),
         });
         let facts: Vec<TaskFacts> = facts.map(|facts| tasks.entry(facts.id.clone()).or_insert(facts).clone()).collect();

@@ -15,7 +15,7 @@ pub struct LaterClock {
 
 impl LaterClock {
     /// Puts it forward.
-    pub fn pass(&self, duration: Ms) {
+    pub fn advance(&self, duration: Ms) {
         self.later_ms.fetch_add(duration, Ordering::Relaxed);
     }
 }

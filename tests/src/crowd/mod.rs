@@ -22,7 +22,7 @@ use faregate_gateway::{ClusterSettings, Enforcer, Services};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Between the beginnings of two passes, in milliseconds: as EventBridge begins them.
+/// Between the beginnings of two enforcement runs, in milliseconds: as EventBridge begins them.
 pub const PERIOD_MS: Ms = 60_000;
 /// A question to a scheduler is given up after this time, as on one machine.
 const QUESTION: Duration = Duration::from_secs(5);
@@ -67,9 +67,9 @@ impl Counted {
         Counted { enforcer, store, schedulers, wakes, clock }
     }
 
-    /// Puts its clock forward to a pass in which every scheduler that has answered is to be asked again.
-    pub fn pass_until_all_are_due(&self) {
-        self.clock.pass(IDLE_TIMEOUT_MS + PERIOD_MS);
+    /// Puts its clock forward to an enforcement run in which every scheduler that has answered is to be asked again.
+    pub fn advance_until_all_are_due(&self) {
+        self.clock.advance(IDLE_TIMEOUT_MS + PERIOD_MS);
     }
 }
 

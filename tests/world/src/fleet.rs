@@ -150,7 +150,7 @@ impl State {
             capacity: Some(if launch.spec.fargate.spot { "FARGATE_SPOT" } else { "FARGATE" }.into()),
             address: None,
             ports: None,
-            capacity_lost: false,
+            lost_to_platform: false,
             last_lines: Vec::new(),
         };
         let late = self.faulty() && self.dice.percent(20);

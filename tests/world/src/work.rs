@@ -8,7 +8,7 @@ use super::state::{Event, State};
 use faregate_core::model::{Cluster, ClusterName, Content, Identity, Ms, Scope, Status, TaskFacts};
 use faregate_core::ports::{Wake, Wakes};
 use faregate_gateway::admin::{Act, LimitsChange};
-use faregate_gateway::{Caller, Gateway, Refusal, Services};
+use faregate_gateway::{Caller, Gateway, ServiceError, Services};
 use serde_json::{Map, Value};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -188,8 +188,8 @@ impl World {
         let result = gateway.clusters.create(who, Map::new()).await;
         lock(&self.state).say(|| format!("{} creates: {result:?}", who.name));
         match result {
-            Ok(_) | Err(Refusal::Invalid(_)) => {}
-            Err(Refusal::Conflict(_) | Refusal::Unavailable(_)) => {
+            Ok(_) | Err(ServiceError::Invalid(_)) => {}
+            Err(ServiceError::Conflict(_) | ServiceError::Unavailable(_)) => {
                 let mut state = lock(&self.state);
                 state.after(20 * S, Event::Start(Work::Create(who.clone())));
             }

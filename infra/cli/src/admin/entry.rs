@@ -4,7 +4,7 @@ use super::{AdminError, Hands, Outcome};
 use clap::Subcommand;
 use faregate_auth::access::{BlockRow, By, MadeToken, NewToken, TokenRow, UserRow};
 use faregate_core::model::{ClusterName, Ms, TokenScope, user_name};
-use faregate_gateway::Refusal;
+use faregate_gateway::ServiceError;
 use faregate_gateway::admin::Act;
 
 const DAY_MS: Ms = 24 * 3_600_000;
@@ -145,7 +145,7 @@ pub(super) async fn users(hands: &Hands, who: &str, action: UsersAction) -> Resu
         }
         UsersAction::Remove { name, keep_clusters, why } => {
             let act = act(why)?;
-            let name = user_name(&name).map_err(|error| Refusal::Invalid(error.to_string()))?;
+            let name = user_name(&name).map_err(|error| ServiceError::Invalid(error.to_string()))?;
             let tokens = access.remove_user(&act, &name).await?;
             let (stopped, kept) = match keep_clusters {
                 true => (Vec::new(), admin.close(&name, key(&name).as_ref(), true).await?),

@@ -6,7 +6,7 @@ use crate::serve::{DataDirError, ServeError};
 use faregate_api::settings::InvalidSettings;
 use faregate_auth::access::AccessError;
 use faregate_core::model::InvalidWhy;
-use faregate_gateway::Refusal;
+use faregate_gateway::ServiceError;
 use faregate_sqlite::OpenError;
 use std::io;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 #[allow(missing_docs)] // each says what failed
 pub enum AdminError {
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] ServiceError),
     #[error(transparent)]
     Access(#[from] AccessError),
     #[error(transparent)]
@@ -68,7 +68,7 @@ impl AdminError {
     /// The process's exit code: 2 when what was asked for is wrong, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            AdminError::Refused(Refusal::Invalid(_))
+            AdminError::Refused(ServiceError::Invalid(_))
             | AdminError::Why(_)
             | AdminError::Field(_)
             | AdminError::Config(_)

@@ -3,7 +3,7 @@
 use super::values::object;
 use super::{Action, AdminError, Entry, Hands, LimitsAction, Output, entry, keys, show};
 use faregate_core::model::{Month, Scope, Status};
-use faregate_gateway::Refusal;
+use faregate_gateway::ServiceError;
 use faregate_gateway::admin::{
     Act, AuditList, ClusterFilter, ClusterList, Explained, LimitsChange, LimitsChanged, LimitsList, Stopped,
     UsageOfAll, parse_scope,
@@ -18,7 +18,7 @@ pub enum Outcome {
     Changed(LimitsChanged),
     Clusters(ClusterList),
     /// And why others were not stopped.
-    Stopped(Stopped, Option<Refusal>),
+    Stopped(Stopped, Option<ServiceError>),
     Usage {
         usage: UsageOfAll,
         csv: bool,
@@ -120,7 +120,7 @@ impl Outcome {
     }
 
     /// Why not everything was done.
-    pub fn failure(self) -> Option<Refusal> {
+    pub fn failure(self) -> Option<ServiceError> {
         match self {
             Outcome::Stopped(_, failed) => failed,
             _ => None,
@@ -128,10 +128,10 @@ impl Outcome {
     }
 }
 
-fn parse_status(name: &str) -> Result<Status, Refusal> {
+fn parse_status(name: &str) -> Result<Status, ServiceError> {
     let found = Status::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(name));
     found.ok_or_else(|| {
         let known = Status::ALL.map(|status| status.as_str().to_ascii_lowercase()).join(", ");
-        Refusal::Invalid(format!("`{name}` is no status: the statuses are {known}"))
+        ServiceError::Invalid(format!("`{name}` is no status: the statuses are {known}"))
     })
 }

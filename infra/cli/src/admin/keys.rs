@@ -3,7 +3,7 @@
 use super::{AdminError, Hands, Outcome};
 use crate::serve::{fingerprints, read_key_ring, write_key_ring};
 use clap::Subcommand;
-use faregate_gateway::Refusal;
+use faregate_gateway::ServiceError;
 use faregate_gateway::admin::Act;
 use faregate_keys::KeyRing;
 use faregate_machine::random;
@@ -31,6 +31,9 @@ pub(super) async fn keys(hands: &Hands, who: &str, action: KeysAction) -> Result
     let ids = ring.keys.iter().map(|key| key.id.clone()).collect();
     hands.admin.rotates_keys(&Act::new(who, why.as_deref())?, &ring).await?;
     write_key_ring(dir, &ring)?;
-    SqliteStore::open(&dir.join("store.sqlite"))?.put_known_keys(&fingerprints(&ring)).await.map_err(Refusal::from)?;
+    SqliteStore::open(&dir.join("store.sqlite"))?
+        .put_known_keys(&fingerprints(&ring))
+        .await
+        .map_err(ServiceError::from)?;
     Ok(Outcome::Keys(ids))
 }

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use faregate_core::model::Cluster;
-use faregate_gateway::Refusal;
+use faregate_gateway::ServiceError;
 use std::sync::Arc;
 
 /// Reached only without the proxy's cookie. Here it hands its owner that cookie, and sends them to the same place again; elsewhere it
@@ -50,6 +50,6 @@ pub fn is_shown(cluster: &Cluster) -> Result<(), ApiError> {
 }
 
 /// The path at the proxy that a ticket opens once: it leads to `tail` of the dashboard.
-pub fn ticket_path(app: &App, cluster: &Cluster, tail: &str) -> Result<String, Refusal> {
+pub fn ticket_path(app: &App, cluster: &Cluster, tail: &str) -> Result<String, ServiceError> {
     Ok(format!("/clusters/{}/{}{tail}", cluster.name, app.gateway.clusters.dashboard_ticket(cluster)?))
 }

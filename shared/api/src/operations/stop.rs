@@ -4,7 +4,7 @@ use crate::error::ApiError;
 use crate::path::Named;
 use axum::extract::State;
 use axum::http::StatusCode;
-use faregate_gateway::Refusal;
+use faregate_gateway::ServiceError;
 use std::sync::Arc;
 
 pub async fn stop(
@@ -15,7 +15,7 @@ pub async fn stop(
     let caller = caller.confirmed(&app).await?;
     if let Ok(Named(name)) = name {
         match app.gateway.clusters.stop(&caller, &name).await {
-            Ok(()) | Err(Refusal::NotFound(_)) => {}
+            Ok(()) | Err(ServiceError::NotFound(_)) => {}
             Err(refusal) => return Err(refusal.into()),
         }
     }

@@ -74,9 +74,9 @@ pub struct TaskFacts {
     /// The process's exit code; 128 + n after signal n.
     pub exit_code: Option<i32>,
     /// It ended for want of capacity, or the platform failed to start it: it got no address, its network or its image's registry did not
-    /// answer, Spot took its place away. No failure of what it ran.
-    #[serde(default)]
-    pub capacity_lost: bool,
+    /// answer, Spot took its place away. No failure of what it ran. Kept under the name that it had when it was about capacity alone.
+    #[serde(default, rename = "capacity_lost")]
+    pub lost_to_platform: bool,
     /// The kind of capacity it runs on (`FARGATE`, `FARGATE_SPOT`, `local`).
     pub capacity: Option<String>,
     /// Its own address, once known.

@@ -166,7 +166,7 @@ pub struct Page<T> {
     pub cursor: Option<String>,
 }
 
-/// What the index of the active knows of a cluster: enough for the pass to judge it without reading it.
+/// What the index of the active knows of a cluster: enough for an enforcement run to check it without reading it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActiveRow {
     /// Its record without certificate and key, as the index saw it last.

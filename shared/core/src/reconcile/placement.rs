@@ -26,7 +26,7 @@ pub(super) fn try_elsewhere(changes: &mut Changes, spot: bool, message: String) 
 pub(super) fn try_again_later(changes: &mut Changes, role: TaskRole, spot: bool, message: String) {
     try_elsewhere(changes, spot, message);
     let came_up = changes.tasks_of(role).filter_map(|t| t.facts.started_at).max();
-    let lost = changes.tasks_of(role).filter(|t| t.facts.capacity_lost && t.facts.started_at.is_none());
+    let lost = changes.tasks_of(role).filter(|t| t.facts.lost_to_platform && t.facts.started_at.is_none());
     let since = lost.filter(|t| Some(t.facts.accepted_at) > came_up).map(|t| &t.facts.launch);
     let n = since.collect::<BTreeSet<_>>().len() as u32;
     let at = changes.now + backoff(changes.policy.start_backoff_ms, n);

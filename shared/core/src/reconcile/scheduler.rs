@@ -3,7 +3,7 @@
 use super::changes::Changes;
 use super::deferral::{backoff, defer_launch, launch_blocker};
 use super::spec::{scheduler_spec, write_launch};
-use super::start_failures::{fate, how_it_ended};
+use super::start_failures::{how_it_ended, how_it_was_lost};
 use super::{Action, placement};
 use crate::model::{Addresses, Counts, Ms, Reason, ReasonCode, Status, Task, TaskId, TaskRole};
 use crate::ports::Route;
@@ -169,8 +169,8 @@ fn count_failed(changes: &mut Changes) {
     let ended = changes.tasks_mut().filter(|t| t.facts.role == TaskRole::Scheduler && !t.may_run());
     for task in ended.filter(|t| !t.failed_start && !t.orphan) {
         task.count_failed_start();
-        if task.facts.capacity_lost {
-            lost = Some(format!("the scheduler {}{}", fate(task), how_it_ended(task)));
+        if task.facts.lost_to_platform {
+            lost = Some(format!("the scheduler {}{}", how_it_was_lost(task), how_it_ended(task)));
         } else {
             failed.push(task.clone());
         }

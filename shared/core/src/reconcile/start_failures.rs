@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 /// decided: the heartbeat that names it may still be on its way.
 pub(super) fn tell(changes: &mut Changes) {
     let workers = changes.tasks_of(TaskRole::Worker).filter(|t| !t.orphan);
-    let workers: Vec<&Task> = workers.filter(|t| t.registered_at.is_none() && !t.facts.capacity_lost).collect();
+    let workers: Vec<&Task> = workers.filter(|t| t.registered_at.is_none() && !t.facts.lost_to_platform).collect();
     let undecided = |t: &Task| !t.may_run() && !t.failed_start && t.stopping.is_none();
     let counted = counted_launches(changes);
     let more: BTreeSet<_> = workers.iter().filter(|t| undecided(t)).map(|t| &t.facts.launch).collect();
@@ -48,7 +48,7 @@ fn rejection(launch: &Launch) -> Option<(Ms, String)> {
 }
 
 /// What became of a task for which there was no capacity, or which the platform failed to start.
-pub(super) fn fate(task: &Task) -> &'static str {
+pub(super) fn how_it_was_lost(task: &Task) -> &'static str {
     if task.facts.started_at.is_some() { "lost its place" } else { "was not started" }
 }
 

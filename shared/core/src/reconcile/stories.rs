@@ -157,7 +157,7 @@ impl Story {
             capacity: None,
             address: Some("127.0.0.1".parse().unwrap()),
             ports: Some(vec![8786, 8787]),
-            capacity_lost: false,
+            lost_to_platform: false,
             last_lines: vec![],
         }
     }

@@ -44,7 +44,7 @@ pub(super) enum Check {
     /// It is too late: to be stopped.
     Late { code: ReasonCode, message: String },
     /// It ended before it connected, for want of capacity.
-    CapacityLost,
+    LostToPlatform,
     /// It ended before any heartbeat named it. The scheduler is asked whether it had connected, and may say so itself until then.
     AskScheduler { again: Ms },
     /// It ended before it connected.
@@ -197,7 +197,7 @@ impl Task {
             Stage::Ended | Stage::Settled if self.registered_at.is_some() || self.failed_start => {
                 Check::Fine { again: None }
             }
-            Stage::Ended | Stage::Settled if self.facts.capacity_lost => Check::CapacityLost,
+            Stage::Ended | Stage::Settled if self.facts.lost_to_platform => Check::LostToPlatform,
             Stage::Ended | Stage::Settled => self.check_unconnected_end(never_seen, rules),
         }
     }

@@ -3,7 +3,7 @@
 use super::changes::Changes;
 use super::deferral::backoff;
 use super::placement;
-use super::start_failures::{fate, how_it_ended};
+use super::start_failures::{how_it_ended, how_it_was_lost};
 use super::task::{Check, WorkerRules};
 use crate::model::{Launch, LaunchId, Reason, ReasonCode, Status, Task, TaskId, TaskRole};
 use std::collections::BTreeSet;
@@ -105,9 +105,12 @@ impl Found {
                 let message = format!("a worker ended before it connected{}", how_it_ended(task));
                 self.failed_starts.push((task.facts.launch.clone(), message));
             }
-            Check::CapacityLost => {
+            Check::LostToPlatform => {
                 task.count_failed_start();
-                self.lost = Some((task.facts.launch.clone(), format!("a worker {}{}", fate(task), how_it_ended(task))));
+                self.lost = Some((
+                    task.facts.launch.clone(),
+                    format!("a worker {}{}", how_it_was_lost(task), how_it_ended(task)),
+                ));
             }
         }
     }
@@ -117,7 +120,7 @@ impl Found {
 fn forgive_failures(changes: &mut Changes) {
     let limit = changes.policy.worker_start_timeout_ms;
     let workers = changes.tasks_of(TaskRole::Worker);
-    let failed = workers.clone().filter(|t| t.failed_start && !t.facts.capacity_lost).map(|t| {
+    let failed = workers.clone().filter(|t| t.failed_start && !t.facts.lost_to_platform).map(|t| {
         match (&t.stopping, t.facts.stopped_at) {
             (None, Some(stopped_at)) => stopped_at,
             _ => t.facts.accepted_at + limit,
@@ -135,7 +138,7 @@ fn forgive_failures(changes: &mut Changes) {
 
 /// Launches of which a worker has failed to start: a launch counts once, however many of its workers fail.
 pub(super) fn counted_launches(changes: &Changes) -> BTreeSet<LaunchId> {
-    let workers = changes.tasks_of(TaskRole::Worker).filter(|t| t.failed_start && !t.facts.capacity_lost);
+    let workers = changes.tasks_of(TaskRole::Worker).filter(|t| t.failed_start && !t.facts.lost_to_platform);
     workers.map(|t| t.facts.launch.clone()).collect()
 }
 

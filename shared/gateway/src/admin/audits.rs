@@ -1,6 +1,6 @@
 //! What admins did.
 
-use super::super::Refusal;
+use super::super::ServiceError;
 use super::Admin;
 use faregate_core::model::{Audit, Month};
 use serde::Serialize;
@@ -16,7 +16,7 @@ pub struct AuditList {
 
 impl Admin {
     /// Everything that was done in a month.
-    pub async fn audits(&self, month: Month) -> Result<AuditList, Refusal> {
+    pub async fn audits(&self, month: Month) -> Result<AuditList, ServiceError> {
         let mut audit = Vec::new();
         let mut cursor = None;
         loop {

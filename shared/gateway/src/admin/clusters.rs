@@ -1,6 +1,6 @@
 //! Everyone's clusters.
 
-use super::super::Refusal;
+use super::super::ServiceError;
 use super::{Admin, ClusterRow};
 use faregate_core::model::{Cluster, Status, UserKey};
 use serde::Serialize;
@@ -42,17 +42,19 @@ pub struct ClusterList {
 
 impl Admin {
     /// The clusters that pass the filter. Ended ones are read from their user's records, active ones from the index.
-    pub async fn clusters(&self, filter: &ClusterFilter) -> Result<ClusterList, Refusal> {
+    pub async fn clusters(&self, filter: &ClusterFilter) -> Result<ClusterList, ServiceError> {
         let ended = filter.statuses.iter().any(|status| status.is_ended());
         let mut clusters = match (&filter.user_key, ended) {
             (Some(key), _) if filter.user.is_some() => self.of_user(key, filter).await?,
             (_, true) if filter.user.is_none() => {
-                return Err(Refusal::Invalid("ended clusters are listed for one user at a time: name a `user`".into()));
+                return Err(ServiceError::Invalid(
+                    "ended clusters are listed for one user at a time: name a `user`".into(),
+                ));
             }
             (_, true) => {
                 let why =
                     "ended clusters are found with the gateway's key ring only, which is not at hand here: ask its API";
-                return Err(Refusal::Invalid(why.into()));
+                return Err(ServiceError::Invalid(why.into()));
             }
             (_, false) => self.active(|cluster| filter.takes(cluster)).await?.iter().map(ClusterRow::from).collect(),
         };
@@ -60,7 +62,7 @@ impl Admin {
         Ok(ClusterList { clusters })
     }
 
-    async fn of_user(&self, key: &UserKey, filter: &ClusterFilter) -> Result<Vec<ClusterRow>, Refusal> {
+    async fn of_user(&self, key: &UserKey, filter: &ClusterFilter) -> Result<Vec<ClusterRow>, ServiceError> {
         let mut found = Vec::new();
         let mut cursor = None;
         loop {
@@ -75,7 +77,7 @@ impl Admin {
     }
 
     /// What the index of the active has, as far as it is wanted.
-    pub(super) async fn active(&self, wanted: impl Fn(&Cluster) -> bool) -> Result<Vec<Cluster>, Refusal> {
+    pub(super) async fn active(&self, wanted: impl Fn(&Cluster) -> bool) -> Result<Vec<Cluster>, ServiceError> {
         let mut found = Vec::new();
         let mut cursor = None;
         loop {

@@ -1,6 +1,6 @@
 //! What applies to somebody, and who says so.
 
-use super::super::Refusal;
+use super::super::ServiceError;
 use super::super::spend::spent;
 use super::limits::fields;
 use super::{Admin, ClusterFilter};
@@ -46,7 +46,7 @@ impl Admin {
         scope: &Scope,
         groups: &[String],
         user_key: Option<UserKey>,
-    ) -> Result<Explained, Refusal> {
+    ) -> Result<Explained, ServiceError> {
         let items = self.store.limits().await?;
         let mut concerned = vec![scope.clone()];
         let mut of_user = Vec::new();
@@ -94,7 +94,7 @@ impl Admin {
         Ok(Explained { scope: scope.clone(), groups: of_user, limits, broken })
     }
 
-    async fn used(&self, scopes: &[Scope]) -> Result<BTreeMap<Scope, Counts>, Refusal> {
+    async fn used(&self, scopes: &[Scope]) -> Result<BTreeMap<Scope, Counts>, ServiceError> {
         let usage = self.store.usage(scopes).await?;
         Ok(usage.into_iter().map(|usage| (usage.value.scope, usage.value.counts)).collect())
     }

@@ -1,6 +1,6 @@
 //! Limits, set and taken away.
 
-use super::super::Refusal;
+use super::super::ServiceError;
 use super::{Act, Admin, LimitsChange};
 use faregate_core::model::{Limits, Scope};
 use serde::Serialize;
@@ -31,7 +31,7 @@ pub struct LimitsChanged {
 
 impl Admin {
     /// What is in force, and what cannot be read.
-    pub async fn limits(&self) -> Result<LimitsList, Refusal> {
+    pub async fn limits(&self) -> Result<LimitsList, ServiceError> {
         let items = self.store.limits().await?;
         let limits = items.in_force.iter().map(|(scope, limits)| (scope.to_string(), fields(limits))).collect();
         Ok(LimitsList { limits, broken: items.broken })
@@ -43,24 +43,24 @@ impl Admin {
         act: &Act,
         scope: &Scope,
         change: &LimitsChange,
-    ) -> Result<LimitsChanged, Refusal> {
+    ) -> Result<LimitsChanged, ServiceError> {
         self.write_limits(act, "set-limits", scope, change).await
     }
 
     /// Nothing of this scope starts any more, and what runs is stopped: its users see why.
-    pub async fn freeze(&self, act: &Act, scope: &Scope) -> Result<LimitsChanged, Refusal> {
+    pub async fn freeze(&self, act: &Act, scope: &Scope) -> Result<LimitsChanged, ServiceError> {
         let Some(why) = act.why() else {
-            return Err(Refusal::Invalid("`why` is missing: the sentence that frozen users are shown".into()));
+            return Err(ServiceError::Invalid("`why` is missing: the sentence that frozen users are shown".into()));
         };
         let set = Map::from_iter([("frozen".to_owned(), Value::from(why))]);
         self.write_limits(act, "freeze", scope, &LimitsChange { set, unset: Vec::new() }).await
     }
 
     /// Takes a freeze back.
-    pub async fn unfreeze(&self, act: &Act, scope: &Scope) -> Result<LimitsChanged, Refusal> {
+    pub async fn unfreeze(&self, act: &Act, scope: &Scope) -> Result<LimitsChanged, ServiceError> {
         let items = self.store.limits().await?;
         if items.in_force.get(scope).is_none_or(|limits| limits.frozen.is_none()) {
-            return Err(Refusal::Conflict(format!("`{scope}` is not frozen")));
+            return Err(ServiceError::Conflict(format!("`{scope}` is not frozen")));
         }
         let change = LimitsChange { set: Map::new(), unset: vec!["frozen".to_owned()] };
         self.write_limits(act, "unfreeze", scope, &change).await
@@ -72,9 +72,9 @@ impl Admin {
         action: &str,
         scope: &Scope,
         change: &LimitsChange,
-    ) -> Result<LimitsChanged, Refusal> {
+    ) -> Result<LimitsChanged, ServiceError> {
         let items = self.store.limits().await?;
-        let decided = change.decide(scope, &items).map_err(|error| Refusal::Invalid(error.to_string()))?;
+        let decided = change.decide(scope, &items).map_err(|error| ServiceError::Invalid(error.to_string()))?;
         let details = json!({
             "set": change.set, "unset": change.unset, "before": fields(&decided.before), "replaces": decided.replaces,
         });

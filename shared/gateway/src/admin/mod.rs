@@ -25,7 +25,7 @@ pub use rows::{ClusterRow, UsageRow};
 pub use stop::Stopped;
 pub use usage::UsageOfAll;
 
-use super::Refusal;
+use super::ServiceError;
 use faregate_core::model::{Ms, Policy, Scope, valid_user};
 use faregate_core::ports::{Host, Store, Wakes};
 use serde_json::Value;
@@ -51,7 +51,7 @@ impl Admin {
     }
 
     /// Writes an action down. Whoever carries it out does so afterwards.
-    async fn record(&self, act: &Act, action: &str, target: String, details: Value) -> Result<(), Refusal> {
+    async fn record(&self, act: &Act, action: &str, target: String, details: Value) -> Result<(), ServiceError> {
         let audit = act.audit(&*self.host, action, target, details);
         self.store.audit(&audit).await?;
         tracing::info!(who = audit.who, action, target = audit.target, why = audit.why, "admin action");
@@ -60,12 +60,12 @@ impl Admin {
 }
 
 /// A scope as admins write it: `default`, `group:<name>` or `user:<name>`, with a name that somebody can have.
-pub fn parse_scope(text: &str) -> Result<Scope, Refusal> {
-    let scope = Scope::typed(text).map_err(Refusal::Invalid)?;
+pub fn parse_scope(text: &str) -> Result<Scope, ServiceError> {
+    let scope = Scope::typed(text).map_err(ServiceError::Invalid)?;
     if let Scope::Group(name) | Scope::User(name) = &scope {
         valid_user(name).map_err(|_| {
             let shown: String = text.chars().take(64).collect();
-            Refusal::Invalid(format!(
+            ServiceError::Invalid(format!(
                 "`{shown}` names nobody: a name has 1 to 128 characters, none a control character, and no blanks around it"
             ))
         })?;

@@ -2,7 +2,7 @@
 
 use super::super::context::wake;
 use super::super::read::not_found;
-use super::super::{Refusal, stop};
+use super::super::{ServiceError, stop};
 use super::{Act, Admin};
 use faregate_core::model::{
     Cluster, ClusterName, MachineToken, Reason, ReasonCode, Record, Scope, Status, Stored, UserKey,
@@ -24,7 +24,7 @@ pub struct Stopped {
 
 impl Admin {
     /// Turns a cluster towards STOPPED, whosever it is. One that is ending, or has ended, is left as it is.
-    pub async fn stop(&self, act: &Act, name: &ClusterName) -> Result<Stopped, Refusal> {
+    pub async fn stop(&self, act: &Act, name: &ClusterName) -> Result<Stopped, ServiceError> {
         let cluster = self.store.cluster(name).await?.ok_or_else(|| not_found(name))?.value;
         if !cluster.wants_to_run() {
             return Ok(Stopped { stopped: Vec::new() });
@@ -34,7 +34,7 @@ impl Admin {
     }
 
     /// Turns every cluster of a user towards STOPPED.
-    pub async fn stop_all_of(&self, act: &Act, user: &str) -> Result<Stopped, Refusal> {
+    pub async fn stop_all_of(&self, act: &Act, user: &str) -> Result<Stopped, ServiceError> {
         let clusters = self.active(|cluster| cluster.user == user && cluster.wants_to_run()).await?;
         let names: Vec<&ClusterName> = clusters.iter().map(|cluster| &cluster.name).collect();
         let target = Scope::User(user.to_owned()).to_string();
@@ -44,7 +44,7 @@ impl Admin {
 
     /// Turns every cluster of a user who was removed towards STOPPED, on record, with that reason. `key` is the user's partition, where
     /// it is known: what it lists is never late, as the index of the active may be.
-    pub async fn stop_removed(&self, act: &Act, user: &str, key: Option<&UserKey>) -> Result<Stopped, Refusal> {
+    pub async fn stop_removed(&self, act: &Act, user: &str, key: Option<&UserKey>) -> Result<Stopped, ServiceError> {
         let clusters = self.all_of(user, key, Cluster::wants_to_run).await?;
         self.record_stop(act, Scope::User(user.to_owned()), "the user was removed", &clusters).await?;
         let reason = told("stopped as its user was removed by an administrator", act);
@@ -58,7 +58,7 @@ impl Admin {
         token: &str,
         user: &str,
         key: Option<&UserKey>,
-    ) -> Result<Stopped, Refusal> {
+    ) -> Result<Stopped, ServiceError> {
         let group = MachineToken::own_group(token);
         let wanted = |cluster: &Cluster| cluster.groups.contains(&group) && cluster.wants_to_run();
         let clusters = self.all_of(user, key, wanted).await?;
@@ -69,7 +69,7 @@ impl Admin {
 
     /// Lets no new connection through to any cluster of a user who was removed while they run on; or lets them through again. How many
     /// clusters were changed. What is done is on record as the removal, or the addition, of the user.
-    pub async fn close(&self, user: &str, key: Option<&UserKey>, closed: bool) -> Result<usize, Refusal> {
+    pub async fn close(&self, user: &str, key: Option<&UserKey>, closed: bool) -> Result<usize, ServiceError> {
         let wanted = |cluster: &Cluster| cluster.closed != closed && cluster.wants_to_run();
         let clusters = self.all_of(user, key, wanted).await?;
         for cluster in &clusters {
@@ -78,7 +78,7 @@ impl Admin {
         Ok(clusters.len())
     }
 
-    async fn close_one(&self, name: &ClusterName, closed: bool) -> Result<(), Refusal> {
+    async fn close_one(&self, name: &ClusterName, closed: bool) -> Result<(), ServiceError> {
         let mut retries = Retries::new(&*self.host);
         while retries.next().await {
             let Some(Stored { mut value, version }) = self.store.cluster(name).await? else { return Ok(()) };
@@ -94,10 +94,16 @@ impl Admin {
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }
-        Err(Refusal::Conflict(format!("Cluster '{name}' is being worked on; try again")))
+        Err(ServiceError::Conflict(format!("Cluster '{name}' is being worked on; try again")))
     }
 
-    async fn record_stop(&self, act: &Act, target: Scope, because: &str, clusters: &[Cluster]) -> Result<(), Refusal> {
+    async fn record_stop(
+        &self,
+        act: &Act,
+        target: Scope,
+        because: &str,
+        clusters: &[Cluster],
+    ) -> Result<(), ServiceError> {
         let names: Vec<&ClusterName> = clusters.iter().map(|cluster| &cluster.name).collect();
         let details = json!({"clusters": names, "because": because});
         self.record(act, "stop-clusters", target.to_string(), details).await
@@ -109,7 +115,7 @@ impl Admin {
         user: &str,
         key: Option<&UserKey>,
         wanted: impl Fn(&Cluster) -> bool,
-    ) -> Result<Vec<Cluster>, Refusal> {
+    ) -> Result<Vec<Cluster>, ServiceError> {
         let mut found = BTreeMap::new();
         let mut cursor = None;
         while let Some(key) = key {
@@ -126,12 +132,12 @@ impl Admin {
         Ok(found.into_values().collect())
     }
 
-    async fn end(&self, act: &Act, clusters: Vec<Cluster>) -> Result<Stopped, Refusal> {
+    async fn end(&self, act: &Act, clusters: Vec<Cluster>) -> Result<Stopped, ServiceError> {
         let message = told("stopped by an administrator", act);
         self.turn_off(Reason::new(ReasonCode::AdminStopped, message), clusters).await
     }
 
-    async fn turn_off(&self, reason: Reason, clusters: Vec<Cluster>) -> Result<Stopped, Refusal> {
+    async fn turn_off(&self, reason: Reason, clusters: Vec<Cluster>) -> Result<Stopped, ServiceError> {
         let mut stopped = Vec::new();
         for Cluster { name, .. } in clusters {
             let request = StopRequest {
@@ -149,12 +155,12 @@ impl Admin {
     }
 
     /// True when this call turned it.
-    async fn end_one(&self, request: &StopRequest) -> Result<bool, Refusal> {
+    async fn end_one(&self, request: &StopRequest) -> Result<bool, ServiceError> {
         let mut retries = Retries::new(&*self.host);
         let mut refusal = None;
         while retries.next().await {
             match stop::end(&*self.store, &*self.wakes, &*self.host, request).await {
-                Err(conflict @ Refusal::Conflict(_)) => refusal = Some(conflict),
+                Err(conflict @ ServiceError::Conflict(_)) => refusal = Some(conflict),
                 outcome => return Ok(outcome? == Some(true)),
             }
         }

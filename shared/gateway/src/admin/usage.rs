@@ -1,7 +1,7 @@
 //! What everybody used in a month.
 
 use super::super::spend::spent;
-use super::super::{Refusal, Used};
+use super::super::{ServiceError, Used};
 use super::{Admin, UsageRow};
 use faregate_core::model::{Amount, ClusterName, Month};
 use serde::Serialize;
@@ -19,7 +19,7 @@ pub struct UsageOfAll {
 
 impl Admin {
     /// The ledger of a month, and what of it runs now.
-    pub async fn usage(&self, month: Month) -> Result<UsageOfAll, Refusal> {
+    pub async fn usage(&self, month: Month) -> Result<UsageOfAll, ServiceError> {
         let mut amounts: BTreeMap<(String, ClusterName), (Amount, bool)> = BTreeMap::new();
         let mut cursor = None;
         loop {

@@ -1,10 +1,10 @@
 //! The questions of a pass: a hundred schedulers a call, several calls at once, the most overdue first, until the pass's time is over.
 
-use super::{EnforcementReport, Judged, all, memory::Turn, warnings};
-use crate::{Enforcer, Refusal};
+use super::{Checked, EnforcementReport, all, memory::Turn, warnings};
+use crate::{Enforcer, ServiceError};
 use faregate_core::model::{Cluster, Ms, Reason, Status};
 use faregate_core::ports::{Answer, Ask, Idleness, Question, SchedulerError};
-use faregate_core::reconcile::enforce::{Silence, Silent, judge_silence};
+use faregate_core::reconcile::enforce::{Silence, Silent, check_silence};
 use faregate_keys::Use;
 use futures::future::join;
 use std::sync::PoisonError;
@@ -26,7 +26,7 @@ enum Purpose {
 
 /// One question that is due.
 struct Due<'a> {
-    judged: &'a Judged,
+    checked: &'a Checked,
     purpose: Purpose,
     /// Since when it waits; among those that wait alike, since when its answer can matter.
     at: (Ms, Ms),
@@ -38,16 +38,16 @@ struct Due<'a> {
 impl Enforcer {
     pub(super) async fn ask_schedulers(
         &self,
-        judged: &[Judged],
+        checked: &[Checked],
         silence: Silence,
         started: Ms,
-    ) -> Result<EnforcementReport, Refusal> {
+    ) -> Result<EnforcementReport, ServiceError> {
         let began = self.context.host.uptime();
         let mut due = Vec::new();
-        for judged in judged.iter().filter(|j| j.stays() && j.cluster.status == Status::Running) {
-            self.questions(judged, started, &mut due);
+        for checked in checked.iter().filter(|c| c.stays() && c.cluster.status == Status::Running) {
+            self.questions(checked, started, &mut due);
         }
-        self.memory().keep(judged);
+        self.memory().keep(checked);
         let mut report =
             EnforcementReport { mass_silence: self.is_our_silence(&due, silence), ..EnforcementReport::default() };
         due.sort_by_key(|d| d.at);
@@ -61,11 +61,11 @@ impl Enforcer {
     }
 
     /// What to ask one scheduler now.
-    fn questions<'a>(&self, judged: &'a Judged, now: Ms, due: &mut Vec<Due<'a>>) {
-        let Judged { cluster, verdict, shrink, .. } = judged;
+    fn questions<'a>(&self, checked: &'a Checked, now: Ms, due: &mut Vec<Due<'a>>) {
+        let Checked { cluster, verdict, shrink, .. } = checked;
         let mut add = |purpose: Purpose, question: Question, at: (Ms, Ms), hangs: bool| {
             if let Some(ask) = self.question(cluster, question) {
-                due.push(Due { judged, purpose, at, hangs, ask });
+                due.push(Due { checked, purpose, at, hangs, ask });
             }
         };
         let silent = verdict.silent_ms.is_some();
@@ -77,12 +77,12 @@ impl Enforcer {
         if let Some(shrink) = shrink.as_ref().filter(|s| !s.end) {
             add(Purpose::Retire, Question::Retire { keep: shrink.keep }, (shrink.since, shrink.since), silent);
         }
-        for warning in warnings::untold(judged, self.context.policy()) {
+        for warning in warnings::untold(checked, self.context.policy()) {
             let message = warning.message.clone();
             add(Purpose::Warn(warning), Question::Warn { message }, (now, now), silent);
         }
         if let Some(Turn { due, delay_from, hangs }) =
-            self.memory().turn(judged, now, pause).filter(|turn| turn.due <= now)
+            self.memory().turn(checked, now, pause).filter(|turn| turn.due <= now)
         {
             add(Purpose::Idle { delay_from }, Question::Idle, (delay_from, due), hangs || silent);
         }
@@ -102,7 +102,7 @@ impl Enforcer {
     }
 
     /// One call, and what follows from its answers; nothing once the pass's time is over.
-    async fn call(&self, call: Vec<Due<'_>>, silence: Silence, began: Ms) -> Result<EnforcementReport, Refusal> {
+    async fn call(&self, call: Vec<Due<'_>>, silence: Silence, began: Ms) -> Result<EnforcementReport, ServiceError> {
         let asked_at = self.context.now();
         let mut report = EnforcementReport::default();
         for due in &call {
@@ -128,15 +128,15 @@ impl Enforcer {
         answer: Result<Answer, SchedulerError>,
         asked_at: Ms,
         silence: Silence,
-    ) -> Result<EnforcementReport, Refusal> {
-        let cluster = &due.judged.cluster;
+    ) -> Result<EnforcementReport, ServiceError> {
+        let cluster = &due.checked.cluster;
         let mut report = EnforcementReport::default();
         if matches!(due.purpose, Purpose::Health { .. }) {
             self.memory().note_asked(&cluster.name, asked_at);
         }
         let end = match due.purpose {
             Purpose::Health { silent_ms } => {
-                match judge_silence(cluster, silent_ms, &answer, silence, self.context.policy()) {
+                match check_silence(cluster, silent_ms, &answer, silence, self.context.policy()) {
                     Silent::Nothing => None,
                     Silent::Count(unanswered) => {
                         self.doubt(&cluster.name, unanswered).await?;
@@ -147,7 +147,7 @@ impl Enforcer {
             }
             Purpose::Idle { .. } => {
                 self.memory().note(&cluster.name, asked_at, &answer);
-                if due.judged.verdict.timeouts.unclaimed.is_some()
+                if due.checked.verdict.timeouts.unclaimed.is_some()
                     && matches!(answer, Ok(Answer::Idle(Idleness { unclaimed: false, .. })))
                 {
                     // for good: nobody asks for that again
@@ -156,7 +156,7 @@ impl Enforcer {
                     });
                     claimed.await?;
                 }
-                due.judged.verdict.timeouts.judge(cluster, &answer, self.context.policy())
+                due.checked.verdict.timeouts.check(cluster, &answer, self.context.policy())
             }
             // asked again by the next run, while it is over the limit
             Purpose::Retire => None,
@@ -171,7 +171,7 @@ impl Enforcer {
             }
         };
         if let Some((target, reason)) = end {
-            report.ended += usize::from(self.end(due.judged, target, reason).await?);
+            report.ended += usize::from(self.end(due.checked, target, reason).await?);
         }
         Ok(report)
     }

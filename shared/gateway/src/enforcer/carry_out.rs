@@ -1,25 +1,25 @@
-//! What the judgements change in the records. Nothing is written where nothing changes.
+//! What the checks find to change in the records. Nothing is written where nothing changes.
 
-use super::{AT_ONCE, EnforcementReport, Judged, all, warnings};
-use crate::{Enforcer, Refusal};
+use super::{AT_ONCE, Checked, EnforcementReport, all, warnings};
+use crate::{Enforcer, ServiceError};
 use faregate_core::model::{Cluster, ClusterName, Policy, Reason, ReasonCode, Record, Shrink, Status};
 use faregate_core::ports::{Expect, StoreError, TransactError, Write};
 use faregate_core::reconcile::enforce::{deadline, heard};
 
 impl Enforcer {
-    pub(super) async fn carry_out(&self, judged: &[Judged]) -> Result<EnforcementReport, Refusal> {
-        let concerned = judged.iter().filter(|j| is_concerned(j, self.context.policy()));
-        all(concerned.map(|j| self.carry_out_one(j)).collect(), AT_ONCE).await
+    pub(super) async fn carry_out(&self, checked: &[Checked]) -> Result<EnforcementReport, ServiceError> {
+        let concerned = checked.iter().filter(|c| is_concerned(c, self.context.policy()));
+        all(concerned.map(|c| self.carry_out_one(c)).collect(), AT_ONCE).await
     }
 
-    async fn carry_out_one(&self, judged: &Judged) -> Result<EnforcementReport, Refusal> {
-        let Judged { cluster, verdict, shrink, .. } = judged;
+    async fn carry_out_one(&self, checked: &Checked) -> Result<EnforcementReport, ServiceError> {
+        let Checked { cluster, verdict, shrink, .. } = checked;
         let mut report = EnforcementReport::default();
         if let Some((target, reason)) = &verdict.end {
-            if reason.code == ReasonCode::MaxLifetime && self.was_extended(judged).await? {
+            if reason.code == ReasonCode::MaxLifetime && self.was_extended(checked).await? {
                 return Ok(report);
             }
-            report.ended += usize::from(self.end(judged, *target, reason.clone()).await?);
+            report.ended += usize::from(self.end(checked, *target, reason.clone()).await?);
             return Ok(report);
         }
         if verdict.wake {
@@ -45,9 +45,10 @@ impl Enforcer {
                 tracing::info!(cluster = %cluster.name, keep = shrink.keep, reason = shrink.reason.message, "limit lowered: a cluster shrinks");
             }
         }
-        let told = if has_no_dashboard(cluster) { warnings::untold(judged, self.context.policy()) } else { Vec::new() };
-        if !told.is_empty() || warnings::any_stale(judged, self.context.policy()) {
-            let standing = warnings::standing(judged, self.context.policy());
+        let told =
+            if has_no_dashboard(cluster) { warnings::untold(checked, self.context.policy()) } else { Vec::new() };
+        if !told.is_empty() || warnings::any_stale(checked, self.context.policy()) {
+            let standing = warnings::standing(checked, self.context.policy());
             let changed = self.change_record(&cluster.name, false, |cluster| {
                 warnings::retain(cluster, &standing);
                 told.iter().for_each(|warning| warnings::told(cluster, warning));
@@ -59,8 +60,8 @@ impl Enforcer {
     }
 
     /// Turns a cluster towards its end; one that was to end as nobody asked for it only if that is still so, whatever the index said.
-    pub(super) async fn end(&self, judged: &Judged, target: Status, reason: Reason) -> Result<bool, Refusal> {
-        let Judged { cluster, .. } = judged;
+    pub(super) async fn end(&self, checked: &Checked, target: Status, reason: Reason) -> Result<bool, ServiceError> {
+        let Checked { cluster, .. } = checked;
         if reason.code != ReasonCode::Unclaimed {
             self.context.end(&cluster.name, None, target, reason).await?;
             return Ok(true);
@@ -79,9 +80,9 @@ impl Enforcer {
     }
 
     /// The index may lag behind an extension that its owner was granted.
-    async fn was_extended(&self, judged: &Judged) -> Result<bool, StoreError> {
-        let Some(stored) = self.context.store.cluster(&judged.cluster.name).await? else { return Ok(false) };
-        let deadline = deadline(&stored.value, &judged.limits, self.context.policy());
+    async fn was_extended(&self, checked: &Checked) -> Result<bool, StoreError> {
+        let Some(stored) = self.context.store.cluster(&checked.cluster.name).await? else { return Ok(false) };
+        let deadline = deadline(&stored.value, &checked.limits, self.context.policy());
         Ok(deadline.is_none_or(|deadline| deadline.at > self.context.now()))
     }
 
@@ -137,12 +138,12 @@ fn has_no_dashboard(cluster: &Cluster) -> bool {
     cluster.addresses.is_some_and(|a| a.dashboard.is_none())
 }
 
-fn is_concerned(judged: &Judged, policy: &Policy) -> bool {
-    let Judged { cluster, verdict, shrink, .. } = judged;
+fn is_concerned(checked: &Checked, policy: &Policy) -> bool {
+    let Checked { cluster, verdict, shrink, .. } = checked;
     verdict.end.is_some()
         || verdict.wake
         || heard(cluster, verdict)
         || shrink.is_some()
-        || cluster.wants_to_run() && (cluster.shrink.is_some() || warnings::any_stale(judged, policy))
-        || has_no_dashboard(cluster) && !warnings::untold(judged, policy).is_empty()
+        || cluster.wants_to_run() && (cluster.shrink.is_some() || warnings::any_stale(checked, policy))
+        || has_no_dashboard(cluster) && !warnings::untold(checked, policy).is_empty()
 }

@@ -1,6 +1,6 @@
 //! Limits that were lowered under what runs.
 
-use super::Judged;
+use super::Checked;
 use crate::Enforcer;
 use faregate_core::limits::lowered::{Excess, excesses};
 use faregate_core::model::{Counts, Ms, Scope};
@@ -9,8 +9,8 @@ use std::collections::{BTreeSet, HashMap};
 
 impl Enforcer {
     /// Finds what is over a limit. The index may lag behind: a limit counts as exceeded only if its counter says so too.
-    pub(super) async fn judge_edited_limits(&self, judged: &mut [Judged], now: Ms) -> Result<(), StoreError> {
-        let rows: Vec<_> = judged.iter().map(|j| j.stays().then_some((&j.cluster, &*j.limits))).collect();
+    pub(super) async fn check_edited_limits(&self, checked: &mut [Checked], now: Ms) -> Result<(), StoreError> {
+        let rows: Vec<_> = checked.iter().map(|c| c.stays().then_some((&c.cluster, &*c.limits))).collect();
         let mut excess = excesses(&rows);
         let scopes: BTreeSet<Scope> = excess.iter().flatten().filter_map(|e| e.scope.clone()).collect();
         if !scopes.is_empty() {
@@ -29,8 +29,8 @@ impl Enforcer {
                 e.take_if(|e| !exceeded(e));
             }
         }
-        for (judged, excess) in judged.iter_mut().zip(excess) {
-            judged.shrink = excess.map(|e| e.shrink(&judged.cluster, now));
+        for (checked, excess) in checked.iter_mut().zip(excess) {
+            checked.shrink = excess.map(|e| e.shrink(&checked.cluster, now));
         }
         Ok(())
     }

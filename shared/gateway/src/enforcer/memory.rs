@@ -1,6 +1,6 @@
 //! What schedulers answered, remembered from pass to pass. May be lost: then all are asked again.
 
-use super::Judged;
+use super::Checked;
 use faregate_core::model::clock::is_ahead;
 use faregate_core::model::{ClusterName, Ms};
 use faregate_core::ports::{Answer, SchedulerError};
@@ -37,9 +37,9 @@ pub(super) struct Turn {
 
 impl Memory {
     /// When it is this cluster's turn; none when it has no timeout.
-    pub(super) fn turn(&mut self, judged: &Judged, now: Ms, pause: Ms) -> Option<Turn> {
-        let cluster = &judged.cluster;
-        let timeouts = &judged.verdict.timeouts;
+    pub(super) fn turn(&mut self, checked: &Checked, now: Ms, pause: Ms) -> Option<Turn> {
+        let cluster = &checked.cluster;
+        let timeouts = &checked.verdict.timeouts;
         let running_at = cluster.running_at.unwrap_or(cluster.created_at);
         timeouts.due(running_at, None)?;
         let fresh = Known { since: now, heard: None, hangs: false };
@@ -77,14 +77,14 @@ impl Memory {
     }
 
     /// Forgets the clusters that are no longer active.
-    pub(super) fn keep(&mut self, judged: &[Judged]) {
+    pub(super) fn keep(&mut self, checked: &[Checked]) {
         if !self.asked.is_empty() {
-            let silent = judged.iter().filter(|j| j.verdict.silent_ms.is_some());
-            let silent: HashSet<&ClusterName> = silent.map(|j| &j.cluster.name).collect();
+            let silent = checked.iter().filter(|c| c.verdict.silent_ms.is_some());
+            let silent: HashSet<&ClusterName> = silent.map(|c| &c.cluster.name).collect();
             self.asked.retain(|name, _| silent.contains(name));
         }
-        if self.known.len() > judged.len() / 2 {
-            let active: HashSet<&ClusterName> = judged.iter().map(|j| &j.cluster.name).collect();
+        if self.known.len() > checked.len() / 2 {
+            let active: HashSet<&ClusterName> = checked.iter().map(|c| &c.cluster.name).collect();
             self.known.retain(|name, _| active.contains(name));
         }
     }

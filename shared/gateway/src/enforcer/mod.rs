@@ -1,7 +1,7 @@
 //! The enforcement run: time itself as an event, over what is active. May run twice at once, be cut off, or be missed.
 //!
-//! It reads each active cluster's index row and heartbeat, and of users with a budget the ledger; it judges; it writes what the
-//! judgements change; then it asks the schedulers of whom an answer can matter, until its time is over.
+//! It reads each active cluster's index row and heartbeat, and of users with a budget the ledger; it checks each; it writes what the
+//! checks find to be changed; then it asks the schedulers of whom an answer can matter, until its time is over.
 
 mod ask;
 mod budgets;
@@ -14,11 +14,11 @@ mod warnings;
 use memory::Memory;
 pub use report::EnforcementReport;
 
-use super::{Context, Refusal};
+use super::{Context, ServiceError};
 use faregate_core::limits::{Effective, effective};
 use faregate_core::model::{Cluster, ClusterName, Ms, Reason, Shrink, Status};
 use faregate_core::ports::{LimitItems, Schedulers, StoreError};
-use faregate_core::reconcile::enforce::{Silence, Verdict, judge};
+use faregate_core::reconcile::enforce::{Silence, Verdict, check};
 use futures::stream::{self, StreamExt};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,7 @@ const PAGE: usize = 100;
 const AT_ONCE: usize = 16;
 
 /// One active cluster, and what is made of it.
-struct Judged {
+struct Checked {
     /// Its index row.
     cluster: Cluster,
     limits: Arc<Effective>,
@@ -44,7 +44,7 @@ struct Judged {
     disk: Option<Reason>,
 }
 
-impl Judged {
+impl Checked {
     /// Neither ending nor about to.
     fn stays(&self) -> bool {
         self.cluster.wants_to_run() && self.verdict.end.is_none()
@@ -68,27 +68,27 @@ impl Enforcer {
     }
 
     /// One enforcement run. `since` is when our own service was back, so that our own absence is nobody's silence.
-    pub async fn enforce(&self, since: Ms) -> Result<EnforcementReport, Refusal> {
+    pub async fn enforce(&self, since: Ms) -> Result<EnforcementReport, ServiceError> {
         let now = self.context.now();
         let since_set = self.context.host.steady_since();
         let since = since.max(since_set);
         let items = self.context.limit_items(0).await?;
         self.context.store.keep_limits(&items).await?;
-        let mut judged = self.judge_active(&items, since, now).await?;
-        self.judge_budgets(&mut judged, now).await?;
-        self.judge_edited_limits(&mut judged, now).await?;
+        let mut checked = self.check_active(&items, since, now).await?;
+        self.check_budgets(&mut checked, now).await?;
+        self.check_edited_limits(&mut checked, now).await?;
         let silence = Silence {
-            active: judged.iter().filter(|j| j.cluster.status == Status::Running).count(),
-            silent: judged.iter().filter(|j| j.verdict.silent_ms.is_some()).count(),
+            active: checked.iter().filter(|c| c.cluster.status == Status::Running).count(),
+            silent: checked.iter().filter(|c| c.verdict.silent_ms.is_some()).count(),
         };
         let mut report = EnforcementReport {
-            active: judged.len(),
+            active: checked.len(),
             silent: silence.silent,
             broken_limits: items.broken.len(),
             ..EnforcementReport::default()
         };
-        report.add(self.carry_out(&judged).await?);
-        report.add(self.ask_schedulers(&judged, silence, now).await?);
+        report.add(self.carry_out(&checked).await?);
+        report.add(self.ask_schedulers(&checked, silence, now).await?);
         if now >= since_set + self.context.policy().forget_after_ms() {
             report.forgotten = self.context.store.forget_expired(now).await?;
         }
@@ -103,11 +103,11 @@ impl Enforcer {
         Ok(report)
     }
 
-    /// Reads index and heartbeats, and judges each cluster by itself.
-    async fn judge_active(&self, items: &LimitItems, since: Ms, now: Ms) -> Result<Vec<Judged>, StoreError> {
+    /// Reads index and heartbeats, and checks each cluster by itself.
+    async fn check_active(&self, items: &LimitItems, since: Ms, now: Ms) -> Result<Vec<Checked>, StoreError> {
         let store = &self.context.store;
         let mut resolved: HashMap<(String, Vec<String>), Arc<Effective>> = HashMap::new();
-        let mut judged = Vec::new();
+        let mut checked = Vec::new();
         let mut cursor = None;
         loop {
             let page = store.active(cursor.as_deref(), PAGE).await?;
@@ -120,24 +120,24 @@ impl Enforcer {
                     .or_insert_with_key(|(user, groups)| Arc::new(effective(user, groups, &items.in_force)))
                     .clone();
                 let heartbeat = heartbeat.map(|h| h.value);
-                let verdict = judge(&cluster, heartbeat.as_ref(), &limits, since, now, self.context.policy());
+                let verdict = check(&cluster, heartbeat.as_ref(), &limits, since, now, self.context.policy());
                 let on_demand = cluster.config.fargate_spot && cluster.spot_after.is_some_and(|at| now < at);
                 let disk = self.disk_warning(&cluster.name);
                 let budget = budgets::Warned::Nothing;
-                judged.push(Judged { cluster, limits, verdict, shrink: None, on_demand, budget, disk });
+                checked.push(Checked { cluster, limits, verdict, shrink: None, on_demand, budget, disk });
             }
             cursor = page.cursor;
             if cursor.is_none() {
-                return Ok(judged);
+                return Ok(checked);
             }
         }
     }
 }
 
 /// Does many things, some at once, and adds up what they report.
-async fn all<F>(things: Vec<F>, at_once: usize) -> Result<EnforcementReport, Refusal>
+async fn all<F>(things: Vec<F>, at_once: usize) -> Result<EnforcementReport, ServiceError>
 where
-    F: Future<Output = Result<EnforcementReport, Refusal>>,
+    F: Future<Output = Result<EnforcementReport, ServiceError>>,
 {
     let mut report = EnforcementReport::default();
     let mut done = stream::iter(things).buffer_unordered(at_once);

@@ -1,6 +1,6 @@
 //! What users are warned of: one warning of each code, in the record once their clients were told.
 
-use super::{Judged, budgets::Warned};
+use super::{Checked, budgets::Warned};
 use faregate_core::model::{Cluster, Policy, Reason, ReasonCode, Shrink};
 use faregate_core::reconcile::enforce::utc;
 
@@ -14,18 +14,18 @@ const CODES: [ReasonCode; 5] = [
 ];
 
 /// What its users are to know at the moment.
-pub(super) fn standing(judged: &Judged, policy: &Policy) -> Vec<Reason> {
-    if !judged.stays() {
+pub(super) fn standing(checked: &Checked, policy: &Policy) -> Vec<Reason> {
+    if !checked.stays() {
         return Vec::new();
     }
-    let budget = match &judged.budget {
+    let budget = match &checked.budget {
         Warned::Nothing => None,
-        Warned::Already => judged.cluster.warnings.iter().find(|w| w.code == ReasonCode::Budget).cloned(),
+        Warned::Already => checked.cluster.warnings.iter().find(|w| w.code == ReasonCode::Budget).cloned(),
         Warned::Now(reason) => Some(reason.clone()),
     };
-    let lowered = judged.shrink.as_ref().map(|shrink| lowered(shrink, policy));
-    let on_demand = judged.on_demand.then(|| on_demand(policy));
-    [judged.verdict.lifetime_warning.clone(), budget, lowered, on_demand, judged.disk.clone()]
+    let lowered = checked.shrink.as_ref().map(|shrink| lowered(shrink, policy));
+    let on_demand = checked.on_demand.then(|| on_demand(policy));
+    [checked.verdict.lifetime_warning.clone(), budget, lowered, on_demand, checked.disk.clone()]
         .into_iter()
         .flatten()
         .collect()
@@ -41,19 +41,19 @@ fn on_demand(policy: &Policy) -> Reason {
 }
 
 /// Of that, what they were not told yet.
-pub(super) fn untold(judged: &Judged, policy: &Policy) -> Vec<Reason> {
-    let mut warnings = standing(judged, policy);
-    warnings.retain(|warning| !judged.cluster.warnings.contains(warning));
+pub(super) fn untold(checked: &Checked, policy: &Policy) -> Vec<Reason> {
+    let mut warnings = standing(checked, policy);
+    warnings.retain(|warning| !checked.cluster.warnings.contains(warning));
     warnings
 }
 
 /// Does it have warnings of what is no longer so?
-pub(super) fn any_stale(judged: &Judged, policy: &Policy) -> bool {
-    let told = &judged.cluster.warnings;
-    if told.is_empty() || !judged.stays() {
+pub(super) fn any_stale(checked: &Checked, policy: &Policy) -> bool {
+    let told = &checked.cluster.warnings;
+    if told.is_empty() || !checked.stays() {
         return false;
     }
-    let standing = standing(judged, policy);
+    let standing = standing(checked, policy);
     told.iter().any(|warning| !standing.iter().any(|s| s.code == warning.code))
 }
 

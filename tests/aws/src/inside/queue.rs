@@ -17,7 +17,7 @@ pub(super) struct Reader {
     pub batch: i32,
     pub reconciler: Arc<Reconciler>,
     pub wakes: SqsWakes,
-    pub turns: Arc<AtomicU64>,
+    pub reconciles: Arc<AtomicU64>,
     /// Percent, and within how many milliseconds.
     pub cut_off: (Arc<AtomicU64>, u64),
     pub seed: u64,
@@ -36,7 +36,7 @@ impl Reader {
     /// A reconcile that is cut off leaves its message, which comes again.
     async fn take(&self, message: &Message, dice: u64) {
         let body: WakeMessage = serde_json::from_str(message.body().unwrap()).unwrap();
-        self.turns.fetch_add(1, Ordering::Relaxed);
+        self.reconciles.fetch_add(1, Ordering::Relaxed);
         let handled = self.reconciler.reconcile(&body.wake);
         let (percent, within) = &self.cut_off;
         let life = if dice % 100 < percent.load(Ordering::Relaxed) { (dice >> 8) % within } else { 60_000 };
@@ -65,7 +65,7 @@ impl Reader {
     }
 }
 
-pub(super) async fn passes(services: Services, store: Arc<DynamoStore>, period_ms: u64, repaired: Arc<AtomicU64>) {
+pub(super) async fn enforce(services: Services, store: Arc<DynamoStore>, period_ms: u64, repaired: Arc<AtomicU64>) {
     let Services { gateway, enforcer, reconciler, .. } = services;
     for n in 0u64.. {
         tokio::time::sleep(Duration::from_millis(period_ms)).await;

@@ -8,7 +8,7 @@ use crate::inside::Inside;
 use fake_ecs::{FakeEcs, Fault, NO_CAPACITY, Then, When};
 use faregate_core::model::{ClusterName, Identity, Ms, TaskRole};
 use faregate_core::ports::Store;
-use faregate_gateway::{Caller, Gateway, Refusal};
+use faregate_gateway::{Caller, Gateway, ServiceError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -158,7 +158,7 @@ async fn grant(inside: Arc<Inside>, gateway: Arc<Gateway>, stage: Stage, wish: W
             let mut state = stage.lock();
             match result {
                 Ok(_) => state.stats.created += 1,
-                Err(Refusal::Invalid(_)) => state.stats.refused += 1,
+                Err(ServiceError::Invalid(_)) => state.stats.refused += 1,
                 Err(refusal) => tracing::debug!(user = who.name, %refusal, "no cluster"),
             }
         }

@@ -41,7 +41,7 @@ pub struct Setup {
     pub events: EventFaults,
     /// ECS shows tasks so late.
     pub visible_after_ms: u64,
-    /// Percent of turns that are cut off, and within which time.
+    /// Percent of reconciles that are cut off, and within which time.
     pub cut_off: (u64, u64),
     /// Percent of workers that never connect.
     pub broken_workers: u32,

@@ -42,7 +42,7 @@ pub struct Stats {
     /// Tasks that were started.
     pub tasks: usize,
     /// Turns that were begun.
-    pub turns: u64,
+    pub reconciles: u64,
     /// Calls of AWS.
     pub calls: usize,
     /// From the end of all faults to rest.

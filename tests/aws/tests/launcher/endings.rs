@@ -54,7 +54,7 @@ async fn what_aws_stops_lost_its_place_and_what_ends_by_itself_did_not() {
     let stops = moved.map(|stop| (stop, true)).into_iter().chain([(FakeEcs::kill as Stop, false)]);
     for (stop, lost) in stops {
         let rest = rest_of(&fargate, Runs::ForEver, |task| assert!(stop(&fargate.ecs, task))).await;
-        assert_eq!(rest.capacity_lost, lost, "{rest:?}");
+        assert_eq!(rest.lost_to_platform, lost, "{rest:?}");
     }
 }
 
@@ -70,7 +70,7 @@ async fn starts_that_fail_by_nobodys_fault_are_told_from_an_image_that_is_not_th
         let request = launch(&new_cluster(), n, fargate.spec(10, Runs::ForEver), fargate.now());
         for task in started(&fargate, &request).await {
             let rest = reaches(&fargate, &task, TaskState::Stopped).await;
-            assert!(rest.capacity_lost && rest.started_at.is_none(), "{rest:?}");
+            assert!(rest.lost_to_platform && rest.started_at.is_none(), "{rest:?}");
             reasons.extend(rest.stop_reason);
         }
     }
@@ -79,7 +79,7 @@ async fn starts_that_fail_by_nobodys_fault_are_told_from_an_image_that_is_not_th
     let mut spec = fargate.spec(1, Runs::ForEver);
     spec.image = Some("nobody/nothing:1".into());
     let task = started(&fargate, &launch(&new_cluster(), 1, spec, fargate.now())).await.remove(0);
-    assert!(!reaches(&fargate, &task, TaskState::Stopped).await.capacity_lost);
+    assert!(!reaches(&fargate, &task, TaskState::Stopped).await.lost_to_platform);
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ pub async fn measure(clusters: usize, store: &Path) -> Measured {
     while first.last().is_some_and(|run| run.left > 0) && first.len() < MOST_RUNS {
         first.push(runs.one().await);
     }
-    runs.gateway.pass_until_all_are_due();
+    runs.gateway.advance_until_all_are_due();
     // earlier, there were no runs
     let now = runs.gateway.clock.now();
     runs.due.values_mut().for_each(|due| *due = now);
@@ -103,7 +103,7 @@ impl Runs {
         let report = gateway.enforcer.enforce(self.since).await.unwrap();
         let took = begins.elapsed();
         let (memory, cpu) = (peak().saturating_sub(self.resident), cpu_seconds() - cpu);
-        gateway.clock.pass((PERIOD_MS - took.as_millis() as Ms).max(0));
+        gateway.clock.advance((PERIOD_MS - took.as_millis() as Ms).max(0));
         let questions = gateway.schedulers.take();
         let mut delay = 0;
         for (cluster, asked) in questions.idle.iter().filter(|(cluster, _)| !questions.unanswered.contains(cluster)) {

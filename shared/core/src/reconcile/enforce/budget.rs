@@ -14,8 +14,8 @@ pub enum Spending {
     Stop(Reason),
 }
 
-/// Judges what a user has spent in a month, in US dollars.
-pub fn judge_budget(budget: &LimitValue<f64>, user: &str, month: Month, usd: f64, policy: &Policy) -> Spending {
+/// Checks what a user has spent in a month, in US dollars.
+pub fn check_budget(budget: &LimitValue<f64>, user: &str, month: Month, usd: f64, policy: &Policy) -> Spending {
     let stop_at = budget.value * (1.0 + f64::from(policy.budget_margin_percent) / 100.0);
     let of = |code, how: &str, then: String| {
         let (value, from) = (budget.value, &budget.from);
@@ -58,9 +58,9 @@ mod tests {
     use super::*;
     use crate::model::Scope;
 
-    fn judged(budget: f64, usd: f64) -> Spending {
+    fn checked(budget: f64, usd: f64) -> Spending {
         let budget = LimitValue { value: budget, from: Scope::Group("a".into()) };
-        judge_budget(&budget, "alice", "2026-11".parse().unwrap(), usd, &Policy::default())
+        check_budget(&budget, "alice", "2026-11".parse().unwrap(), usd, &Policy::default())
     }
 
     fn message(spending: Spending) -> String {
@@ -73,21 +73,21 @@ mod tests {
 
     #[test]
     fn a_budget_is_warned_of_then_spent_then_overspent() {
-        assert_eq!(judged(50.0, 39.99), Spending::Fine);
-        insta::assert_snapshot!(message(judged(50.0, 40.0)), @"warn: the limit `budget` = 50 USD of group:a is nearly spent: 40.00 USD used by user:alice in 2026-11; at 50 USD nothing new starts, and above 55.00 USD what runs is stopped");
-        insta::assert_snapshot!(message(judged(50.0, 52.5)), @"warn: the limit `budget` = 50 USD of group:a is spent: 52.50 USD used by user:alice in 2026-11; nothing new starts, and above 55.00 USD what runs is stopped");
-        insta::assert_snapshot!(message(judged(50.0, 55.01)), @"stop: the limit `budget` = 50 USD of group:a is overspent: 55.01 USD used by user:alice in 2026-11; above 55.00 USD what runs is stopped");
+        assert_eq!(checked(50.0, 39.99), Spending::Fine);
+        insta::assert_snapshot!(message(checked(50.0, 40.0)), @"warn: the limit `budget` = 50 USD of group:a is nearly spent: 40.00 USD used by user:alice in 2026-11; at 50 USD nothing new starts, and above 55.00 USD what runs is stopped");
+        insta::assert_snapshot!(message(checked(50.0, 52.5)), @"warn: the limit `budget` = 50 USD of group:a is spent: 52.50 USD used by user:alice in 2026-11; nothing new starts, and above 55.00 USD what runs is stopped");
+        insta::assert_snapshot!(message(checked(50.0, 55.01)), @"stop: the limit `budget` = 50 USD of group:a is overspent: 55.01 USD used by user:alice in 2026-11; above 55.00 USD what runs is stopped");
     }
 
     #[test]
     fn who_may_spend_nothing_is_stopped_at_the_first_cent_and_not_before() {
-        assert_eq!(judged(0.0, 0.0), Spending::Fine);
-        assert!(matches!(judged(0.0, 0.001), Spending::Stop(_)));
+        assert_eq!(checked(0.0, 0.0), Spending::Fine);
+        assert!(matches!(checked(0.0, 0.001), Spending::Stop(_)));
     }
 
     #[test]
     fn a_warning_is_of_one_budget_and_one_month() {
-        let Spending::Warn(reason) = judged(50.0, 45.0) else { panic!("a warning") };
+        let Spending::Warn(reason) = checked(50.0, 45.0) else { panic!("a warning") };
         let budget = |value| LimitValue { value, from: Scope::Default };
         let is = |value, month: &str| is_warning_of(&reason, &budget(value), month.parse().unwrap());
         assert_eq!((is(50.0, "2026-11"), is(50.0, "2026-12"), is(60.0, "2026-11")), (true, false, false));

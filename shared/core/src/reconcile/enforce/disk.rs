@@ -24,8 +24,8 @@ pub enum DiskVerdict {
     End(Reason),
 }
 
-/// Judges one cluster. The warning says nothing that changes with every look: it would be told again each time.
-pub fn judge_disk(found: &DiskUse) -> DiskVerdict {
+/// Checks one cluster. The warning says nothing that changes with every look: it would be told again each time.
+pub fn check_disk(found: &DiskUse) -> DiskVerdict {
     let DiskUse { bytes, limit, too_much } = found;
     let shown = format_size(*limit);
     if let Some(why) = too_much {
@@ -54,8 +54,8 @@ pub fn judge_disk(found: &DiskUse) -> DiskVerdict {
 mod tests {
     use super::*;
 
-    fn judged(bytes: u64, too_much: Option<&str>) -> String {
-        match judge_disk(&DiskUse { bytes, limit: 10 << 30, too_much: too_much.map(str::to_owned) }) {
+    fn checked(bytes: u64, too_much: Option<&str>) -> String {
+        match check_disk(&DiskUse { bytes, limit: 10 << 30, too_much: too_much.map(str::to_owned) }) {
             DiskVerdict::Fine => "fine".to_owned(),
             DiskVerdict::Warn(reason) => format!("warn: {}", reason.message),
             DiskVerdict::End(reason) => format!("end: {}", reason.message),
@@ -64,10 +64,10 @@ mod tests {
 
     #[test]
     fn a_cluster_is_warned_near_its_limit_and_ends_over_it() {
-        insta::assert_snapshot!(judged((8 << 30) - 1, None), @"fine");
-        assert!(judged(8 << 30, None).starts_with("warn"));
-        assert!(judged(10 << 30, None).starts_with("warn"));
-        insta::assert_snapshot!(judged(11 << 30, None), @"end: the cluster's files in the gateway's data directory take 11 GiB, and the limit `cluster_max_disk` is 10 GiB");
-        insta::assert_snapshot!(judged(0, Some("directories lie more than 200 deep")), @"end: the cluster's files in the gateway's data directory cannot be measured: directories lie more than 200 deep");
+        insta::assert_snapshot!(checked((8 << 30) - 1, None), @"fine");
+        assert!(checked(8 << 30, None).starts_with("warn"));
+        assert!(checked(10 << 30, None).starts_with("warn"));
+        insta::assert_snapshot!(checked(11 << 30, None), @"end: the cluster's files in the gateway's data directory take 11 GiB, and the limit `cluster_max_disk` is 10 GiB");
+        insta::assert_snapshot!(checked(0, Some("directories lie more than 200 deep")), @"end: the cluster's files in the gateway's data directory cannot be measured: directories lie more than 200 deep");
     }
 }

@@ -62,8 +62,8 @@ impl Timeouts {
             .min()
     }
 
-    /// Judges the answer: how the cluster is to end, and why. Idle is what distributed's scheduler says; no answer is never "idle".
-    pub fn judge(
+    /// Checks the answer: how the cluster is to end, and why. Idle is what distributed's scheduler says; no answer is never "idle".
+    pub fn check(
         &self,
         cluster: &Cluster,
         answer: &Result<Answer, SchedulerError>,
@@ -155,19 +155,19 @@ mod tests {
     #[test]
     fn idle_is_what_the_scheduler_says_and_no_answer_is_never_idle() {
         let (cluster, policy) = (cluster(), Policy::default());
-        let judge = |timeouts: &Timeouts, said| {
-            timeouts.judge(&cluster, &Ok(Answer::Idle(said)), &policy).map(|(_, r)| (r.code, r.message))
+        let check = |timeouts: &Timeouts, said| {
+            timeouts.check(&cluster, &Ok(Answer::Idle(said)), &policy).map(|(_, r)| (r.code, r.message))
         };
-        assert_eq!(judge(&timeouts(60, 0), said(None, Some(900 * S))), None);
-        assert_eq!(judge(&timeouts(60, 0), said(Some(60 * S - 1), None)), None);
-        insta::assert_compact_debug_snapshot!(judge(&timeouts(60, 0), said(Some(61 * S), None)).unwrap(), @r#"(IdleTimeout, "idle for 61 s; its idle timeout is 60 s")"#);
-        insta::assert_compact_debug_snapshot!(judge(&timeouts(60, 30), said(None, Some(31 * S))).unwrap(), @r#"(NoClient, "no client was connected for 31 s; its timeout without clients is 30 s (`no_client_timeout`)")"#);
+        assert_eq!(check(&timeouts(60, 0), said(None, Some(900 * S))), None);
+        assert_eq!(check(&timeouts(60, 0), said(Some(60 * S - 1), None)), None);
+        insta::assert_compact_debug_snapshot!(check(&timeouts(60, 0), said(Some(61 * S), None)).unwrap(), @r#"(IdleTimeout, "idle for 61 s; its idle timeout is 60 s")"#);
+        insta::assert_compact_debug_snapshot!(check(&timeouts(60, 30), said(None, Some(31 * S))).unwrap(), @r#"(NoClient, "no client was connected for 31 s; its timeout without clients is 30 s (`no_client_timeout`)")"#);
         for error in [
             SchedulerError::Unanswered("".into()),
             SchedulerError::Nonsense("".into()),
             SchedulerError::Relay("".into()),
         ] {
-            assert_eq!(timeouts(1, 1).judge(&cluster, &Err(error), &policy), None);
+            assert_eq!(timeouts(1, 1).check(&cluster, &Err(error), &policy), None);
         }
     }
 
@@ -178,10 +178,10 @@ mod tests {
             |workers| Ok(Answer::Idle(Idleness { idle_ms: Some(61 * S), clients: 1, workers, ..Idleness::default() }));
         let why = "1 of 3 tries to start a worker failed; the last: a worker ended before it connected: no such module";
         cluster.start_failure = Some(Reason::new(ReasonCode::WorkerStarting, why));
-        let (target, reason) = timeouts(60, 0).judge(&cluster, &idle(0), &policy).unwrap();
+        let (target, reason) = timeouts(60, 0).check(&cluster, &idle(0), &policy).unwrap();
         assert_eq!((target, reason.code), (Status::Failed, ReasonCode::WorkerStartFailed));
         insta::assert_snapshot!(reason.message, @"no worker started, and it was idle for 61 s; its idle timeout is 60 s; 1 of 3 tries to start a worker failed; the last: a worker ended before it connected: no such module");
-        let (target, reason) = timeouts(60, 0).judge(&cluster, &idle(1), &policy).unwrap();
+        let (target, reason) = timeouts(60, 0).check(&cluster, &idle(1), &policy).unwrap();
         assert_eq!((target, reason.code), (Status::Stopped, ReasonCode::IdleTimeout), "others did start");
     }
 
@@ -192,8 +192,8 @@ mod tests {
         let limit = LimitValue { value: 60 * S, from: Scope::Group("a".into()) };
         let limits = Effective { idle_timeout_ms: Some(limit), ..Effective::default() };
         let answer = Ok(Answer::Idle(said(Some(60 * S), None)));
-        let judged = Timeouts::of(&cluster, &limits).judge(&cluster, &answer, &Policy::default());
-        insta::assert_snapshot!(judged.unwrap().1.message, @"idle for 60 s; its idle timeout is 60 s (`idle_timeout` of group:a)");
+        let checked = Timeouts::of(&cluster, &limits).check(&cluster, &answer, &Policy::default());
+        insta::assert_snapshot!(checked.unwrap().1.message, @"idle for 60 s; its idle timeout is 60 s (`idle_timeout` of group:a)");
         cluster.config.idle_timeout = 5.0;
         assert_eq!(Timeouts::of(&cluster, &limits).idle, Some(Timeout { ms: 5 * S, from: None }));
     }

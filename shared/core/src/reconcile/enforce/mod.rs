@@ -1,4 +1,4 @@
-//! The pass's judgements, pure like [`super::reconcile`]: what time, limits and money make of a cluster.
+//! The checks of the enforcement run, pure like [`super::reconcile`]: what time, limits and money make of a cluster.
 
 mod budget;
 mod disk;
@@ -7,12 +7,12 @@ mod lifetime;
 mod silence;
 mod unclaimed;
 
-pub use budget::{Spending, is_warning_of, judge_budget};
-pub use disk::{DiskUse, DiskVerdict, judge_disk};
+pub use budget::{Spending, check_budget, is_warning_of};
+pub use disk::{DiskUse, DiskVerdict, check_disk};
 pub use idle::{Heard, Timeout, Timeouts};
 pub use lifetime::{Bound, Deadline, Longest, deadline};
 
-pub use silence::{Silence, Silent, heard, judge_silence, waiting_for_scheduler};
+pub use silence::{Silence, Silent, check_silence, heard, waiting_for_scheduler};
 pub use unclaimed::{Unclaimed, is_news};
 
 use crate::limits::Effective;
@@ -35,8 +35,8 @@ pub struct Verdict {
     pub lifetime_warning: Option<Reason>,
 }
 
-/// Judges a cluster of the active index. `since` is when our own service was (last) back: silence before it proves nothing.
-pub fn judge(
+/// Checks a cluster of the active index. `since` is when our own service was (last) back: silence before it proves nothing.
+pub fn check(
     cluster: &Cluster,
     heartbeat: Option<&Heartbeat>,
     limits: &Effective,
@@ -114,11 +114,11 @@ mod tests {
         let frozen =
             LimitValue { value: "the bill is unpaid: ask Carol".to_owned(), from: Scope::User("alice".into()) };
         let limits = Effective { frozen: Some(frozen), ..Effective::default() };
-        let verdict = judge(&cluster, None, &limits, 0, cluster.created_at + 9_000, &Policy::default());
+        let verdict = check(&cluster, None, &limits, 0, cluster.created_at + 9_000, &Policy::default());
         let reason = Reason::new(ReasonCode::Frozen, "the bill is unpaid: ask Carol");
         assert_eq!(verdict, Verdict { end: Some((Status::Stopped, reason)), ..Verdict::default() });
         cluster.end(Status::Stopped, Reason::new(ReasonCode::UserStopped, "asked"), 0);
-        assert_eq!(judge(&cluster, None, &limits, 0, -1, &Policy::default()).end, None, "it is ending already");
+        assert_eq!(check(&cluster, None, &limits, 0, -1, &Policy::default()).end, None, "it is ending already");
     }
 
     #[test]
@@ -128,11 +128,11 @@ mod tests {
         let mut heartbeat = Heartbeat::new(cluster.name.clone());
         heartbeat.seen_at = Some(start + 10_000);
         let silent =
-            |since, now| judge(&cluster, Some(&heartbeat), &Effective::default(), since, now, &policy).silent_ms;
+            |since, now| check(&cluster, Some(&heartbeat), &Effective::default(), since, now, &policy).silent_ms;
         assert_eq!(silent(0, start + 70_000), None);
         assert_eq!(silent(0, start + 70_001), Some(60_001));
         assert_eq!(silent(start + 60_000, start + 120_001), Some(60_001));
-        assert_eq!(judge(&cluster, None, &Effective::default(), 0, start + 60_001, &policy).silent_ms, Some(60_001));
+        assert_eq!(check(&cluster, None, &Effective::default(), 0, start + 60_001, &policy).silent_ms, Some(60_001));
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
         let mut heartbeat = Heartbeat::new(cluster.name.clone());
         let mut woken = |of_cluster, of_heartbeat| {
             (cluster.due_at, heartbeat.due_at) = (of_cluster, of_heartbeat);
-            judge(&cluster, Some(&heartbeat), &Effective::default(), 0, now, &policy).wake
+            check(&cluster, Some(&heartbeat), &Effective::default(), 0, now, &policy).wake
         };
         let far = now + 2 * policy.longest_wait_ms() + 600_000;
         assert_eq!([woken(None, None), woken(Some(now + 1), Some(now + 1))], [false; 2]);

@@ -40,9 +40,9 @@ pub fn heard(cluster: &Cluster, verdict: &Verdict) -> bool {
     cluster.unanswered > 0 && verdict.silent_ms.is_none() && verdict.end.is_none()
 }
 
-/// Judges the answer to a health question to a silent cluster. Silence alone fails nobody; a relay's error is no answer; nor is a busy
+/// Checks the answer to a health question to a silent cluster. Silence alone fails nobody; a relay's error is no answer; nor is a busy
 /// scheduler a dead one: as long as the launcher knows its task, unanswered questions end it only after a long time.
-pub fn judge_silence(
+pub fn check_silence(
     cluster: &Cluster,
     silent_ms: Ms,
     answer: &Result<Answer, SchedulerError>,
@@ -135,10 +135,10 @@ mod tests {
     #[test]
     fn an_answer_ends_the_count_of_those_unanswered_and_else_changes_nothing() {
         let (mut cluster, policy) = (cluster(), Policy::default());
-        let judge = |cluster: &Cluster| judge_silence(cluster, 75_000, &Ok(Answer::Ok), Silence::default(), &policy);
-        assert_eq!(judge(&cluster), Silent::Nothing);
+        let check = |cluster: &Cluster| check_silence(cluster, 75_000, &Ok(Answer::Ok), Silence::default(), &policy);
+        assert_eq!(check(&cluster), Silent::Nothing);
         cluster.unanswered = 2;
-        assert_eq!(judge(&cluster), Silent::Count(0));
+        assert_eq!(check(&cluster), Silent::Count(0));
     }
 
     #[test]

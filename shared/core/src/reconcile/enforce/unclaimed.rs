@@ -52,7 +52,7 @@ fn asked_at(cluster: &Cluster) -> Ms {
 
 #[cfg(test)]
 mod tests {
-    use super::super::judge;
+    use super::super::check;
     use super::super::tests::cluster;
     use super::*;
     use crate::limits::Effective;
@@ -99,17 +99,17 @@ mod tests {
     fn one_that_runs_ends_only_if_its_scheduler_says_that_no_client_ever_came() {
         let (cluster, policy, limits) = (cluster(), Policy::default(), Effective::default());
         let now = cluster.created_at + 61 * MINUTE;
-        let verdict = judge(&cluster, None, &limits, 0, now, &policy);
+        let verdict = check(&cluster, None, &limits, 0, now, &policy);
         assert_eq!(verdict.end, None);
         let timeouts = verdict.timeouts;
         assert_eq!(timeouts.due(cluster.created_at, None), Some(now));
         let answer = |unclaimed| Ok(Answer::Idle(Idleness { unclaimed, ..Idleness::default() }));
-        let (target, reason) = timeouts.judge(&cluster, &answer(true), &policy).unwrap();
+        let (target, reason) = timeouts.check(&cluster, &answer(true), &policy).unwrap();
         assert_eq!((target, reason.code), (Status::Stopped, ReasonCode::Unclaimed));
         insta::assert_snapshot!(reason.message, @"no client ever connected to it, and nobody listed it, asked about it or scaled it for 3660 s; such a cluster is stopped after 3600 s (`unclaimed_timeout`)");
-        assert_eq!(timeouts.judge(&cluster, &answer(false), &policy), None);
+        assert_eq!(timeouts.check(&cluster, &answer(false), &policy), None);
         let hangs = Err(SchedulerError::Unanswered(String::new()));
-        assert_eq!(timeouts.judge(&cluster, &hangs, &policy), None);
+        assert_eq!(timeouts.check(&cluster, &hangs, &policy), None);
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
         let pending = Cluster { status: Status::Pending, running_at: None, ..cluster };
         let end = |minutes: Ms| {
             let now = pending.created_at + minutes * MINUTE;
-            judge(&pending, None, &limits, 0, now, &policy).end.map(|(target, reason)| (target, reason.code))
+            check(&pending, None, &limits, 0, now, &policy).end.map(|(target, reason)| (target, reason.code))
         };
         assert_eq!([end(60), end(61)], [None, Some((Status::Stopped, ReasonCode::Unclaimed))]);
     }

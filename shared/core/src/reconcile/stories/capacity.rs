@@ -49,7 +49,7 @@ fn a_worker_that_loses_its_place_before_it_connects_is_no_failed_start() {
         facts.state = TaskState::Stopped;
         facts.stopped_at = Some(story.now);
         facts.stop_reason = Some("the subnet has no free address left".into());
-        facts.capacity_lost = true;
+        facts.lost_to_platform = true;
         let task = facts.id.clone();
         story.observations.push(Observation::Described { task, at: story.now, facts: Some(facts) });
         story.round();

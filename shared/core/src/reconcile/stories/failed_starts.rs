@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Ends these workers unconnected, and lets that be judged.
+/// Ends these workers unconnected, and lets that be checked.
 fn fail(story: &mut Story, ids: &[&str], count: u32, active: &[&str]) {
     for id in ids {
         story.ends(id, 1);
@@ -62,7 +62,7 @@ fn a_worker_that_the_platform_failed_to_start_is_started_elsewhere_and_ever_late
         let id = format!("n{n}");
         let mut facts = story.task(&launch, &id);
         (facts.started_at, facts.state, facts.stopped_at) = (None, TaskState::Stopped, Some(story.now));
-        (facts.capacity_lost, facts.stop_reason) = (true, Some("Timeout waiting for network interface".into()));
+        (facts.lost_to_platform, facts.stop_reason) = (true, Some("Timeout waiting for network interface".into()));
         story.says(&launch, Ok(Launched { tasks: vec![facts], shortfall: None }));
         assert_eq!((story.cluster().target, story.cluster().worker_failures), (Status::Running, 0));
         assert_eq!(story.waiting(), "a worker was not started: Timeout waiting for network interface");

@@ -1,7 +1,7 @@
-//! A cluster's beginning and end, and who judges it silent.
+//! A cluster's beginning and end, and who finds it silent.
 
 use super::*;
-use crate::reconcile::enforce::{Silence, Silent, judge, judge_silence};
+use crate::reconcile::enforce::{Silence, Silent, check, check_silence};
 
 #[test]
 fn addresses_that_are_not_the_schedulers_own_are_kept_and_not_used() {
@@ -57,37 +57,37 @@ fn a_stopping_cluster_is_charged_until_its_last_task_is_seen_at_rest() {
 fn silence_alone_fails_nobody_nor_do_unanswered_questions_before_a_busy_scheduler_had_its_time() {
     let mut cluster = Story::running().cluster().clone();
     let policy = Policy::default();
-    let verdict = judge(&cluster, None, &Effective::default(), 0, 100_000, &policy);
+    let verdict = check(&cluster, None, &Effective::default(), 0, 100_000, &policy);
     let silent = verdict.silent_ms.expect("overdue");
     let unanswered = Err(crate::ports::SchedulerError::Unanswered("refused".into()));
     let relay = Err(crate::ports::SchedulerError::Relay("no relay".into()));
     let few = Silence { active: 1, silent: 1 };
-    assert_eq!(judge_silence(&cluster, silent, &Ok(crate::ports::Answer::Ok), few, &policy), Silent::Nothing);
-    assert_eq!(judge_silence(&cluster, silent, &relay, few, &policy), Silent::Nothing);
-    assert_eq!(judge_silence(&cluster, silent, &unanswered, few, &policy), Silent::Count(1));
+    assert_eq!(check_silence(&cluster, silent, &Ok(crate::ports::Answer::Ok), few, &policy), Silent::Nothing);
+    assert_eq!(check_silence(&cluster, silent, &relay, few, &policy), Silent::Nothing);
+    assert_eq!(check_silence(&cluster, silent, &unanswered, few, &policy), Silent::Count(1));
     cluster.unanswered = 2;
-    assert_eq!(judge_silence(&cluster, silent, &unanswered, few, &policy), Silent::Count(3));
+    assert_eq!(check_silence(&cluster, silent, &unanswered, few, &policy), Silent::Count(3));
     let long = policy.scheduler_busy_timeout_ms;
-    assert_eq!(judge_silence(&cluster, long - 1, &unanswered, few, &policy), Silent::Count(3));
-    assert!(matches!(judge_silence(&cluster, long, &unanswered, few, &policy), Silent::End(_)));
+    assert_eq!(check_silence(&cluster, long - 1, &unanswered, few, &policy), Silent::Count(3));
+    assert!(matches!(check_silence(&cluster, long, &unanswered, few, &policy), Silent::End(_)));
     cluster.unanswered = 1;
     assert_eq!(
-        judge_silence(&cluster, long, &unanswered, few, &policy),
+        check_silence(&cluster, long, &unanswered, few, &policy),
         Silent::Count(2),
         "three questions, however late"
     );
     cluster.unanswered = 3;
-    assert_eq!(judge_silence(&cluster, silent, &unanswered, few, &policy), Silent::Count(3), "nothing more is written");
+    assert_eq!(check_silence(&cluster, silent, &unanswered, few, &policy), Silent::Count(3), "nothing more is written");
     let many = Silence { active: 10, silent: 9 };
     // what was not answered while nobody could be heard is no evidence afterwards
-    assert_eq!(judge_silence(&cluster, silent, &unanswered, many, &policy), Silent::Count(1));
+    assert_eq!(check_silence(&cluster, silent, &unanswered, many, &policy), Silent::Count(1));
     cluster.unanswered = 1;
-    assert_eq!(judge_silence(&cluster, silent, &unanswered, many, &policy), Silent::Nothing);
+    assert_eq!(check_silence(&cluster, silent, &unanswered, many, &policy), Silent::Nothing);
 }
 
 #[test]
 fn our_own_absence_is_nobodys_silence() {
     let cluster = Story::running().cluster().clone();
-    let verdict = judge(&cluster, None, &Effective::default(), 90_000, 100_000, &Policy::default());
+    let verdict = check(&cluster, None, &Effective::default(), 90_000, 100_000, &Policy::default());
     assert_eq!(verdict.silent_ms, None);
 }

@@ -93,7 +93,7 @@ fn a_worker_that_ends_before_it_connects_is_told_at_once_and_until_one_connects(
                  ModuleNotFoundError: no module `x`";
     assert_eq!(told(&story), first);
     story.after(6_000).heartbeat(1, &[], &[], &[]);
-    assert_eq!((story.cluster().worker_failures, told(&story).as_str()), (1, first), "judged, it counts once");
+    assert_eq!((story.cluster().worker_failures, told(&story).as_str()), (1, first), "checked, it counts once");
     let launch = story.after(2_000).round().called();
     story.replies(&launch, &["b"]);
     assert_eq!(told(&story), first, "the next try is under way");

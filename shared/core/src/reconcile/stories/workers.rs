@@ -29,7 +29,7 @@ fn a_worker_that_never_connects_fails_the_cluster_after_three_tries() {
             if n == 0 { story.heartbeat(1, &[], &[], &[]).called() } else { story.after(5_000).round().called() };
         let id = format!("n{n}");
         story.replies(&launch, &[id.as_str()]).ends(&id, 1);
-        assert!(story.calls_nothing(), "it is judged first: a heartbeat may still name it");
+        assert!(story.calls_nothing(), "it is checked first: a heartbeat may still name it");
         story.after(6_000).round();
         assert_eq!(story.cluster().worker_failures, n, "and not before the scheduler has spoken again");
         story.heartbeat(1, &[], &[], &[]);

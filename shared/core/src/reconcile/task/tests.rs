@@ -22,7 +22,7 @@ fn facts(state: TaskState, version: u64) -> TaskFacts {
         stop_code: None,
         stop_reason: None,
         exit_code: None,
-        capacity_lost: false,
+        lost_to_platform: false,
         capacity: None,
         address: None,
         ports: None,

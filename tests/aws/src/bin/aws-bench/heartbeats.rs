@@ -25,7 +25,7 @@ pub async fn run() {
     }
     settle(&inside).await;
     inside.aws.take();
-    let turns = inside.turns.load(Ordering::Relaxed);
+    let reconciles = inside.reconciles.load(Ordering::Relaxed);
     let begun = Instant::now();
     join_all(clusters.iter().map(async |(name, body)| {
         for _ in 0..HEARTBEATS {
@@ -36,11 +36,11 @@ pub async fn run() {
     let took = begun.elapsed().as_secs_f64();
     let all = CLUSTERS * HEARTBEATS;
     settle(&inside).await;
-    let turns = inside.turns.load(Ordering::Relaxed) - turns;
+    let reconciles = inside.reconciles.load(Ordering::Relaxed) - reconciles;
     let table = inside.aws.calls().iter().find(|call| call.action == "dynamodb:UpdateItem").unwrap().resource.clone();
     println!("{all} heartbeats without change, of {CLUSTERS} clusters with {WORKERS} workers each:");
     print_aws(&inside, all, "heartbeat");
-    println!("  turns of the reconciler: {turns}");
+    println!("  reconciles: {reconciles}");
     println!("  bytes of the item that is written: {}", item_size(&ministack, &table, &clusters[0].0).await);
     println!("  {:.0} a second: the emulator's speed, not DynamoDB's", all as f64 / took);
     println!();
@@ -67,12 +67,12 @@ fn id(arn: &str) -> TaskId {
     TaskId(arn.rsplit('/').next().unwrap().to_owned())
 }
 
-/// Until no turn has been taken for a while.
+/// Until nothing has been reconciled for a while.
 async fn settle(inside: &Inside) {
     loop {
-        let before = inside.turns.load(Ordering::Relaxed);
+        let before = inside.reconciles.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_secs(3)).await;
-        if inside.turns.load(Ordering::Relaxed) == before {
+        if inside.reconciles.load(Ordering::Relaxed) == before {
             return;
         }
     }

@@ -1,13 +1,13 @@
 //! What the promises about calls come to, over the real adapters, an emulator of AWS and a fake ECS with AWS's rates. Prints; asserts
 //! nothing about speed.
 //!
-//! `aws-bench [workers] [heartbeats] [creates] [passes]`: all four by default.
+//! `aws-bench [workers] [heartbeats] [creates] [enforcement]`: all four by default.
 #![allow(clippy::unwrap_used)]
 
 mod calls;
 mod creates;
+mod enforcement;
 mod heartbeats;
-mod passes;
 mod workers;
 
 use fake_ecs::Rates;
@@ -15,7 +15,7 @@ use faregate_aws_tests::inside::{Inside, Options};
 use faregate_aws_tests::ministack::Ministack;
 
 /// What is measured.
-const PARTS: [&str; 4] = ["workers", "heartbeats", "creates", "passes"];
+const PARTS: [&str; 4] = ["workers", "heartbeats", "creates", "enforcement"];
 /// `ReconcileConcurrency` of the template: so many batches of wakes are taken at once.
 const RECONCILERS: usize = 4;
 /// So many wakes are in one: `BatchSize` of the template.
@@ -43,8 +43,8 @@ async fn main() {
     if wanted("creates") {
         creates::run().await;
     }
-    if wanted("passes") {
-        passes::run().await;
+    if wanted("enforcement") {
+        enforcement::run().await;
     }
 }
 

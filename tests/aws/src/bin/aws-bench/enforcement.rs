@@ -1,4 +1,4 @@
-//! A pass over many active clusters in which nothing changed, with a scheduler in twenty hanging.
+//! An enforcement run over many active clusters in which nothing changed, with a scheduler in twenty hanging.
 
 use aws_sdk_dynamodb::Client;
 use faregate_aws_tests::ministack::{self, Ministack};
@@ -18,23 +18,23 @@ const BATCH: usize = 100;
 pub async fn run() {
     let schedulers = StandIns::start(1).await.unwrap();
     println!(
-        "a pass in which nothing changed, over clusters of {WORKERS} workers; one scheduler in {STAND_INS} hangs:"
+        "an enforcement run in which nothing changed, over clusters of {WORKERS} workers; one scheduler in {STAND_INS} hangs:"
     );
     for clusters in SIZES {
         let ministack = Ministack::start();
         let plain = ministack.sdk_config().await;
-        create_table(&Client::new(&plain), "passes").await;
+        create_table(&Client::new(&plain), "enforcement").await;
         let crowd = Crowd { clusters, schedulers: schedulers.addresses.clone(), now: now() };
-        fill(&DynamoStore::new(move || Client::new(&plain), "passes"), &crowd).await;
+        fill(&DynamoStore::new(move || Client::new(&plain), "enforcement"), &crowd).await;
         let wire = Wire::start(&ministack.url).await;
         let client = Client::new(&ministack::sdk_config(&wire.url).await);
-        let gateway = Counted::new(Arc::new(DynamoStore::new(|| client, "passes")));
+        let gateway = Counted::new(Arc::new(DynamoStore::new(|| client, "enforcement")));
         let since = crowd.now - PERIOD_MS;
         gateway.enforcer.enforce(since).await.unwrap();
         let first = wire.take().iter().filter(|call| is_write(call)).count();
         gateway.store.take();
         gateway.schedulers.take();
-        gateway.pass_until_all_are_due();
+        gateway.advance_until_all_are_due();
         let begins = Instant::now();
         let report = gateway.enforcer.enforce(since).await.unwrap();
         let took = begins.elapsed().as_secs_f64();
@@ -49,7 +49,7 @@ pub async fn run() {
             println!("    items of `{method}`: {read:.3} read for each cluster, {written} written");
         }
         println!(
-            "    {} schedulers asked whether they are idle, of whom {} did not answer; {} questions left for the next pass",
+            "    {} schedulers asked whether they are idle, of whom {} did not answer; {} questions left for the next run",
             questions.idle.len(),
             questions.unanswered.len(),
             report.unasked
@@ -58,7 +58,7 @@ pub async fn run() {
             "    {took:.1} s, of which {:.1} s waiting for schedulers; the rest is the emulator's speed, not DynamoDB's",
             questions.waited.as_secs_f64()
         );
-        println!("    the first pass, which remembers the limits, made {first} calls that write");
+        println!("    the first run, which remembers the limits, made {first} calls that write");
     }
     println!();
 }
@@ -77,7 +77,7 @@ fn kinds(calls: &[Call]) -> BTreeMap<String, usize> {
         let kind = match call.action.as_str() {
             "dynamodb:Scan" if call.resource.contains("/index/") => "dynamodb:Scan of the index".to_owned(),
             "dynamodb:BatchGetItem" => {
-                let keys = body["RequestItems"]["passes"]["Keys"].as_array().map_or(0, Vec::len);
+                let keys = body["RequestItems"]["enforcement"]["Keys"].as_array().map_or(0, Vec::len);
                 let full = if keys == BATCH { "of 100 keys" } else { "of fewer keys" };
                 format!("dynamodb:BatchGetItem {full}")
             }

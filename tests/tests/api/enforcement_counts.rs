@@ -1,4 +1,4 @@
-//! What a pass over many clusters reads and writes.
+//! What an enforcement run over many clusters reads and writes.
 
 use faregate_machine::now;
 use faregate_sqlite::SqliteStore;
@@ -8,7 +8,8 @@ use std::sync::Arc;
 const CLUSTERS: usize = 100;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pass_reads_an_index_row_and_a_heartbeat_of_each_cluster_and_writes_nothing_where_nothing_changed() {
+async fn an_enforcement_run_reads_an_index_row_and_a_heartbeat_of_each_cluster_and_writes_nothing_where_nothing_changed()
+ {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(SqliteStore::open(&dir.path().join("store.sqlite")).unwrap());
     let schedulers = StandIns::start(0).await.unwrap();
@@ -18,16 +19,16 @@ async fn a_pass_reads_an_index_row_and_a_heartbeat_of_each_cluster_and_writes_no
     let since = crowd.now - PERIOD_MS;
     gateway.enforcer.enforce(since).await.unwrap();
     let limits: usize = gateway.store.take().values().map(|count| count.written).sum();
-    assert_eq!(limits, crowd.limits().len(), "the first pass remembers the limits, and writes nothing else");
+    assert_eq!(limits, crowd.limits().len(), "the first run remembers the limits, and writes nothing else");
 
     for n in 1..=3 {
-        gateway.pass_until_all_are_due();
+        gateway.advance_until_all_are_due();
         gateway.schedulers.take();
         let report = gateway.enforcer.enforce(since).await.unwrap();
         let counts = gateway.store.take();
         let read = |method: &str| counts.get(method).map_or(0, |count| count.read);
         let written: usize = counts.values().map(|count| count.written).sum();
-        let said = format!("pass {n}: {report:?}, {counts:#?}");
+        let said = format!("run {n}: {report:?}, {counts:#?}");
         assert_eq!((report.active, written, gateway.wakes.sent()), (CLUSTERS, 0, 0), "{said}");
         assert_eq!((read("active"), read("heartbeats")), (CLUSTERS, CLUSTERS), "{said}");
         for (method, count) in &counts {
