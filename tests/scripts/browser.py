@@ -58,8 +58,10 @@ def hostile_page(host):
 
 async def works(chrome, visitor, host, more=()):
     """The dashboard as distributed makes it, on its status page and more."""
-    tab = await chrome.tab(visitor, ("root", PASSWORD))
+    tab = await chrome.tab(visitor)
     await tab.go(f"http://{host}{link_of(own)}")
+    if await tab.run("document.title === 'Faregate'"):
+        await tab.sign_in("root", PASSWORD)
     await eventually("Bokeh has its document", lambda: tab.run("!!window.Bokeh && Bokeh.documents.length > 0"))
     await eventually("its WebSocket is connected", lambda: 101 in tab.sockets and tab.frames > 2)
     await eventually("it draws", lambda: tab.run("!!Bokeh.documents[0].roots().length && Bokeh.documents[0].is_idle"))
@@ -79,9 +81,12 @@ async def works(chrome, visitor, host, more=()):
 
 async def is_robbed(chrome, visitor, host, other, unprotected=False):
     """What mallory's page gets hold of."""
-    tab = await chrome.tab(visitor, ("root", PASSWORD))
-    # the visitor has a session, and has given their password for this origin
+    tab = await chrome.tab(visitor)
+    # the visitor has a session
     await tab.go(f"http://{host}/api/v1/clusters/")
+    if await tab.run("document.title === 'Faregate'"):
+        await tab.sign_in("root", PASSWORD)
+        await tab.go(f"http://{host}/api/v1/clusters/")
     assert own.name in await tab.run("document.body.innerText")
     if unprotected:
         await tab.call("Page.setBypassCSP", enabled=True)
@@ -93,11 +98,34 @@ async def is_robbed(chrome, visitor, host, other, unprotected=False):
     return {name: loot for name, loot in got.items() if loot}
 
 
+async def signs_in(chrome, host):
+    """The form in place of a prompt: for its own page alone, and it leads nowhere else."""
+    tab = await chrome.tab(await chrome.visitor())
+    address = f"http://{host}/api/v1/clusters/"
+    await tab.go(address)
+    await tab.sign_in("root", "wrong")
+    assert "sign in: " in await tab.run("document.querySelector('[role=alert]').innerText")
+    # a page of another origin sends the same
+    await tab.go("about:blank")
+    await tab.run(
+        f"document.body.innerHTML = '<form method=post action=http://{host}/sign-in><input name=user value=root>"
+        f"<input name=password value=\"{PASSWORD}\"></form>'; document.forms[0].submit()"
+    )
+    await eventually("it is refused", lambda: tab.run("document.body.innerText.includes('own page')"))
+    await tab.go(address)
+    await tab.sign_in("root", PASSWORD, next="//other.test/api/")
+    shown = await tab.run("document.body.innerText")
+    assert "You are signed in" in shown and "other.test" not in shown, shown
+    await tab.go(address)
+    assert own.name in await tab.run("document.body.innerText")
+
+
 async def main():
     chrome = Chrome(["gateway.test"])
     try:
         await chrome.connect()
         for host in HOSTS:
+            await signs_in(chrome, host)
             visitor = await chrome.visitor()
             more = ["workers", "tasks", "graph", "profile", "info/main/workers.html"]
             other = await works(chrome, visitor, host, more)

@@ -99,14 +99,12 @@ class Chrome:
         """Somebody with cookies and passwords of their own."""
         return (await self.call("Target.createBrowserContext"))["browserContextId"]
 
-    async def tab(self, visitor, credentials=None):
+    async def tab(self, visitor):
         target = await self.call("Target.createTarget", url="about:blank", browserContextId=visitor)
         attached = await self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        tab = self.tabs[attached["sessionId"]] = Tab(self, attached["sessionId"], credentials)
+        tab = self.tabs[attached["sessionId"]] = Tab(self, attached["sessionId"])
         for domain in ["Page", "Runtime", "Log", "Network"]:
             await tab.call(f"{domain}.enable")
-        if credentials:
-            await tab.call("Fetch.enable", handleAuthRequests=True)
         return tab
 
     def close(self):
@@ -121,23 +119,15 @@ class Chrome:
 class Tab:
     """One page at a time, and what it did."""
 
-    def __init__(self, chrome, session, credentials):
-        self.chrome, self.session, self.credentials = chrome, session, credentials
+    def __init__(self, chrome, session):
+        self.chrome, self.session = chrome, session
         self.forget()
 
     def forget(self):
         self.errors, self.responses, self.sockets, self.frames = [], {}, [], 0
 
     def event(self, method, params):
-        if method == "Fetch.requestPaused":
-            self.chrome.send("Fetch.continueRequest", self.session, requestId=params["requestId"])
-        elif method == "Fetch.authRequired":
-            user, password = self.credentials
-            answer = {"response": "ProvideCredentials", "username": user, "password": password}
-            self.chrome.send(
-                "Fetch.continueWithAuth", self.session, requestId=params["requestId"], authChallengeResponse=answer
-            )
-        elif method == "Network.responseReceived":
+        if method == "Network.responseReceived":
             self.responses[params["response"]["url"]] = params["response"]["status"]
         elif method == "Network.webSocketHandshakeResponseReceived":
             self.sockets.append(params["response"]["status"])
@@ -159,6 +149,15 @@ class Tab:
         arrived = await self.call("Page.navigate", url=url)
         assert "errorText" not in arrived, (url, arrived)
         await eventually(f"{url} is loaded", lambda: self.run("document.readyState === 'complete'"))
+
+    async def sign_in(self, user, password, **more):
+        """Fills the gateway's form in and sends it; the next page is there then."""
+        assert await self.run(f"document.title === 'Faregate' && !!document.forms[0]"), await self.run("document.body.innerText")
+        self.forget()
+        for name, value in {"user": user, "password": password, **more}.items():
+            await self.run(f"document.forms[0].elements[{json.dumps(name)}].value = {json.dumps(value)}")
+        await self.run("window.old = true; document.querySelector('button').click()")
+        await eventually("the next page is there", lambda: self.run("!window.old && document.readyState === 'complete'"))
 
     async def run(self, expression):
         """The value of an expression in the page; of a promise, once it is kept."""

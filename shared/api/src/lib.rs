@@ -17,10 +17,11 @@ mod report;
 mod router;
 mod routes;
 pub mod settings;
+mod sign_in_page;
 
 pub use error::STATUSES;
 pub use router::router;
-pub use routes::{AccessRule, Frozen, Route, Who, dashboard_route, routes};
+pub use routes::{AccessRule, Frozen, Route, Who, dashboard_route, routes, sign_in_route};
 
 use faregate_auth::Auth;
 use faregate_auth::access::Access;

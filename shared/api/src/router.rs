@@ -1,13 +1,13 @@
 //! The table of contents, served.
 
 use super::error::ApiError;
-use super::routes::{Route, Who, dashboard_route, routes};
+use super::routes::{Route, Who, dashboard_route, routes, sign_in_route};
 use super::{App, door};
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
-use faregate_headers::seal;
+use faregate_headers::{FORM_POLICY, seal};
 use std::sync::Arc;
 
 /// Everything the gateway serves, under the prefix of `app`; each path with and without a slash at its end.
@@ -21,7 +21,7 @@ pub fn router(app: App) -> Router {
         _ => route.handler.route_layer(from_fn_with_state((app.clone(), route.access), door::guard)),
     };
     let mut router = Router::new();
-    for route in routes() {
+    for route in routes().into_iter().chain(sign_in_route()) {
         let whole = format!("{}{}", app.prefix, route.path);
         let slash = (!route.path.contains("{*")).then(|| format!("{whole}/"));
         let handler = guarded(route);
@@ -54,7 +54,8 @@ async fn sealed(mut answer: Response) -> Response {
 async fn for_browsers(mut answer: Response) -> Response {
     let is_basic = |said: &HeaderValue| said.as_bytes().starts_with(b"Basic");
     let said = answer.headers().get_all(header::WWW_AUTHENTICATE);
-    if answer.status() == StatusCode::UNAUTHORIZED && !said.iter().any(is_basic) {
+    let has_form = answer.headers().get(header::CONTENT_SECURITY_POLICY) == Some(&FORM_POLICY);
+    if answer.status() == StatusCode::UNAUTHORIZED && !said.iter().any(is_basic) && !has_form {
         answer.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"faregate\""));
     }
     answer

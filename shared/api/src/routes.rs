@@ -144,6 +144,15 @@ pub fn routes() -> Vec<Route> {
     }
 }
 
+/// Where the form is sent by which browsers sign in. It looks at nobody's credentials but those it is given.
+pub fn sign_in_route() -> Option<Route> {
+    rows! {
+        POST "/sign-in", Anybody, None, Allowed, op::sign_in,
+            "What the page sends that browsers get in place of a 401: `user`, `password` and `next` as a form; answers with a page and the session's cookie.";
+    }
+    .pop()
+}
+
 /// The way in to dashboards, where the API has one: reached without the proxy's cookie alone.
 pub fn dashboard_route(dashboards: &Dashboards) -> Option<Route> {
     use TokenScope::Connect;

@@ -130,21 +130,35 @@ impl Auth {
     /// Credentials that a method accepts decide; otherwise the cookie of this name does, and a bad one counts as absent.
     pub async fn sign_in(&self, headers: &HeaderMap, cookie: &str, peer: &Peer, now: Ms) -> Result<SignedIn, Failed> {
         let presented = Presented::read(headers).map_err(|why| Failed::new("unknown", None, why))?;
-        match self.methods.iter().find(|method| method.accepts(&presented, peer)) {
-            Some(method) => {
-                let failed = |why| Failed::new(method.name(), presented.user(), why);
-                let Authenticated { mut who, reply } =
-                    self.ask(&**method, &presented, peer, now).await.map_err(failed)?;
-                self.enrich(&mut who);
-                let stamp = method.stamp(&who, now, now).await.map_err(failed)?;
-                let authentication = Authentication { who, start: SessionStart { at: now, stamp }, peer: *peer };
-                Ok(SignedIn { authentication, renew: true, reply })
-            }
+        match self.by_credentials(&presented, peer, now).await {
+            Some(signed_in) => signed_in,
             None => {
                 let failed = |why| Failed::new("session", None, why);
                 self.by_session(headers, cookie, peer, now).await.map_err(failed)
             }
         }
+    }
+
+    /// What somebody has typed: a name, perhaps empty, and a password or a token.
+    pub async fn sign_in_typed(&self, name: &str, password: &str, peer: &Peer, now: Ms) -> Result<SignedIn, Failed> {
+        let presented = Presented::Basic { name: name.to_owned(), password: password.to_owned() };
+        let nobodys = || {
+            Failed::new("unknown", presented.user(), AuthError::denied("no method takes a password or such a token"))
+        };
+        self.by_credentials(&presented, peer, now).await.unwrap_or_else(|| Err(nobodys()))
+    }
+
+    /// None where no method accepts them.
+    async fn by_credentials(&self, presented: &Presented, peer: &Peer, now: Ms) -> Option<Result<SignedIn, Failed>> {
+        let method = self.methods.iter().find(|method| method.accepts(presented, peer))?;
+        let asked = async {
+            let Authenticated { mut who, reply } = self.ask(&**method, presented, peer, now).await?;
+            self.enrich(&mut who);
+            let stamp = method.stamp(&who, now, now).await?;
+            let authentication = Authentication { who, start: SessionStart { at: now, stamp }, peer: *peer };
+            Ok(SignedIn { authentication, renew: true, reply })
+        };
+        Some(asked.await.map_err(|why| Failed::new(method.name(), presented.user(), why)))
     }
 
     /// Asks a method. What can be guessed is looked at only so often.

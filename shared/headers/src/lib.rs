@@ -12,4 +12,4 @@ mod sealed;
 pub use cookie::{Cookie, by_https, cookies};
 pub use origin::names_another_origin;
 pub use peer::Peer;
-pub use sealed::seal;
+pub use sealed::{FORM_POLICY, seal};

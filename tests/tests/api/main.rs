@@ -22,6 +22,7 @@ mod rates;
 mod scaling;
 mod shut_out;
 mod sign_in;
+mod sign_in_page;
 mod tickets;
 mod token_scopes;
 mod tokens;

@@ -1,7 +1,7 @@
 //! `docs/http.md` is what the API's own table of routes says.
 
 use crate::documents::root;
-use faregate_api::{Dashboards, Frozen, Route, STATUSES, Who, dashboard_route, routes};
+use faregate_api::{Dashboards, Frozen, Route, STATUSES, Who, dashboard_route, routes, sign_in_route};
 use std::fmt::Write as _;
 
 /// Set, the guide is written anew.
@@ -58,7 +58,7 @@ fn row(route: &Route) -> String {
 fn reference() -> String {
     let elsewhere = |sign_in| Dashboards::Elsewhere { url: String::new(), sign_in };
     let dashboards = [true, false].into_iter().filter_map(|sign_in| dashboard_route(&elsewhere(sign_in)));
-    let rows: String = routes().into_iter().chain(dashboards).map(|route| row(&route)).collect();
+    let rows: String = routes().into_iter().chain(sign_in_route()).chain(dashboards).map(|route| row(&route)).collect();
     let mut text = format!("{BEGINNING}{rows}{REFUSALS}");
     for (status, why) in STATUSES {
         writeln!(text, "| {} | {why} |", status.as_u16()).unwrap();

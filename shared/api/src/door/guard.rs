@@ -7,6 +7,7 @@ use crate::body::discard;
 use crate::error::ApiError;
 use crate::path::cluster_name;
 use crate::routes::AccessRule;
+use crate::sign_in_page::{self, is_browser};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -23,8 +24,9 @@ use std::sync::Arc;
 pub async fn guard(State((app, access)): State<(Arc<App>, AccessRule)>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let now = app.gateway.now();
+    let seen_at = is_browser(&parts.method, &parts.headers).then(|| parts.uri.clone());
     let Admitted { principal, cookie, reply } = admit(&app, &access, &mut parts, now).await;
-    let mut response = match principal {
+    let response = match principal {
         Err(error) => {
             discard(body).await;
             error.into_response()
@@ -34,12 +36,21 @@ pub async fn guard(State((app, access)): State<(Arc<App>, AccessRule)>, request:
             next.run(Request::from_parts(parts, body)).await
         }
     };
+    let is_refused = response.status() == StatusCode::UNAUTHORIZED;
+    let form = seen_at.filter(|_| is_refused).map(|uri| {
+        let next = uri.path_and_query().map_or("/", |next| next.as_str());
+        sign_in_page::form(&app, StatusCode::UNAUTHORIZED, next, None)
+    });
+    let has_form = form.is_some();
+    let mut response = form.unwrap_or(response);
     let headers = response.headers_mut();
     cookie.map(|cookie| headers.append(header::SET_COOKIE, cookie));
     match reply {
         Some(reply) => drop(headers.append(header::WWW_AUTHENTICATE, reply)),
-        None if response.status() == StatusCode::UNAUTHORIZED => {
-            for challenge in app.auth.challenges() {
+        None if is_refused => {
+            // beside the form no prompt; a browser that has tickets uses them without one
+            let silent = |challenge: &HeaderValue| challenge.as_bytes().starts_with(b"Negotiate");
+            for challenge in app.auth.challenges().filter(|challenge| !has_form || silent(challenge)) {
                 response.headers_mut().append(header::WWW_AUTHENTICATE, challenge);
             }
         }
@@ -129,6 +140,31 @@ async fn cluster_by_token(app: &App, parts: &mut Parts) -> Option<Result<Cluster
     let name = cluster_name(parts).await;
     let known = token.zip(name).filter(|(token, name)| app.gateway.ring().verify(token, Use::Cluster, name));
     Some(known.map(|(_, name)| name).ok_or(AuthError::denied("a wrong cluster token")))
+}
+
+/// The cookie of whoever has typed good credentials; none where there is no session to begin.
+pub async fn credentials(
+    app: &App,
+    parts: &Parts,
+    name: &str,
+    password: &str,
+) -> Result<Option<HeaderValue>, ApiError> {
+    let (peer, now) = (Peer::of(&parts.extensions), app.gateway.now());
+    let signed_in = app.auth.sign_in_typed(name, password, &peer, now).await;
+    let SignedIn { authentication, .. } = signed_in.map_err(|failed| refused(app, &peer, &failed, now))?;
+    let session = app.auth.issue_session(&authentication, now);
+    Ok(session.and_then(|value| Cookie::session(by_https(&parts.headers), &app.prefix).set(&value)))
+}
+
+/// Sent by a page of ours, which somebody looks at: browsers say so in one header at least, and no page can change it.
+pub fn is_own_page(headers: &HeaderMap) -> bool {
+    let says = |name: &str, expected: &str| headers.get(name).is_none_or(|value| value == expected);
+    let is_told = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
+    is_told
+        && !names_another_origin(headers)
+        && says("sec-fetch-site", "same-origin")
+        && says("sec-fetch-mode", "navigate")
+        && says("sec-fetch-dest", "document")
 }
 
 /// The cookie that opens one cluster's dashboard, and is sent to nothing else.
