@@ -2,6 +2,7 @@
 //! and not in the table fails, and so does a row whose command has gone.
 #![allow(clippy::unwrap_used)]
 
+mod costs;
 mod documents;
 mod http;
 mod links;
