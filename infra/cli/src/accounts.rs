@@ -3,36 +3,37 @@
 use async_trait::async_trait;
 use faregate_auth::methods::peer::{Account, SystemAccounts};
 use faregate_processes::name_service;
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use quick_cache::sync::Cache;
 use std::time::{Duration, Instant};
 
 /// An account is not asked for again so long: name services may be far away.
 const KNOWN: Duration = Duration::from_secs(60);
-/// Accounts that are remembered; when there are more, all are forgotten.
+/// Accounts that are remembered.
 const MOST: usize = 10_000;
 
 /// Asks the system.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Accounts {
-    known: Mutex<HashMap<u32, (Instant, Option<Account>)>>,
+    known: Cache<u32, (Instant, Option<Account>)>,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Accounts { known: Cache::new(MOST) }
+    }
 }
 
 #[async_trait]
 impl SystemAccounts for Accounts {
     async fn account(&self, uid: u32) -> Result<Option<Account>, String> {
-        if let Some((since, account)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&uid)
+        if let Some((since, account)) = self.known.get(&uid)
             && since.elapsed() < KNOWN
         {
-            return Ok(account.clone());
+            return Ok(account);
         }
         let looked = tokio::task::spawn_blocking(move || look_up(uid)).await;
         let account = looked.map_err(|error| error.to_string())??;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(uid, (Instant::now(), account.clone()));
+        self.known.insert(uid, (Instant::now(), account.clone()));
         Ok(account)
     }
 }

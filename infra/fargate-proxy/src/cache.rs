@@ -1,4 +1,7 @@
 //! Routes, remembered for a moment: a cluster's many connections cost few reads, and names that nobody has cost few as well.
+//!
+//! No cache of a library: those forget by use, and a flood of made-up names would push out a route that was read once.
+//! Here routes of now go last, which a test floods.
 
 use async_trait::async_trait;
 use faregate_core::model::ClusterName;

@@ -5,15 +5,20 @@
 use super::rows::{self, Row};
 use faregate_core::model::{Cluster, Stored, Version};
 use faregate_core::ports::StoreError;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use quick_cache::sync::Cache;
+use std::sync::Arc;
 
-/// Clusters kept; a few KiB each. When there are more, all are forgotten.
+/// Clusters kept; a few KiB each.
 const KEEP: usize = 2048;
 
 /// By name, at the version that was read last.
-#[derive(Default)]
-pub(super) struct Parsed(Mutex<HashMap<String, Stored<Arc<Cluster>>>>);
+pub(super) struct Parsed(Cache<String, Stored<Arc<Cluster>>>);
+
+impl Default for Parsed {
+    fn default() -> Self {
+        Parsed(Cache::new(KEEP))
+    }
+}
 
 /// A cluster's row, as far as it had to be read.
 pub(super) enum Found {
@@ -27,15 +32,11 @@ impl Parsed {
     /// Reads a row of `sort, version, seen_at, body`; its body only when it is not known.
     pub fn find(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
         let version: i64 = row.get(1)?;
-        let known = self.known(row.get_ref(0)?.as_str()?, version as Version);
-        Ok(match known {
+        let known = self.0.get(row.get_ref(0)?.as_str()?);
+        Ok(match known.filter(|known| known.version == version as Version) {
             Some(known) => Found::Known(known),
             None => Found::New(Row::read(row)?),
         })
-    }
-
-    fn known(&self, name: &str, version: Version) -> Option<Stored<Arc<Cluster>>> {
-        self.lock().get(name).filter(|known| known.version == version).cloned()
     }
 
     /// The cluster, parsed now if need be.
@@ -47,16 +48,7 @@ impl Parsed {
         let name = row.sort.clone();
         let Stored { value, version } = rows::cluster(row)?;
         let cluster = Stored { value: Arc::new(value), version };
-        let mut known = self.lock();
-        if known.len() >= KEEP {
-            known.clear();
-        }
-        known.insert(name, cluster.clone());
+        self.0.insert(name, cluster.clone());
         Ok(cluster)
-    }
-
-    /// A panic under the lock leaves a map that is still a map.
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Stored<Arc<Cluster>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,15 +7,15 @@ use faregate_headers::cookies;
 use faregate_keys::{KeyRing, KeyRingError};
 use http::HeaderMap;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// How long one is good, in milliseconds. Used in its second half, it is renewed …
 const LIFE_MS: Ms = 3_600_000;
 /// … until the credentials themselves are this old: then they must be shown again.
 const CREDENTIALS_LIFE_MS: Ms = 24 * 3_600_000;
-/// Sessions remembered as verified; when there are more, all are forgotten.
+/// Sessions remembered as verified.
 const MOST_SEEN: usize = 1024;
 
 #[derive(Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub struct Sessions {
     validation: Validation,
     /// What verified before, by its text: verifying takes longer than the rest of a short request. Whether it still holds is
     /// looked at each time.
-    seen: Mutex<HashMap<String, Arc<Claims>>>,
+    seen: Cache<String, Arc<Claims>>,
 }
 
 impl Sessions {
@@ -75,7 +75,7 @@ impl Sessions {
             signing: EncodingKey::from_secret(&ring.session_key(&newest.id)?),
             verifying,
             validation,
-            seen: Mutex::default(),
+            seen: Cache::new(MOST_SEEN),
         })
     }
 
@@ -106,8 +106,7 @@ impl Sessions {
     }
 
     fn open(&self, token: &str, now: Ms) -> Option<Session> {
-        let known = self.seen().get(token).cloned();
-        let claims = match known {
+        let claims = match self.seen.get(token) {
             Some(claims) => claims,
             None => self.verify(token)?,
         };
@@ -115,7 +114,7 @@ impl Sessions {
         // what a clock that was ahead has issued would outlive what it began with
         let is_of_tomorrow = left > LIFE_MS + CLOCK_SKEW_MS || is_ahead(claims.since, now);
         if left <= 0 || is_of_tomorrow {
-            self.seen().remove(token);
+            self.seen.remove(token);
             return None;
         }
         let Claims { sub, groups, role, method, token, since, stamp, .. } = &*claims;
@@ -129,17 +128,8 @@ impl Sessions {
         let kid = decode_header(token).ok()?.kid?;
         let (_, key) = self.verifying.iter().find(|(id, _)| *id == kid)?;
         let claims = Arc::new(decode::<Claims>(token, key, &self.validation).ok()?.claims);
-        let mut seen = self.seen();
-        if seen.len() >= MOST_SEEN {
-            seen.clear();
-        }
-        seen.insert(token.to_owned(), claims.clone());
+        self.seen.insert(token.to_owned(), claims.clone());
         Some(claims)
-    }
-
-    /// A panic under the lock leaves a map that is still a map.
-    fn seen(&self) -> MutexGuard<'_, HashMap<String, Arc<Claims>>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,12 +1,12 @@
 //! What users do with their clusters.
 
-use super::Context;
+use super::{Context, paces::MOST};
 use faregate_core::command::Listen;
 use faregate_core::model::{ClusterConfig, LaunchSpec, Ms};
 use faregate_core::options::Options;
 use faregate_core::ports::Schedulers;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use quick_cache::sync::Cache;
+use std::sync::Arc;
 
 /// What a new cluster is made of.
 #[derive(Clone)]
@@ -30,13 +30,13 @@ pub struct Clusters {
     pub(crate) schedulers: Arc<dyn Schedulers>,
     pub(crate) settings: ClusterSettings,
     /// What users' counters last said of the pace at which they create clusters.
-    pub(crate) paces: Mutex<HashMap<String, Ms>>,
+    pub(crate) paces: Cache<String, Ms>,
 }
 
 impl Clusters {
     /// Over these records; schedulers are asked this way.
     pub fn new(context: Arc<Context>, schedulers: Arc<dyn Schedulers>, settings: ClusterSettings) -> Self {
-        Clusters { context, schedulers, settings, paces: Mutex::default() }
+        Clusters { context, schedulers, settings, paces: Cache::new(MOST) }
     }
 
     /// What users may choose.

@@ -3,28 +3,22 @@
 
 use super::{Clusters, ServiceError};
 use faregate_core::model::{Ms, Pace, PaceStep};
-use std::sync::PoisonError;
 
-/// Users kept in mind; when there are more, all are forgotten, and the counters tell them anew.
-const MOST: usize = 4_096;
+/// Users kept in mind; those that are forgotten the counters tell anew.
+pub(super) const MOST: usize = 4_096;
 
 impl Clusters {
     /// The step that one more cluster of a user takes, for all that is known; none where any pace will do. Refused for those who may
     /// create nothing yet: a counter never says less than it did.
     pub(super) fn next_step(&self, user: &str, now: Ms) -> Result<Option<PaceStep>, ServiceError> {
         let Some(pace) = Pace::of(self.context.policy()) else { return Ok(None) };
-        let known = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
-        let paid_at = known.get(user).copied().unwrap_or_default();
+        let paid_at = self.paces.get(user).unwrap_or_default();
         pace.step(paid_at, now).map(Some).map_err(|wait| refusal(user, pace, wait))
     }
 
     /// What a user's counter says.
     pub(super) fn knows_pace(&self, user: &str, paid_at: Ms) {
-        let mut known = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST && !known.contains_key(user) {
-            known.clear();
-        }
-        known.insert(user.to_owned(), paid_at);
+        self.paces.insert(user.to_owned(), paid_at);
     }
 }
 

@@ -2,51 +2,40 @@
 
 use faregate_core::model::clock::is_younger;
 use faregate_core::model::{Ms, Stored};
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use quick_cache::sync::Cache;
 
 /// How long what was read is believed: nobody keeps what was taken from them for longer.
 pub(super) const BELIEVED_MS: Ms = 60_000;
-/// Records remembered; when there are more, all are forgotten.
+/// Records remembered.
 const MOST: usize = 4_096;
 
 /// When it was read, and what was there.
 type Read<T> = (Ms, Option<Stored<T>>);
 
 /// Records by their keys, with the moment of each one's reading; also of those that are not there.
-pub(super) struct Remembered<T>(Mutex<HashMap<String, Read<T>>>);
+pub(super) struct Remembered<T>(Cache<String, Read<T>>);
 
-impl<T> Default for Remembered<T> {
+impl<T: Clone> Default for Remembered<T> {
     fn default() -> Self {
-        Remembered(Mutex::default())
+        Remembered(Cache::new(MOST))
     }
 }
 
 impl<T: Clone> Remembered<T> {
     /// What was read of it, no earlier than `since` and less than a minute ago.
     pub fn get(&self, key: &str, since: Ms, now: Ms) -> Option<Option<Stored<T>>> {
-        let known = self.lock();
-        let (at, found) = known.get(key)?;
-        (*at >= since && is_younger(*at, BELIEVED_MS, now)).then(|| found.clone())
+        let (at, found) = self.0.get(key)?;
+        (at >= since && is_younger(at, BELIEVED_MS, now)).then_some(found)
     }
 
     /// This was read at `at`, or later.
     pub fn put(&self, key: &str, at: Ms, found: Option<Stored<T>>) {
-        let mut known = self.lock();
-        if known.len() >= MOST && !known.contains_key(key) {
-            known.clear();
-        }
-        known.insert(key.to_owned(), (at, found));
+        self.0.insert(key.to_owned(), (at, found));
     }
 
     /// It has changed.
     pub fn forget(&self, key: &str) {
-        self.lock().remove(key);
-    }
-
-    /// A panic under the lock leaves a map that is still a map.
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Read<T>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.remove(key);
     }
 }
 
@@ -73,7 +62,7 @@ mod tests {
         let known = Remembered::default();
         for n in 0..2 * MOST {
             known.put(&n.to_string(), 0, Some(Stored { value: n, version: 1 }));
-            assert!(known.lock().len() <= MOST);
+            assert!(known.0.len() <= MOST);
         }
     }
 }

@@ -2,20 +2,20 @@
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign, verify};
 use faregate_core::model::{Ms, Version};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use quick_cache::sync::Cache;
 
 /// How long a password that was right is known as such, while its account stays as it is.
 const KNOWN_MS: Ms = 10 * 60_000;
-/// Users kept in mind; when there are more, all are forgotten.
+/// Users kept in mind.
 const MOST: usize = 4_096;
 
 /// Right passwords, under a key that this process alone has and never writes: no hash to be kept for longer, and of no use elsewhere.
 pub(super) struct Verified {
     key: Key,
-    known: Mutex<HashMap<String, Known>>,
+    known: Cache<String, Known>,
 }
 
+#[derive(Clone)]
 struct Known {
     code: Vec<u8>,
     version: Version,
@@ -26,13 +26,12 @@ impl Verified {
     /// With a key of these random numbers.
     pub fn new(random: &[u64; 4]) -> Self {
         let bytes: Vec<u8> = random.iter().flat_map(|word| word.to_le_bytes()).collect();
-        Verified { key: Key::new(HMAC_SHA256, &bytes), known: Mutex::default() }
+        Verified { key: Key::new(HMAC_SHA256, &bytes), known: Cache::new(MOST) }
     }
 
     /// Was this the user's password, at this version of their account?
     pub fn knows(&self, user: &str, password: &str, version: Version, now: Ms) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(user).is_some_and(|known| {
+        self.known.get(user).is_some_and(|known| {
             known.version == version
                 && (0..KNOWN_MS).contains(&(now - known.at))
                 && verify(&self.key, password.as_bytes(), &known.code).is_ok()
@@ -42,11 +41,7 @@ impl Verified {
     /// It was.
     pub fn learn(&self, user: &str, password: &str, version: Version, now: Ms) {
         let code = sign(&self.key, password.as_bytes()).as_ref().to_vec();
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST && !known.contains_key(user) {
-            known.clear();
-        }
-        known.insert(user.to_owned(), Known { code, version, at: now });
+        self.known.insert(user.to_owned(), Known { code, version, at: now });
     }
 }
 

@@ -17,6 +17,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use faregate_core::model::Ms;
 use http::HeaderValue;
 use hub::{Hub, authorization, silent};
+use quick_cache::sync::Cache;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, Semaphore};
@@ -58,7 +59,7 @@ pub struct JupyterHub {
     hub: Arc<Hub>,
     asked: Mutex<HashMap<[u8; 32], Asked>>,
     /// Since when a token was last good.
-    good: Mutex<HashMap<[u8; 32], Ms>>,
+    good: Cache<[u8; 32], Ms>,
     questions: Arc<Semaphore>,
     questions_of_known: Arc<Semaphore>,
 }
@@ -85,26 +86,15 @@ impl JupyterHub {
     pub fn new(config: Config, web: Arc<Web>) -> Result<Self, AuthConfigError> {
         let [questions, questions_of_known] =
             [QUESTIONS, QUESTIONS_OF_KNOWN].map(|many| Arc::new(Semaphore::new(many)));
-        let (asked, good) = (Mutex::default(), Mutex::default());
+        let (asked, good) = (Mutex::default(), Cache::new(MOST_REMEMBERED));
         Ok(JupyterHub { hub: Arc::new(Hub::new(config, web)?), asked, good, questions, questions_of_known })
     }
 
     fn was_good(&self, hash: &[u8; 32], now: Ms) -> bool {
-        let good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
-        good.get(hash).is_some_and(|at| (0..KNOWN_MS).contains(&(now - at)))
+        self.good.get(hash).is_some_and(|at| (0..KNOWN_MS).contains(&(now - at)))
     }
 
-    fn is_good(&self, hash: [u8; 32], now: Ms) {
-        let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
-        if good.len() >= MOST_REMEMBERED {
-            good.retain(|_, at| (0..KNOWN_MS).contains(&(now - *at)));
-        }
-        if good.len() >= MOST_REMEMBERED {
-            good.clear();
-        }
-        good.insert(hash, now);
-    }
-
+    /// By hand, unlike the cache beside it: when there are too many, good answers go last. Made-up tokens push out no other.
     fn asked(&self, hash: [u8; 32], now: Ms) -> Asked {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(asked) = asked.get(&hash).filter(|asked| asked.is_good(now)) {
@@ -172,7 +162,7 @@ impl Method for JupyterHub {
             Err(silent())
         });
         if entered.is_ok() {
-            self.is_good(hash, now);
+            self.good.insert(hash, now);
         }
         entered
     }
