@@ -2,7 +2,8 @@
 //!
 //! The SDK's own client parses the machine's 140 or so root certificates at every cold start, which takes longer than all else a function
 //! does until its first answer, and brings HTTP/2, which these services are not asked in. Here the roots are Mozilla's, compiled in ready
-//! for use.
+//! for use. The SDK's own would take a trust store of ours, but only as PEM, which it parses as it parses the machine's, and it has HTTP/2
+//! with any kind of TLS.
 
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
