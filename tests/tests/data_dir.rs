@@ -5,6 +5,7 @@ use faregate_cli::serve::free_port;
 use faregate_tests::server::{Server, eventually};
 use rusqlite::Connection;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -149,6 +150,34 @@ fn sigterm_ends_it_whatever_the_store_says_and_fills_no_log() {
     let log = server.log();
     let lines = log.lines().filter(|line| line.contains("stopping clusters failed")).count();
     assert!((1..=5).contains(&lines), "{lines} lines:\n{log}");
+}
+
+#[test]
+fn of_a_gateway_that_was_stopped_three_files_are_a_whole_copy() {
+    let mut server = Server::start("");
+    let alice = server.admin(&["users", "add", "alice"], "a long password");
+    assert!(server.stop().success());
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["store.sqlite", "keys.json", "task-uids.json"] {
+        match fs::copy(server.data_dir.join(name), copy.path().join(name)) {
+            Err(error) if name == "task-uids.json" => {
+                assert_eq!(error.kind(), ErrorKind::NotFound, "no user had a task")
+            }
+            copied => drop(copied.unwrap()),
+        }
+    }
+    let copy = Server::start_at(copy.path(), "");
+    assert_eq!(copy.admin(&["users", "list"], ""), alice);
+}
+
+#[test]
+fn a_store_that_another_process_reads_does_not_keep_a_gateway_from_its_end() {
+    let mut server = Server::start("");
+    let reader = Connection::open(server.data_dir.join("store.sqlite")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM items").unwrap();
+    server.admin(&["users", "add", "alice"], "a long password");
+    assert!(server.stop().success());
+    assert!(server.log().contains("store not written back"), "{}", server.log());
 }
 
 /// A file system of 40 MB. Unmounted when it is dropped.

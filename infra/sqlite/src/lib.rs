@@ -146,6 +146,11 @@ impl SqliteStore {
         }
     }
 
+    /// Ends writing, and leaves `store.sqlite` whole without its `-wal`. An error says that it needs its `-wal` still.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.writer.close().await
+    }
+
     fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let free = self.readers.iter().find_map(|reader| reader.try_lock().ok());
         let connection = match free {

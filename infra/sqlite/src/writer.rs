@@ -1,11 +1,12 @@
 //! The thread that writes. What waits is committed together, so that many writers share one fsync; each keeps a savepoint of its
 //! own, so that one's conflict is nobody else's.
 
-use super::room;
+use super::{failed, room};
 use faregate_core::ports::{StoreError, TransactError};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::mpsc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Writes committed together at most.
@@ -14,9 +15,14 @@ const BATCH: usize = 64;
 enum Job {
     /// `PRAGMA data_version`: changes when another process commits.
     DataVersion(oneshot::Sender<i64>),
+    /// The last one.
+    Close(oneshot::Sender<Result<(), StoreError>>),
     /// A write; `durable` when it must be on disk before it is answered.
     Write { durable: bool, work: Work },
 }
+
+/// So long the end waits for other processes that read or write.
+const CLOSING_BUSY: Duration = Duration::from_secs(1);
 
 /// Works under its savepoint (or not at all, when the transaction could not begin), and leaves the answer for after the commit.
 type Work = Box<dyn FnOnce(&Connection, &Result<(), TransactError>) -> Answer + Send>;
@@ -71,19 +77,30 @@ impl Writer {
         self.jobs.send(Job::DataVersion(reply)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())
     }
+
+    /// Nothing is written after it.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job::Close(reply)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
 }
 
 fn run(connection: &Connection, inbox: &mpsc::Receiver<Job>) {
     let mut synchronous = None;
     while let Ok(first) = inbox.recv() {
         let mut next = Some(first);
-        let (mut batch, mut durable) = (Vec::new(), false);
+        let (mut batch, mut durable, mut close) = (Vec::new(), false, None);
         while let Some(job) = next {
             match job {
                 Job::DataVersion(reply) => {
                     // an error reads as a change: the host looks again
                     let version = connection.query_row("PRAGMA data_version", [], |row| row.get(0)).unwrap_or(-1);
                     let _ = reply.send(version);
+                }
+                Job::Close(reply) => {
+                    close = Some(reply);
+                    break;
                 }
                 Job::Write { durable: must, work } => {
                     durable |= must;
@@ -95,7 +112,20 @@ fn run(connection: &Connection, inbox: &mpsc::Receiver<Job>) {
         if !batch.is_empty() {
             commit(connection, batch, durable, &mut synchronous);
         }
+        if let Some(reply) = close {
+            let _ = reply.send(checkpoint(connection));
+            return;
+        }
     }
+}
+
+/// Writes all that is in the `-wal` into the file itself, and empties the `-wal`.
+fn checkpoint(connection: &Connection) -> Result<(), StoreError> {
+    let busy: bool = connection
+        .busy_timeout(CLOSING_BUSY)
+        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)))
+        .map_err(|error| failed(&error))?;
+    if busy { Err(StoreError::Failed("another process is using the store".into())) } else { Ok(()) }
 }
 
 /// One SQLite transaction for the whole batch. Liveness alone needs no fsync: it is nothing to lose.

@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use faregate_core::model::{Month, Scope, Status};
+use faregate_core::{did_you_mean, nearest};
 use faregate_gateway::admin::parse_scope;
 use serde_json::{Map, Value};
 
@@ -114,11 +115,30 @@ pub fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, A
 pub fn only(fields: &Map<String, Value>, known: &[&str]) -> Result<(), ApiError> {
     match fields.keys().find(|name| !known.contains(&name.as_str())) {
         Some(name) => {
-            let (name, known) = (shorten(name), known.join("`, `"));
-            Err(ApiError::invalid(format!("`{name}` means nothing in this body: there is `{known}`")))
+            let (name, near) = (shorten(name), did_you_mean(name, known.iter().copied()));
+            let known = known.join("`, `");
+            Err(ApiError::invalid(format!("`{name}` means nothing in this body: there is `{known}`{near}")))
         }
         None => Ok(()),
     }
+}
+
+/// Refuses fields that are slips of these. Others are let be, as the official server does.
+pub fn no_slips(fields: &Map<String, Value>, known: &[&str]) -> Result<(), ApiError> {
+    let unknown = fields.keys().map(|name| shorten(name)).filter(|name| !known.contains(&name.as_str()));
+    let slip = |name: String| nearest(&name, known.iter().copied()).map(|near| (name.clone(), near));
+    match unknown.filter_map(slip).next() {
+        Some((name, near)) => {
+            Err(ApiError::invalid(format!("`{name}` means nothing in this body; did you mean `{near}`?")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A field that must be there.
+pub fn required<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&'a Value, ApiError> {
+    no_slips(fields, &[name])?;
+    fields.get(name).ok_or_else(|| ApiError::invalid(format!("`{name}` is missing in the body")))
 }
 
 /// As much of a text as an answer repeats.

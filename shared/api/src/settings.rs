@@ -1,6 +1,7 @@
 //! The `Settings` of a deployment: one JSON text, the same for the functions that run by it and for the command that checks it before.
 
 use faregate_auth as auth;
+use faregate_core::did_you_mean;
 use faregate_core::model::{ClusterConfig, Policy, TaskSizes};
 use faregate_core::options::Options;
 use serde::de::DeserializeOwned;
@@ -188,15 +189,8 @@ where
 }
 
 fn unknown(name: &str, known: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    let near = known
-        .into_iter()
-        .map(|known| (strsim::jaro_winkler(name, known.as_ref()), known))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match near {
-        Some((_, near)) => format!("`{name}` is not known; did you mean `{}`?", near.as_ref()),
-        None => format!("`{name}` is not known"),
-    }
+    let known: Vec<_> = known.into_iter().collect();
+    format!("`{name}` is not known{}", did_you_mean(name, known.iter().map(AsRef::as_ref)))
 }
 
 /// What no policy can be.

@@ -10,9 +10,11 @@ pub mod command;
 mod later;
 pub mod limits;
 pub mod model;
+mod nearest;
 pub mod options;
 pub mod ports;
 pub mod reconcile;
 
 pub use chain::chain;
 pub use later::{Later, later};
+pub use nearest::{did_you_mean, nearest};

@@ -177,9 +177,13 @@ async fn limits_that_cannot_be_are_refused_and_nothing_is_written() {
     for (path, body, says) in [
         ("user:alice", json!({"set": {"clusters": -1}}), "`clusters` must be 0 or more, not -1"),
         ("user:alice", json!({"set": {"clusters": "two"}}), "`clusters` cannot be \"two\": "),
-        ("user:alice", json!({"set": {"workers": 1, "clustres": 1}}), "`clustres` is no limit"),
+        (
+            "user:alice",
+            json!({"set": {"workers": 1, "clustres": 1}}),
+            "`clustres` is no limit; did you mean `clusters`?",
+        ),
         ("user:alice", json!({"set": {"memory": "64 X"}}), "`memory` cannot be \"64 X\": `64 X` is no size"),
-        ("user:alice", json!({"unset": ["clustres"]}), "`clustres` is no limit"),
+        ("user:alice", json!({"unset": ["clustres"]}), "`clustres` is no limit; did you mean `clusters`?"),
         ("user:alice", json!({"unset": "clusters"}), "`unset` must be a list of fields' names, not a string"),
         ("user:alice", json!({"unset": [1]}), "`unset` must be a list of fields' names, not a number"),
         ("user:alice", json!({"set": []}), "`set` must be an object of fields, not a list"),

@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, and where.
 
+use faregate_core::did_you_mean;
 use std::fmt;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
@@ -140,12 +141,8 @@ fn plain(kind: &str) -> &str {
 /// There is no such key: says so, with the nearest one beside it.
 pub fn unknown<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Problem {
     let name = key.rsplit('.').next().unwrap_or(key);
-    let nearest = known
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness > 0.7);
-    match nearest {
-        Some((_, candidate)) => Problem::new(key, format!("is not known; did you mean `{candidate}`?")),
-        None => Problem::new(key, "is not known; `faregate config` lists all keys"),
+    match did_you_mean(name, known) {
+        nothing if nothing.is_empty() => Problem::new(key, "is not known; `faregate config` lists all keys"),
+        meant => Problem::new(key, format!("is not known{meant}")),
     }
 }

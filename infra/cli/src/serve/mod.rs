@@ -163,13 +163,13 @@ async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), 
         return Err(ServeError::Server(ended.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into())));
     }
     notify::notify(notify::STOPPING);
+    let deadline = shutdown::deadline(period(config.gateway.sigint_timeout_ms + config.gateway.sigterm_timeout_ms));
     let mut left = 0;
     if config.gateway.stop_clusters_on_shutdown {
         tracing::info!("shutdown: stopping all clusters; a second signal waits no longer");
         closing.store(true, Ordering::Relaxed);
-        let stop_time = period(config.gateway.sigint_timeout_ms + config.gateway.sigterm_timeout_ms);
         left = tokio::select! {
-            left = shutdown::stop_clusters(&built.world, stop_time) => left,
+            left = shutdown::stop_clusters(&built.world, deadline) => left,
             never = proxy.watch() => match never {},
             () = signals.next() => built.world.active().await,
         };
@@ -183,6 +183,7 @@ async fn serve(config: Config, wrap: impl FnOnce(Ports) -> Ports) -> Result<(), 
     }
     built.world.launcher.settle(REMOVAL).await;
     socket::remove(&data, &socket);
+    shutdown::close_store(&built.world.store, deadline).await;
     tracing::info!(clusters = left, "gateway stopped");
     if left > 0 { Err(ServeError::Restless(left)) } else { Ok(()) }
 }

@@ -4,6 +4,7 @@ use super::loops::World;
 use super::sparing::Sparing;
 use faregate_core::model::{Reason, ReasonCode};
 use faregate_core::ports::Launcher;
+use faregate_sqlite::SqliteStore;
 use std::io;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -13,6 +14,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 const LOOK: Duration = Duration::from_millis(100);
 /// Clusters have this time to come to rest, beyond what their processes are given to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The store has this time to be written back.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// SIGTERM and SIGINT.
 pub struct Signals {
@@ -32,14 +35,29 @@ impl Signals {
     }
 }
 
-/// Stops every cluster and waits until all are at rest; `stop_time` is what one process may take to stop. How many are left.
+/// By then a gateway has ended that is told to now; `stop_time` is what one process may take to stop.
+pub fn deadline(stop_time: Duration) -> Instant {
+    // a process that ignores its first signals is asked again in another round
+    Instant::now() + stop_time * 2 + PATIENCE
+}
+
+/// Writes the store's `-wal` back into its file, so that a copy of the file alone is whole. A store that hangs is left as it is.
+pub async fn close_store(store: &SqliteStore, deadline: Instant) {
+    let closed = match timeout_at(deadline.min(Instant::now() + CLOSING), store.close()).await {
+        Ok(closed) => closed.map_err(|error| error.to_string()),
+        Err(_) => Err("the store does not answer".to_owned()),
+    };
+    if let Err(error) = closed {
+        tracing::warn!(error, "store not written back: a copy of it needs its -wal");
+    }
+}
+
+/// Stops every cluster and waits until all are at rest. How many are left.
 ///
 /// Ends by its deadline whatever the store says. Of a store that goes on failing nothing is waited for: tasks are stopped without it,
 /// and the next start finds them at rest.
-pub async fn stop_clusters(world: &World, stop_time: Duration) -> usize {
+pub async fn stop_clusters(world: &World, deadline: Instant) -> usize {
     let reason = Reason::new(ReasonCode::GatewayShutdown, "the gateway is shutting down");
-    // a process that ignores its first signals is asked again in another round
-    let deadline = Instant::now() + stop_time * 2 + PATIENCE;
     let mut failing: Option<Instant> = None;
     let mut sparing = Sparing::default();
     loop {

@@ -3,6 +3,7 @@ use crate::App;
 use crate::body;
 use crate::door::Session;
 use crate::error::ApiError;
+use crate::params::no_slips;
 use crate::path::Named;
 use axum::body::Body;
 use axum::extract::State;
@@ -23,6 +24,7 @@ pub async fn adapt(
 
 /// Checked `minimum`, `maximum` (null or absent = unbounded) and `active` (absent = true).
 fn bounds(request: &Map<String, Value>) -> Result<(Option<u32>, Option<u32>, bool), ApiError> {
+    no_slips(request, &["minimum", "maximum", "active"])?;
     let number = |field| match request.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => workers(field, value).map(Some),

@@ -2,6 +2,7 @@ use crate::App;
 use crate::body::{self, SMALL};
 use crate::door::Session;
 use crate::error::{ApiError, json};
+use crate::params::no_slips;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,6 +16,7 @@ pub async fn create(State(app): State<Arc<App>>, session: Session, body: Body) -
     // the client writes a float option that is not a number as `NaN`, which is no JSON
     let value = options::parse_json(&bytes).map_err(|error| body::not_json(&bytes, &error))?;
     let mut request = body::object(value)?;
+    no_slips(&request, &["cluster_options"])?;
     let options = match request.remove("cluster_options") {
         None => Map::new(),
         Some(Value::Object(options)) => options,

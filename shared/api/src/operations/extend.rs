@@ -2,7 +2,7 @@ use crate::App;
 use crate::body;
 use crate::door::Session;
 use crate::error::{ApiError, json};
-use crate::params::shorten;
+use crate::params::{required, shorten};
 use crate::path::Named;
 use axum::body::Body;
 use axum::extract::State;
@@ -22,7 +22,7 @@ pub async fn extend(
     body: Body,
 ) -> Result<Response, ApiError> {
     let request = body::read_object(body).await?;
-    let ms = milliseconds(request.get("seconds").unwrap_or(&Value::Null))?;
+    let ms = milliseconds(required(&request, "seconds")?)?;
     let who = session.confirmed(&app).await?;
     let ends_at = app.gateway.clusters.extend(&who, &name, ms).await?;
     Ok(json(StatusCode::OK, &json!({"ends_at": ends_at})))

@@ -3,7 +3,7 @@ use crate::body;
 use crate::content::MOST_WORKERS;
 use crate::door::Session;
 use crate::error::{ApiError, json};
-use crate::params::shorten;
+use crate::params::{required, shorten};
 use crate::path::Named;
 use axum::body::Body;
 use axum::extract::State;
@@ -20,7 +20,7 @@ pub async fn scale(
     body: Body,
 ) -> Result<Response, ApiError> {
     let request = body::read_object(body).await?;
-    let count = workers("count", request.get("count").unwrap_or(&Value::Null))?;
+    let count = workers("count", required(&request, "count")?)?;
     let who = session.confirmed(&app).await?;
     Ok(answer(app.gateway.clusters.scale(&who, &name, count).await?))
 }
@@ -29,7 +29,7 @@ pub async fn scale(
 pub fn workers(field: &str, value: &Value) -> Result<u32, ApiError> {
     let number = value.as_u64().ok_or_else(|| {
         let shown = shorten(&value.to_string());
-        ApiError::invalid(format!("`{field}` must be an integer of at least 0, not `{shown}`"))
+        ApiError::invalid(format!("`{field}` must be an integer from 0 to {MOST_WORKERS}, not `{shown}`"))
     })?;
     Ok(number.min(u64::from(MOST_WORKERS)) as u32)
 }
@@ -51,7 +51,7 @@ mod tests {
         for text in ["true", "1e23", "-1", "2.5", "2.0", "null", "\"2\"", "[2]", "{}", "99999999999999999999"] {
             let refused = workers("count", &serde_json::from_str(text).unwrap()).unwrap_err();
             assert_eq!(refused.status, 422, "{text}");
-            assert!(refused.message.starts_with("`count` must be an integer of at least 0, not `"), "{text}");
+            assert!(refused.message.starts_with("`count` must be an integer from 0 to 1000000, not `"), "{text}");
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct Failures {
 
 /// How much may fail.
 struct Budget {
-    /// At once.
+    /// At once; the next waits.
     tries: u32,
     /// How long it takes to forget one.
     each_ms: Ms,
@@ -77,7 +77,7 @@ impl Failures {
         }
         self.count = self.count.saturating_add(1);
         self.last_at = now;
-        let beyond = self.count.saturating_sub(budget.tries).min(budget.doublings);
+        let beyond = self.count.saturating_sub(budget.tries - 1).min(budget.doublings);
         let outstanding = self.outstanding(now) + (budget.each_ms << beyond);
         self.forgotten_at = now + outstanding;
     }
@@ -110,8 +110,9 @@ impl Failures {
         }
     }
 
+    /// With more outstanding it is blocked: with what all tries but the last one come to there is one left.
     fn allowed(&self) -> Ms {
-        self.budget().each_ms * Ms::from(self.budget().tries)
+        self.budget().each_ms * Ms::from(self.budget().tries - 1)
     }
 
     /// Of a clock that was set back, no more than there can be; and nothing where nothing has failed since all was forgiven.
@@ -150,13 +151,13 @@ mod tests {
         }
         assert_eq!(waits, [2, 4, 8, 16, 16, 16, 16]);
         failures.forgive(now);
-        assert_eq!((failures.left(now), failures.blocked_until(now)), (6, None));
+        assert_eq!((failures.left(now), failures.blocked_until(now)), (5, None));
     }
 
     #[test]
     fn a_peer_and_a_user_have_more_and_a_steady_rate() {
         for (mut failures, free, each) in
-            [(Failures::none(None, Some("10.0.0.1")), 21, 30_000), (Failures::none(Some("alice"), None), 51, 60_000)]
+            [(Failures::none(None, Some("10.0.0.1")), 20, 30_000), (Failures::none(Some("alice"), None), 50, 60_000)]
         {
             assert_eq!(failures.left(NOW), free);
             for _ in 0..free {
@@ -200,7 +201,7 @@ mod tests {
         let mut failures = both();
         failures.fail(NOW + 600_000);
         failures.forgive(NOW + 600_000);
-        assert_eq!((failures.left(NOW), failures.blocked_until(NOW)), (6, None));
+        assert_eq!((failures.left(NOW), failures.blocked_until(NOW)), (5, None));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Who gets how much: limit items, as admins write them.
 
 use super::size::{LEAST_MEMORY, too_little_memory};
+use crate::did_you_mean;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -133,9 +134,14 @@ fn read_field(name: &str, value: &Value) -> Result<Value, InvalidLimits> {
 
 fn invalid(name: &str, value: &Value, wrong: &serde_json::Error) -> InvalidLimits {
     match wrong.to_string() {
-        unknown if unknown.starts_with("unknown field") => InvalidLimits::new(name, "is no limit"),
+        // the names that are known stand behind the one that is not, each in quotes
+        unknown if unknown.starts_with("unknown field") => no_limit(name, unknown.split('`').skip(3).step_by(2)),
         wrong => InvalidLimits::new(name, format!("cannot be {value}: {wrong}")),
     }
+}
+
+fn no_limit<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> InvalidLimits {
+    InvalidLimits::new(name, format!("is no limit{}", did_you_mean(name, known)))
 }
 
 /// The number in a text; a whole one where it can be.
@@ -189,7 +195,7 @@ impl Limits {
         let Value::Object(mut fields) = serde_json::to_value(self).map_err(wrong)? else { return Ok(self.clone()) };
         for field in unset {
             if fields.remove(field).is_none() {
-                return Err(InvalidLimits { field: field.clone(), problem: "is no limit".to_owned() });
+                return Err(no_limit(field, fields.keys().map(String::as_str)));
             }
         }
         fields.extend(set.clone());
@@ -258,7 +264,7 @@ mod tests {
     fn what_is_wrong_with_an_item_is_named() {
         for (item, says) in [
             (json!([]), "`limits` are no object"),
-            (json!({"cluster": 2}), "`cluster` is no limit"),
+            (json!({"cluster": 2}), "`cluster` is no limit; did you mean `clusters`?"),
             (json!({"clusters": "two"}), "`clusters` cannot be \"two\": invalid type: string \"two\", expected i64"),
             (json!({"clusters": -1}), "`clusters` must be 0 or more, not -1"),
             (json!({"clusters": 2, "cores": -0.5}), "`cores` must be from 0 to 1000000000000, not -0.5"),
@@ -317,6 +323,9 @@ mod tests {
         let Value::Object(set) = json!({"workers": 4}) else { panic!("an object") };
         let changed = limits.with(&set, &["memory".into()]).unwrap();
         assert_eq!(changed, Limits { clusters: Some(2), workers: Some(4), ..Limits::default() });
-        assert_eq!(limits.with(&Map::new(), &["memories".into()]).unwrap_err().to_string(), "`memories` is no limit");
+        assert_eq!(
+            limits.with(&Map::new(), &["memories".into()]).unwrap_err().to_string(),
+            "`memories` is no limit; did you mean `memory`?"
+        );
     }
 }

@@ -14,6 +14,7 @@ pub use declare::DECLARATION_KEYS;
 pub use field::{Field, Kind};
 pub use json::parse_json;
 
+use crate::did_you_mean;
 use crate::model::{ClusterConfig, TaskSizes};
 use field::Choice;
 use serde_json::{Map, Value, json};
@@ -120,15 +121,13 @@ impl Options {
 
     fn unknown(&self, key: &str) -> InvalidOption {
         let shown: String = key.chars().take(64).collect();
-        let near = self
-            .fields
-            .iter()
-            .map(|f| (strsim::jaro_winkler(&shown, &f.field), &f.field))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        InvalidOption(match near {
-            Some((_, near)) => format!("there is no option `{shown}`; did you mean `{near}`?"),
-            None => format!("there is no option `{shown}`"),
+        let known = self.fields.iter().map(|f| f.field.as_str());
+        let near = did_you_mean(&shown, known.clone());
+        let all: Vec<String> = known.map(|field| format!("`{field}`")).collect();
+        InvalidOption(match (near.is_empty(), all.is_empty()) {
+            (_, true) => format!("there is no option `{shown}`: this gateway has none"),
+            (true, false) => format!("there is no option `{shown}`; there are {}", all.join(", ")),
+            (false, false) => format!("there is no option `{shown}`{near} There are {}", all.join(", ")),
         })
     }
 }

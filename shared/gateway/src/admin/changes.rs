@@ -103,8 +103,8 @@ mod tests {
         let refused = |change: LimitsChange| change.decide(&alice(), &items).unwrap_err().to_string();
         assert_eq!(refused(change(json!({}), &[])), "nothing is to be changed: name fields to set or to unset");
         assert_eq!(refused(change(json!({"clusters": -1}), &[])), "`clusters` must be 0 or more, not -1");
-        assert_eq!(refused(change(json!({"clustres": 1}), &[])), "`clustres` is no limit");
-        assert_eq!(refused(change(json!({}), &["clustres"])), "`clustres` is no limit");
+        assert_eq!(refused(change(json!({"clustres": 1}), &[])), "`clustres` is no limit; did you mean `clusters`?");
+        assert_eq!(refused(change(json!({}), &["clustres"])), "`clustres` is no limit; did you mean `clusters`?");
     }
 
     #[test]
