@@ -98,7 +98,7 @@ fn every_refusal_is_a_sentence_in_an_exception_or_warning_of_the_clients_own() {
     insta::assert_snapshot!(said.text(), @r"
     one cluster too many: ValueError: the limit `clusters` = 1 of user:alice is reached: 1 in use by user:alice (a stopping cluster counts until it is at rest), so none fits; stop one and try again
     an option that is not allowed: ValueError: `tag` = `gold` is not allowed: the limit `allowed` of user:alice has `none`, `silver` for `tag`
-    an option that there is not: ValueError: there is no option `colour`
+    an option that there is not: ValueError: there is no option `colour`; the options are `tag`, `profile`, `no_client_timeout`, `lifetime`
     a frozen user: ValueError: user:frozen is frozen: Please ask Carol about your project
     too many workers: Scale request of 5 workers exceeds the limit `cluster_workers` = 2 of user:alice. Scaling to 2 instead.
     an adaptive maximum over the limit: Adapt with `maximum=9, minimum=3` workers exceeds the limit `cluster_workers` = 2 of user:alice. Using `maximum=2, minimum=2` instead.

@@ -234,7 +234,7 @@ fn interpreter_for_all() -> Result<PathBuf, PythonError> {
         std::env::split_paths(&path).map(|dir| dir.join("python3")).filter(|python| python.is_file()).collect();
     let script = "import ensurepip, venv, sys; print(sys._base_executable)";
     let real = |python: &PathBuf| {
-        let output = Command::new(python).args(["-I", "-c", script]).stdin(Stdio::null()).output().ok()?;
+        let output = isolated(python).args(["-c", script]).output().ok()?;
         let real = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
         (output.status.success() && real.is_absolute()).then_some(real)
     };
@@ -257,10 +257,16 @@ fn lock(path: &Path, say: &dyn Fn(&str)) -> io::Result<File> {
     Ok(file)
 }
 
+/// An interpreter that takes no module from the directory in which the gateway was started, which may be anybody's.
+fn isolated(interpreter: &Path) -> Command {
+    let mut command = Command::new(interpreter);
+    command.arg("-I").current_dir("/").stdin(Stdio::null());
+    command
+}
+
 fn check_version(interpreter: &Path) -> Result<(), PythonError> {
     let script = "import sys; print('%d.%d' % sys.version_info[:2])";
-    let output =
-        Command::new(interpreter).args(["-c", script]).stdin(Stdio::null()).output().map_err(PythonError::NoPython)?;
+    let output = isolated(interpreter).args(["-c", script]).output().map_err(PythonError::NoPython)?;
     let found = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let version = found.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
     if version.is_some_and(|version: (u32, u32)| version >= OLDEST) {
@@ -271,12 +277,7 @@ fn check_version(interpreter: &Path) -> Result<(), PythonError> {
 }
 
 fn make_venv(interpreter: &Path, dir: &Path) -> Result<(), PythonError> {
-    let output = Command::new(interpreter)
-        .args(["-m", "venv"])
-        .arg(dir)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(PythonError::NoPython)?;
+    let output = isolated(interpreter).args(["-m", "venv"]).arg(dir).output().map_err(PythonError::NoPython)?;
     if output.status.success() {
         return Ok(());
     }
@@ -288,11 +289,10 @@ fn make_venv(interpreter: &Path, dir: &Path) -> Result<(), PythonError> {
 fn install(env: &PythonEnv, requirements: &[String], say: &dyn Fn(&str)) -> Result<(), PythonError> {
     let failed = |source| PythonError::Use { dir: env.dir.clone(), source };
     let (reader, writer) = io::pipe().map_err(failed)?;
-    let mut command = Command::new(env.python());
+    let mut command = isolated(&env.python());
     command
         .args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"])
         .args(requirements)
-        .stdin(Stdio::null())
         .stdout(writer.try_clone().map_err(failed)?)
         .stderr(writer);
     let mut child = command.spawn().map_err(failed)?;

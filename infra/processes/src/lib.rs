@@ -20,6 +20,7 @@ mod facts;
 pub mod identity;
 mod interrupt;
 mod measure;
+mod modes;
 pub mod name_service;
 mod output;
 mod ports;
@@ -92,6 +93,11 @@ impl ProcessLauncher {
         let failed = |source| OpenError::Directory { path, source };
         let opening = tokio::task::spawn_blocking(move || {
             if let Err(error) = std::fs::create_dir_all(&settings.directory) {
+                return Ok(Err(error));
+            }
+            if let identity::Separation::Confined(_) = settings.separation
+                && let Err(error) = modes::restore(&settings.directory)
+            {
                 return Ok(Err(error));
             }
             let identities = Identities::open(settings.separation.clone(), &settings.directory)?;

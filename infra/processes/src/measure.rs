@@ -7,6 +7,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, fstat, openat, st
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::ffi::CStr;
 use std::ffi::{CString, OsString};
 use std::io::{self, Write};
@@ -60,10 +61,10 @@ fn look(directory: &Path, deadline: Instant) -> Measured {
     let mut found = Measured::default();
     let Ok(top) = open(CWD, directory) else { return found };
     let Ok(device) = fstat(&top).map(|stat| stat.st_dev) else { return found };
-    let (mut entries, mut stack) = (0, vec![(top, Vec::<CString>::new(), false)]);
+    let (mut seen, mut stack) = (Seen::default(), vec![(top, Vec::<CString>::new(), false)]);
     while let Some((here, inside, listed)) = stack.last_mut() {
         if !std::mem::replace(listed, true) {
-            match list(here, device, &mut entries, &mut found.bytes, deadline) {
+            match list(here, device, &mut seen, &mut found.bytes, deadline) {
                 Ok(below) => *inside = below,
                 Err(why) => {
                     found.too_much = Some(why);
@@ -75,7 +76,14 @@ fn look(directory: &Path, deadline: Instant) -> Measured {
             stack.pop();
             continue;
         };
-        let Ok(below) = open(here.as_fd(), name) else { continue }; // gone, or its owner alone may look
+        let below = match open(here.as_fd(), name) {
+            Ok(below) => below,
+            Err(Errno::ACCESS) => {
+                found.too_much = Some("a directory may not be looked into".to_owned());
+                return found;
+            }
+            Err(_) => continue, // gone
+        };
         if stack.len() > DEPTH {
             found.too_much = Some(format!("directories lie more than {DEPTH} deep"));
             return found;
@@ -90,11 +98,19 @@ fn open<P: rustix::path::Arg>(at: impl AsFd, path: P) -> rustix::io::Result<Owne
     openat(at, path, flags, Mode::empty())
 }
 
+/// What was looked at.
+#[derive(Default)]
+struct Seen {
+    entries: u64,
+    /// Inodes of files with several names, which take their room once.
+    linked: HashSet<u64>,
+}
+
 /// Adds up what lies in a directory; its directories.
 fn list(
     here: &OwnedFd,
     device: u64,
-    entries: &mut u64,
+    seen: &mut Seen,
     bytes: &mut u64,
     deadline: Instant,
 ) -> Result<Vec<CString>, String> {
@@ -106,23 +122,27 @@ fn list(
         if name == c"." || name == c".." {
             continue;
         }
-        *entries += 1;
-        if *entries > ENTRIES {
+        seen.entries += 1;
+        if seen.entries > ENTRIES {
             return Err(format!("there are more than {ENTRIES} files"));
         }
-        if entries.is_multiple_of(256) && Instant::now() > deadline {
+        if seen.entries.is_multiple_of(256) && Instant::now() > deadline {
             return Err(format!("looking at them takes longer than {} seconds", LONGEST.as_secs()));
         }
         let stat = match statat(here, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT) {
             Ok(stat) => stat,
-            Err(Errno::NOENT) => continue,
-            Err(_) => continue, // of another file system that is mounted here
+            Err(Errno::ACCESS) => return Err("files may not be looked at".to_owned()),
+            Err(_) => continue, // gone, or of another file system that is mounted here
         };
         if stat.st_dev != device {
             continue;
         }
+        let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        if !is_directory && stat.st_nlink > 1 && !seen.linked.insert(stat.st_ino) {
+            continue;
+        }
         *bytes = bytes.saturating_add((stat.st_blocks as u64).saturating_mul(512));
-        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+        if is_directory {
             below.push(name.to_owned());
         }
     }
@@ -164,6 +184,18 @@ mod tests {
         let measured = look(&dir.path().join("work"), soon());
         assert!((2 << 20..3 << 20).contains(&measured.bytes) && measured.too_much.is_none(), "{measured:?}");
         assert_eq!(look(&dir.path().join("none"), soon()), Measured::default());
+    }
+
+    #[test]
+    fn a_file_with_many_names_takes_its_room_once() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("below")).unwrap();
+        fs::write(dir.path().join("0"), vec![1; 1 << 20]).unwrap();
+        for at in 1..20 {
+            fs::hard_link(dir.path().join("0"), dir.path().join(format!("below/{at}"))).unwrap();
+        }
+        let measured = look(dir.path(), soon());
+        assert!((1 << 20..2 << 20).contains(&measured.bytes) && measured.too_much.is_none(), "{measured:?}");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Adopting what runs, and noticing when it ends.
 
 use super::identity::Identities;
+use super::identity::Separation;
 use super::output::take_over;
 use super::processes::{Process, boot};
 use super::records::{LaunchRecord, load};
 use super::trash::Trash;
-use super::{Inner, Settings, durable, lock};
+use super::{Inner, Settings, durable, lock, modes};
 use faregate_core::model::{TaskFacts, TaskId, TaskState};
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
@@ -40,6 +41,9 @@ impl Inner {
             lock(&inner.index).add(&record, &inner.boot);
         }
         inner.adopt()?;
+        if let Separation::Confined(_) = inner.settings.separation {
+            inner.in_background(modes::keep(Arc::downgrade(&inner)));
+        }
         Ok(inner)
     }
 

@@ -5,7 +5,7 @@ use crate::client_hello::{ClientHello, Hello};
 use crate::config::{ConfigError, ProxyConfig};
 use crate::http::{Channel, Site};
 use crate::once::Outside;
-use crate::places::{Places, Share};
+use crate::places::{Place, Places, Share};
 use crate::relay::relay;
 use crate::remaining::{Hold, Remaining};
 use crate::replay::Replay;
@@ -98,7 +98,10 @@ impl Front {
         match (start, door) {
             (Start::Relay(name), Door::Public | Door::Relay) => {
                 drop(share);
-                self.relay(stream, first, name).await
+                match self.places.relay(remote.sharer()) {
+                    Ok(place) => self.relay(stream, first, name, place).await,
+                    Err(full) => tracing::debug!(%peer, ?full, "a relay is refused: there are too many"),
+                }
             }
             (Start::OtherTls, Door::Public) => self.https(stream, first, deadline, remote, share).await,
             (Start::Http, Door::Public) => {
@@ -114,7 +117,7 @@ impl Front {
     }
 
     /// Joins a client to its scheduler.
-    async fn relay(&self, client: TcpStream, hello: BytesMut, name: ClusterName) {
+    async fn relay(&self, client: TcpStream, hello: BytesMut, name: ClusterName, place: Place) {
         let route = match self.routes.lookup(&name).await {
             Ok(Some(route)) => route,
             Ok(None) => return tracing::debug!(cluster = %name, "no route to this cluster's scheduler"),
@@ -139,7 +142,7 @@ impl Front {
         };
         let hold = self.hold.clone();
         tokio::spawn(async move {
-            let _until_it_ends = hold;
+            let _until_it_ends = (hold, place);
             match relay(client, scheduler).await {
                 Ok(relayed) => tracing::debug!(cluster = %name, ?relayed, "a relay ended"),
                 Err(error) => tracing::debug!(cluster = %name, %error, "a relay broke"),

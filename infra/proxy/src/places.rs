@@ -15,6 +15,9 @@ use tokio::time::timeout;
 /// A sharer has this part of a kind of places.
 const PART: usize = 4;
 
+/// Of relays a larger one: before a load balancer all of one of its nodes are one sharer.
+const RELAYS_PART: usize = 2;
+
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -59,6 +62,7 @@ pub(crate) struct Places {
     dashboard: Pool,
     connections: Pool,
     scheduler_connections: Pool,
+    relays: Pool,
 }
 
 /// A place that is taken until this is dropped.
@@ -81,6 +85,7 @@ impl Places {
             dashboard: part(8, 4096),
             connections: part(1, 65_536),
             scheduler_connections: part(1, 65_536),
+            relays: Pool::of(descriptors / 8 * 3, RELAYS_PART),
         }
     }
 
@@ -106,6 +111,14 @@ impl Places {
     pub(crate) fn connect(&self, sharer: Sharer, of_schedulers: bool) -> Option<Share> {
         if of_schedulers { self.scheduler_connections.share(sharer) } else { self.connections.share(sharer) }
     }
+
+    /// A place for a relay, which takes two descriptors for as long as it lasts: of them all there are never so many that no other
+    /// connection can come in.
+    pub(crate) fn relay(&self, sharer: Sharer) -> Result<Place, Full> {
+        let theirs = self.relays.share(sharer).ok_or(Full::Yours)?;
+        let one = self.relays.all.clone().try_acquire_owned().map_err(|_| Full::All)?;
+        Ok(Place { _one_of_all: one, _one_of_theirs: theirs })
+    }
 }
 
 #[derive(Debug)]
@@ -126,7 +139,13 @@ pub(crate) struct Share {
 
 impl Pool {
     fn new(size: usize) -> Self {
-        Pool { all: Arc::new(Semaphore::new(size)), each: (size / PART).max(2), taken: Arc::default() }
+        Pool::of(size, PART)
+    }
+
+    /// Each sharer has this part of it.
+    fn of(size: usize, part: usize) -> Self {
+        let size = size.min(Semaphore::MAX_PERMITS);
+        Pool { all: Arc::new(Semaphore::new(size)), each: (size / part).max(2), taken: Arc::default() }
     }
 
     fn share(&self, sharer: Sharer) -> Option<Share> {
@@ -214,6 +233,19 @@ mod tests {
         assert!(places.take(Kind::Api, Sharer::User(4), NOW).await.is_ok());
         drop(taken);
         assert!(places.api.taken.lock().unwrap().is_empty(), "nobody is remembered who has none");
+    }
+
+    #[tokio::test]
+    async fn nobody_takes_all_relays_and_relays_do_not_take_all_descriptors() {
+        let places = Places::new(1024);
+        let of = |user| std::iter::from_fn(|| places.relay(Sharer::User(user)).ok()).collect::<Vec<_>>();
+        let first = of(1);
+        assert_eq!((first.len(), places.relay(Sharer::User(1)).unwrap_err()), (192, Full::Yours));
+        let (second, third) = (of(2), places.relay(Sharer::User(3)));
+        assert_eq!((second.len(), third.unwrap_err()), (192, Full::All), "two descriptors each, of 1024");
+        drop(first);
+        assert!(places.relay(Sharer::User(3)).is_ok());
+        assert!(Places::new(u64::MAX).relay(Sharer::User(0)).is_ok());
     }
 
     #[test]

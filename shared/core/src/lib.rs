@@ -13,8 +13,10 @@ pub mod model;
 mod nearest;
 pub mod options;
 pub mod ports;
+mod printable;
 pub mod reconcile;
 
 pub use chain::chain;
 pub use later::{Later, later};
 pub use nearest::{did_you_mean, nearest};
+pub use printable::printable;

@@ -89,12 +89,23 @@ async fn nonsense_strangers_and_the_ended_are_refused_and_nothing_changes() {
     let api = lives_for(600.0).await;
     let name = api.running("alice").await;
     let before = api.everything_stored();
-    for body in
-        [json!({}), json!({"seconds": 0}), json!({"seconds": -5}), json!({"seconds": "1h"}), json!({"seconds": 1e12})]
-    {
+    for body in [
+        json!({"seconds": null}),
+        json!({"seconds": 0}),
+        json!({"seconds": -5}),
+        json!({"seconds": "1h"}),
+        json!({"seconds": 1e12}),
+    ] {
         let refused = extend(&api, "alice", &name, body).await;
         assert_eq!(refused.status, 422);
         assert!(refused.error().starts_with("`seconds` must be a number above 0 and at most 1000000000, not `"));
+    }
+    for (body, says) in [
+        (json!({}), "`seconds` is missing in the body"),
+        (json!({"second": 5}), "`second` means nothing in this body; did you mean `seconds`?"),
+    ] {
+        let refused = extend(&api, "alice", &name, body).await;
+        assert_eq!((refused.status.as_u16(), refused.error()), (422, says.to_owned()));
     }
     assert_eq!(extend(&api, "alice", &name, json!([1])).await.status, 422);
     assert_eq!(extend(&api, "bob", &name, json!({"seconds": 900})).await.status, 403);

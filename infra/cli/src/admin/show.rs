@@ -1,8 +1,9 @@
 //! Outcomes as tables.
 
-use super::table::{Align, plain, table};
+use super::table::{Align, table};
 use Align::{Left, Right};
 use faregate_core::model::{Ms, format_size};
+use faregate_core::printable;
 use faregate_gateway::Used;
 use faregate_gateway::admin::{
     AuditList, ClusterList, ClusterRow, Explained, LimitsChanged, LimitsList, Stopped, UsageOfAll, UsageRow,
@@ -33,12 +34,12 @@ fn broken(items: &BTreeMap<String, String>) -> String {
 pub(super) fn changed(changed: &LimitsChanged) -> String {
     let scope = changed.scope.to_string();
     let rows: Vec<_> = changed.limits.iter().map(|(f, value)| [scope.clone(), f.clone(), limit(f, value)]).collect();
-    let none = format!("Nothing is left of the limits of {}.", plain(&scope));
+    let none = format!("Nothing is left of the limits of {}.", printable(&scope));
     let shown = table([("SCOPE", Left), ("LIMIT", Left), ("VALUE", Left)], &rows, &none);
     let replaced = changed.replaced.iter().map(|problem| {
         format!(
             "\nReplaced an item that was broken ({}) by what was last in force, and what was set.\n",
-            plain(problem)
+            printable(problem)
         )
     });
     std::iter::once(shown).chain(replaced).collect()
@@ -129,10 +130,12 @@ pub(super) fn explained(explained: &Explained) -> String {
     };
     let groups = match explained.groups.as_slice() {
         [] => String::new(),
-        groups => format!("Groups of {}: {}\n\n", plain(&explained.scope.to_string()), plain(&groups.join(", "))),
+        groups => {
+            format!("Groups of {}: {}\n\n", printable(&explained.scope.to_string()), printable(&groups.join(", ")))
+        }
     };
     let columns = [("LIMIT", Left), ("VALUE", Left), ("FROM", Left), ("USED", Right), ("LEFT", Right)];
-    let none = format!("There are no limits of {}.", plain(&explained.scope.to_string()));
+    let none = format!("There are no limits of {}.", printable(&explained.scope.to_string()));
     let rows: Vec<_> = explained.limits.iter().map(row).collect();
     format!("{groups}{}{}", table(columns, &rows, &none), broken(&explained.broken))
 }

@@ -2,9 +2,10 @@
 
 use super::entry::Entry;
 use super::show::moment;
-use super::table::{Align, plain, table};
+use super::table::{Align, table};
 use Align::Left;
 use faregate_auth::access::{BlockRow, MadeToken, TokenRow, UserRow};
+use faregate_core::printable;
 use serde_json::json;
 
 impl Entry {
@@ -20,7 +21,7 @@ impl Entry {
                 };
                 let tokens = counted("machine tokens revoked", *tokens);
                 let kept = counted("clusters that run on, closed to new connections", *kept);
-                format!("Removed {}{tokens}{}{kept}.\n", plain(user), counted("clusters stopping", stopped.len()))
+                format!("Removed {}{tokens}{}{kept}.\n", printable(user), counted("clusters stopping", stopped.len()))
             }
             Entry::Blocks(rows) => blocks(rows),
             Entry::Lifted(count) => format!("Blocks lifted: {count}.\n"),

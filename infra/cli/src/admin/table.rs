@@ -15,7 +15,8 @@ pub(super) fn table<const N: usize>(columns: [(&str, Align); N], rows: &[[String
         return format!("{empty}\n");
     }
     let names = columns.map(|(name, _)| name.to_owned());
-    let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| plain(cell))).collect();
+    let rows: Vec<[String; N]> =
+        rows.iter().map(|row| row.each_ref().map(|cell| faregate_core::printable(cell))).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| &row[column]).chain([&names[column]]);
         cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
@@ -32,11 +33,6 @@ pub(super) fn table<const N: usize>(columns: [(&str, Align); N], rows: &[[String
         text.push('\n');
     }
     text
-}
-
-/// What was written by others moves no cursor.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

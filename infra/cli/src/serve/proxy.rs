@@ -145,11 +145,17 @@ impl Proxy {
     /// Stops the proxy, and waits for its end. With `for_good` no scheduler is left that knows its address: the next one may have
     /// another.
     pub async fn stop(mut self, for_good: bool) -> Result<(), ProxyError> {
-        if let Some(info) = look(&self.dir)? {
-            end(&self.dir, info).await?;
-        }
-        // one that was just being brought back may not have listened yet
+        let known = look(&self.dir);
+        let missed = match known {
+            Ok(Some(info)) => end(&self.dir, info).await.err(),
+            Ok(None) => None,
+            Err(error) => Some(error),
+        };
+        // one that was just being brought back may not have listened yet, and one whose file cannot be read is still a child of ours
         self.end_child().await?;
+        if let Some(error) = missed {
+            return Err(error);
+        }
         let path = self.dir.join("proxy-spec.json");
         if for_good && let Err(source) = std::fs::remove_file(&path) {
             return Err(ProxyError::File { path, source });

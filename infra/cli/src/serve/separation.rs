@@ -6,6 +6,7 @@ use crate::python::PythonEnv;
 use faregate_processes::identity::reach::{ANYBODY, Barred, reach};
 use faregate_processes::identity::{AccountRules, Separation};
 use faregate_processes::name_service::group_by_name;
+use faregate_processes::name_service::user_by_uid;
 use faregate_processes::{ConfineError, Confinement, RunAs};
 use std::path::{Path, PathBuf};
 
@@ -109,9 +110,14 @@ impl Wanted {
                 Ok(separation)
             }
             Wanted::Confined => {
-                let home = std::env::var_os("HOME").map(PathBuf::from);
-                let confinement = Confinement::of_gateway(data.path(), home.as_deref())
-                    .map_err(|error| SeparationError::Unconfined(ConfineError::Paths(error)))?;
+                let paths = |error| SeparationError::Unconfined(ConfineError::Paths(error));
+                let account = user_by_uid(rustix::process::geteuid().as_raw()).map_err(paths)?;
+                let homes: Vec<PathBuf> = std::env::var_os("HOME")
+                    .map(PathBuf::from)
+                    .into_iter()
+                    .chain(account.map(|user| user.home))
+                    .collect();
+                let confinement = Confinement::of_gateway(data.path(), &homes).map_err(paths)?;
                 confinement.try_on(&data.file("gateway.lock")).map_err(SeparationError::Unconfined)?;
                 Ok(Separation::Confined(confinement))
             }

@@ -49,13 +49,13 @@ pub enum ConfineError {
 
 impl Confinement {
     /// Everything beside the data directory; and for reading alone what would let a task start something outside: the files by which a
-    /// shell or a session starts (the entries of the home directory that begin with a dot, caches apart).
-    pub fn of_gateway(data_dir: &Path, home: Option<&Path>) -> io::Result<Confinement> {
+    /// shell or a session starts (the entries of a home directory that begin with a dot, caches apart).
+    pub fn of_gateway(data_dir: &Path, homes: &[PathBuf]) -> io::Result<Confinement> {
         let hidden = aliases::of(data_dir)?;
-        let read_only = match home.filter(|home| home.is_absolute() && *home != Path::new("/")) {
-            Some(home) => paths::start_up_files(home)?,
-            None => Vec::new(),
-        };
+        let mut read_only = Vec::new();
+        for home in homes.iter().filter(|home| home.is_absolute() && *home != Path::new("/")) {
+            read_only.extend(paths::start_up_files(home)?);
+        }
         Ok(Confinement { hidden, read_only, readable: Vec::new(), writable: Vec::new() })
     }
 

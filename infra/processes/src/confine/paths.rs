@@ -106,5 +106,6 @@ pub fn start_up_files(home: &Path) -> io::Result<Vec<PathBuf>> {
     };
     let names = entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
     let dotted = names.iter().filter(|name| name.as_encoded_bytes().starts_with(b".") && *name != CACHE);
-    Ok(dotted.map(|name| home.join(name)).collect())
+    // one that may not be there: so a home without any is gone through as well, and no task makes the first
+    Ok(dotted.map(|name| home.join(name)).chain([home.join(".profile")]).collect())
 }

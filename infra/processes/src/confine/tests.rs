@@ -18,7 +18,7 @@ fn home() -> (TempDir, PathBuf, Confinement) {
     fs::write(data.join("keys.json"), "keys").unwrap();
     fs::write(home.join("data/table"), "rows").unwrap();
     symlink(&data, home.join("shortcut")).unwrap();
-    let all = Confinement::of_gateway(&data, Some(&home)).unwrap();
+    let all = Confinement::of_gateway(&data, std::slice::from_ref(&home)).unwrap();
     let mine = data.join("clusters/mine");
     (dir, home, all.with_cluster(mine.clone(), mine.join("work")))
 }
@@ -69,6 +69,19 @@ fn everything_beside_it_is_as_it_was_and_start_up_files_are_read_only() {
         assert!(File::open("/dev/null").is_ok() && fs::write("/dev/null", "x").is_ok());
         assert!(fs::read("/proc/self/status").is_ok() && fs::read("/etc/passwd").is_ok());
         assert!(fs::write("/proc/self/comm", "x").is_err() && fs::write("/proc/self/oom_score_adj", "0").is_err());
+    });
+}
+
+#[test]
+fn in_a_home_without_start_up_files_no_task_makes_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let (home, data) = (dir.path().join("home"), dir.path().join("elsewhere"));
+    fs::create_dir_all(home.join("data")).unwrap();
+    fs::create_dir(&data).unwrap();
+    let confinement = Confinement::of_gateway(&data, std::slice::from_ref(&home)).unwrap();
+    confined(&confinement, || {
+        assert!(fs::write(home.join(".bashrc"), "").is_err() && fs::create_dir(home.join(".ssh")).is_err());
+        fs::write(home.join("data/result"), "").unwrap();
     });
 }
 

@@ -38,7 +38,15 @@ pub(super) fn set_websocket(headers: &mut HeaderMap) {
 /// Dashboards are made by clusters' owners and share the gateway's origin: without this a dashboard could call the API
 /// with the session cookie of whoever looks at it.
 pub(super) fn is_from_a_page(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site != "none") || headers.contains_key(header::ORIGIN)
+    headers.get("sec-fetch-site").is_some_and(|site| site != "none")
+        || headers.contains_key(header::ORIGIN)
+        || is_ahead_of_a_visit(headers)
+}
+
+/// Is it fetched or shown in advance? A page can have that done by speculation rules, and the browser calls it nobody's: `Sec-Fetch-Site:
+/// none`, with the cookies of whoever looks at the page. Who then comes is asked for again.
+fn is_ahead_of_a_visit(headers: &HeaderMap) -> bool {
+    headers.contains_key("sec-purpose") || headers.contains_key("purpose")
 }
 
 /// Is a script asked for that would answer for the dashboard from then on, without what we say of its pages?
@@ -53,12 +61,14 @@ pub(super) fn is_visit(method: &Method, headers: &HeaderMap) -> bool {
         && says("sec-fetch-mode", "navigate")
         && says("sec-fetch-dest", "document")
         && !is_websocket(headers)
+        && !is_ahead_of_a_visit(headers)
 }
 
 /// Was this sent by a page of another origin? The cookies of those who look at that page come along if it is near enough.
 pub(super) fn is_of_another_origin(headers: &HeaderMap) -> bool {
     let is_near = |site: &HeaderValue| site == "same-origin" || site == "none";
     names_another_origin(headers)
+        || is_ahead_of_a_visit(headers)
         || (headers.get("sec-fetch-site").is_some_and(|site| !is_near(site))
             && headers.get("sec-fetch-mode").is_none_or(|mode| mode != "navigate"))
 }
@@ -97,5 +107,17 @@ mod tests {
         assert!(is_websocket(&headers(&[("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")])));
         assert!(!is_websocket(&headers(&[("connection", "Upgrade"), ("upgrade", "h2c")])));
         assert!(!is_websocket(&headers(&[("upgrade", "websocket")])));
+    }
+
+    #[test]
+    fn what_is_fetched_in_advance_is_a_pages_doing() {
+        let ahead = headers(&[
+            ("sec-purpose", "prefetch;prerender"),
+            ("sec-fetch-site", "none"),
+            ("sec-fetch-mode", "navigate"),
+        ]);
+        assert!(is_from_a_page(&ahead) && is_of_another_origin(&ahead) && !is_visit(&Method::GET, &ahead));
+        let visit = headers(&[("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")]);
+        assert!(!is_from_a_page(&visit) && !is_of_another_origin(&visit) && is_visit(&Method::GET, &visit));
     }
 }

@@ -1,6 +1,6 @@
 //! Who is at it, who waits, and what has failed: the decision whether one more try is looked at, without clock or waiting.
 
-use faregate_core::model::{Failures, Ms};
+use faregate_core::model::{Failures, Ms, Pace, PaceStep};
 use std::collections::HashMap;
 
 /// Tries at once of those who have not signed in from their peer before …
@@ -16,6 +16,11 @@ pub(super) const MOST: usize = 16_384;
 /// Who has signed in from a peer is known there for so long.
 const KNOWN_MS: Ms = 30 * 24 * 3_600_000;
 
+/// Tries of peers that have failed at nothing at a user who is under attack: so many at once …
+pub(super) const FRESH: u32 = 100;
+/// … and then one in so long.
+const FRESH_MS: Ms = 1_000;
+
 /// A user, a peer, or both.
 type Subject = (Option<String>, Option<String>);
 
@@ -30,6 +35,8 @@ struct Entry {
     right_at: Option<Ms>,
     /// When it was last looked on record whether its block was lifted.
     looked_at: Ms,
+    /// Of a user under attack: when the tries of peers that had failed at nothing are paid for ([`Pace`]).
+    paid_at: Ms,
 }
 
 /// Everything.
@@ -69,6 +76,7 @@ impl Places {
             self.known += 1;
         } else {
             self.strangers += 1;
+            self.count_fresh(user, peer, now);
         }
         Go::On { known }
     }
@@ -84,7 +92,31 @@ impl Places {
             return both;
         }
         let (of_peer, of_user) = (blocked(None, Some(peer)), blocked(Some(user), None));
-        of_peer.or_else(|| of_user.filter(|_| self.has_failed(peer, now)))
+        if of_peer.is_some() {
+            return of_peer;
+        }
+        let (failures, until) = of_user?;
+        match self.has_failed(peer, now) {
+            true => Some((failures, until)),
+            false => self.fresh(user, now).err().map(|wait| (failures, now + wait)),
+        }
+    }
+
+    /// One more try of a peer that has failed at nothing, at a user who is under attack; else in how many milliseconds there may be one.
+    fn fresh(&mut self, user: &str, now: Ms) -> Result<PaceStep, Ms> {
+        Pace { burst: FRESH, interval_ms: FRESH_MS }.step(self.entry(Some(user), None, now).paid_at, now)
+    }
+
+    /// Counts one that is let try, where it is one.
+    fn count_fresh(&mut self, user: &str, peer: &str, now: Ms) {
+        let attacked = self.entry(Some(user), None, now).failures.blocked_until(now).is_some();
+        if attacked
+            && !self.has_failed(peer, now)
+            && let Ok(step) = self.fresh(user, now)
+        {
+            let entry = self.entry(Some(user), None, now);
+            entry.paid_at = step.apply(entry.paid_at).unwrap_or(entry.paid_at);
+        }
     }
 
     fn has_failed(&mut self, peer: &str, now: Ms) -> bool {
@@ -220,6 +252,7 @@ impl Places {
             waiting: 0,
             right_at: None,
             looked_at: 0,
+            paid_at: 0,
         });
         entry.failures.clamp(now);
         entry

@@ -1,6 +1,7 @@
 //! One process (or Fargate task) of a cluster.
 
 use super::{Amount, ClusterName, LaunchId, Month, Ms, Reason};
+use crate::printable;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -146,12 +147,20 @@ pub struct Task {
     pub expires_at: Option<Ms>,
 }
 
+impl TaskFacts {
+    /// With what its own code wrote made fit to be shown.
+    pub fn printable(self) -> Self {
+        let last_lines = self.last_lines.iter().map(|line| printable(line)).collect();
+        TaskFacts { last_lines, ..self }
+    }
+}
+
 impl Task {
     /// A task just heard of.
     pub fn new(cluster: ClusterName, facts: TaskFacts) -> Self {
         Task {
             cluster,
-            facts,
+            facts: facts.printable(),
             registered_at: None,
             leaving: false,
             closed_since: None,

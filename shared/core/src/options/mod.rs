@@ -126,8 +126,8 @@ impl Options {
         let all: Vec<String> = known.map(|field| format!("`{field}`")).collect();
         InvalidOption(match (near.is_empty(), all.is_empty()) {
             (_, true) => format!("there is no option `{shown}`: this gateway has none"),
-            (true, false) => format!("there is no option `{shown}`; there are {}", all.join(", ")),
-            (false, false) => format!("there is no option `{shown}`{near} There are {}", all.join(", ")),
+            (true, false) => format!("there is no option `{shown}`; the options are {}", all.join(", ")),
+            (false, false) => format!("there is no option `{shown}`{near} The options are {}", all.join(", ")),
         })
     }
 }

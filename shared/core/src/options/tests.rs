@@ -183,8 +183,14 @@ fn no_text_has_a_nul_and_images_are_images() {
 fn what_is_refused_names_the_field_and_the_limit() {
     let deep = (0..60).fold(json!(1), |inner, _| json!({ "a": inner }));
     for (request, sentence) in [
-        (json!({"worker_core": 1}), "there is no option `worker_core`; did you mean `worker_cores`?"),
-        (json!({"zzz": 1}), "there is no option `zzz`"),
+        (
+            json!({"worker_core": 1}),
+            "there is no option `worker_core`; did you mean `worker_cores`? The options are `worker_cores`, `worker_memory`, `period`, `environment`, `debug`, `profile`",
+        ),
+        (
+            json!({"zzz": 1}),
+            "there is no option `zzz`; the options are `worker_cores`, `worker_memory`, `period`, `environment`, `debug`, `profile`",
+        ),
         (json!({"worker_cores": 5}), "`worker_cores` must be at most 4, not 5"),
         (json!({"worker_cores": 0}), "`worker_cores` must be at least 1, not 0"),
         (json!({"worker_cores": true}), "`worker_cores` must be an integer, not a bool"),

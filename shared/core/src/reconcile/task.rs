@@ -91,7 +91,7 @@ impl Task {
         if !newer {
             return false;
         }
-        let mut facts = TaskFacts { state: self.facts.state.max(facts.state), ..facts.clone() };
+        let mut facts = TaskFacts { state: self.facts.state.max(facts.state), ..facts.clone().printable() };
         facts.believe(&self.facts, now);
         // not everybody who tells of a task has read its log
         if facts.last_lines.is_empty() {

@@ -66,6 +66,15 @@ fn facts_of_an_earlier_version_are_not_taken_whatever_they_say() {
 }
 
 #[test]
+fn what_a_task_wrote_last_is_kept_as_it_can_be_shown() {
+    let with = |line: &str, version| TaskFacts { last_lines: vec![line.into()], ..facts(TaskState::Stopped, version) };
+    let mut task = Task::new(at(Starting).cluster, with("a\u{1b}[2Jb", 1));
+    assert_eq!(task.facts.last_lines, ["a [2Jb"]);
+    assert!(task.apply_facts(&with("c\u{202e}d", 2), NOW));
+    assert_eq!(task.facts.last_lines, ["c d"]);
+}
+
+#[test]
 fn a_heartbeat_changes_nothing_of_a_worker_at_rest_that_had_connected() {
     let mut task = at(Connected);
     assert!(task.apply_facts(&facts(TaskState::Stopped, 2), NOW));
