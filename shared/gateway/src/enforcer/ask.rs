@@ -1,4 +1,4 @@
-//! The questions of a pass: a hundred schedulers a call, several calls at once, the most overdue first, until the pass's time is over.
+//! The questions of an enforcement run: a hundred schedulers a call, several calls at once, the most overdue first, until its time is over.
 
 use super::{Checked, EnforcementReport, all, memory::Turn, warnings};
 use crate::{Enforcer, ServiceError};
@@ -101,7 +101,7 @@ impl Enforcer {
         ours
     }
 
-    /// One call, and what follows from its answers; nothing once the pass's time is over.
+    /// One call, and what follows from its answers; nothing once the run's time is over.
     async fn call(&self, call: Vec<Due<'_>>, silence: Silence, began: Ms) -> Result<EnforcementReport, ServiceError> {
         let asked_at = self.context.now();
         let mut report = EnforcementReport::default();

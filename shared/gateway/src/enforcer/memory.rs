@@ -1,4 +1,4 @@
-//! What schedulers answered, remembered from pass to pass. May be lost: then all are asked again.
+//! What schedulers answered, remembered from run to run. May be lost: then all are asked again.
 
 use super::Checked;
 use faregate_core::model::clock::is_ahead;

@@ -1,8 +1,8 @@
-//! What a pass tells of itself.
+//! What an enforcement run tells of itself.
 
 use faregate_core::model::Ms;
 
-/// What a pass found and did.
+/// What an enforcement run found and did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EnforcementReport {
     /// Clusters in the index.
@@ -32,7 +32,7 @@ pub struct EnforcementReport {
 }
 
 impl EnforcementReport {
-    /// Takes what a part of the pass did in.
+    /// Takes what a part of the run did in.
     pub(super) fn add(&mut self, part: EnforcementReport) {
         self.active += part.active;
         self.woken += part.woken;

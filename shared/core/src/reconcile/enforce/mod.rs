@@ -20,7 +20,7 @@ use crate::model::clock::{is_ahead, past};
 use crate::model::{Cluster, Heartbeat, Ms, Policy, Reason, ReasonCode, Status};
 use time::OffsetDateTime;
 
-/// What the pass makes of one cluster before it asks anybody.
+/// What the run makes of one cluster before it asks anybody.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdict {
     /// Something of it is due: wake the reconciler.
