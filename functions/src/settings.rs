@@ -134,6 +134,7 @@ fn read_ecs(env: &Environment<'_>, stack: &str) -> Result<faregate_ecs::Settings
         bucket: env.required("FAREGATE_BUCKET")?,
         log_group: env.required("FAREGATE_LOG_GROUP")?,
         region: env.required("AWS_REGION")?,
+        registry_credentials: env.optional("FAREGATE_REGISTRY_CREDENTIALS"),
         image: env.required("FAREGATE_IMAGE")?,
         cpu_architecture: one_of("FAREGATE_CPU_ARCHITECTURE", ["ARM64", "X86_64"])?,
     })

@@ -50,6 +50,8 @@ impl Definition {
             "2\n{}\n{}\n{execution_role}\n{log_group}\n{region}\n{STOP_TIMEOUT_S}\n{START}",
             self.image, self.cpu_architecture
         );
+        // without any the families are those that there were before there could be some
+        let content = settings.registry_credentials.iter().fold(content, |content, secret| content + "\n" + secret);
         let mut family = format!("{}-{}-", settings.stack, self.cpu_architecture.to_lowercase());
         for byte in &digest(&SHA256, content.as_bytes()).as_ref()[..16] {
             let _ = write!(family, "{byte:02x}"); // a string takes everything
@@ -69,7 +71,11 @@ impl Definition {
             .options("awslogs-region", &settings.region)
             .options("awslogs-stream-prefix", &settings.stack)
             .build()?;
+        let registry = settings.registry_credentials.as_ref();
+        let registry =
+            registry.map(|secret| types::RepositoryCredentials::builder().credentials_parameter(secret).build());
         let container = types::ContainerDefinition::builder()
+            .set_repository_credentials(registry.transpose()?)
             .name(CONTAINER)
             .image(&self.image)
             .set_entry_point(Some(["python3", "-c", START].map(str::to_owned).into()))
@@ -114,6 +120,8 @@ mod tests {
         launch = example(1);
         launch.spec.image = Some("mine:1".into());
         assert_ne!(family(&settings, &launch.spec), first);
+        let private = Settings { registry_credentials: Some("arn:secret".into()), ..settings.clone() };
+        assert_ne!(family(&private, &example(1).spec), first);
         let moved = Settings { log_group: "/elsewhere".into(), ..settings };
         assert_ne!(family(&moved, &example(1).spec), first);
     }

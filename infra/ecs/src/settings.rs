@@ -25,6 +25,8 @@ pub struct Settings {
     pub log_group: String,
     /// The region of the log group.
     pub region: String,
+    /// ARN of the secret with a name and a password for the registry of the images; none = it asks for none, or is ECR.
+    pub registry_credentials: Option<String>,
     /// The image of launches that name none.
     pub image: String,
     /// `ARM64` or `X86_64`, for launches that name none.
@@ -52,6 +54,7 @@ impl Settings {
             bucket: text("dask-environments"),
             log_group: text("/dask/tasks"),
             region: text("eu-central-1"),
+            registry_credentials: None,
             image: text("ghcr.io/dask/dask-gateway:2026.3.0"),
             cpu_architecture: text("ARM64"),
         }

@@ -34,7 +34,7 @@ CHECKOV = [
     ("CKV_AWS_111", ["RelayRole"], "Lambda places the function into the VPC with this right; a second statement takes it from the function's own code"),
     ("CKV_AWS_158", [("ProxyService/" if name == "Logs" else "") + name for name in LOGS], OWN_KEY),
     ("CKV_AWS_260", ["Network/LoadBalancer"], "port 80 has a listener only where the load balancer is internal; ClientCidr narrows the range"),
-    ("CKV_AWS_91", ["ProxyService/LoadBalancer"], "a network load balancer logs TLS connections alone, and those into a bucket of an administrator's"),
+    ("CKV_AWS_91", ["ProxyService/LoadBalancer"], "LoadBalancerLogBucket turns it on, into a bucket of an administrator's; a network load balancer logs TLS connections alone"),
 ]
 
 PARLIAMENT = [

@@ -154,6 +154,24 @@ def what_does_not_run_is_told():
     assert properties(alarms, "HealthEvents")["EventPattern"]["source"] == ["aws.health"]
 
 
+def tasks_may_be_kept_from_the_network():
+    """Groups add up: each that a task wears says of egress, and the two of a task alone say nowhere."""
+    network = read("infra/cloudformation/network.yaml")
+    for group, reach in [("Member", {"443"}), ("Scheduler", set()), ("Worker", set())]:
+        when, rules, otherwise = properties(network, group)["SecurityGroupEgress"]["Fn::If"]
+        assert when == "RestrictsEgress" and otherwise == {"Ref": "AWS::NoValue"}
+        assert {str(r["FromPort"]) for r in rules if r["CidrIp"] == "0.0.0.0/0"} == reach, group
+    members = network["Resources"]["MemberToMembers"]
+    assert members["Condition"] == "RestrictsEgress" and members["Properties"]["DestinationSecurityGroupId"] == {"Fn::GetAtt": ["Member", "GroupId"]}
+
+
+def every_role_is_as_the_account_asks_for_it():
+    roles = [r["Properties"] for part in (root, proxy, alarms) for r in part["Resources"].values() if r["Type"] == "AWS::IAM::Role"]
+    assert len(roles) == 9
+    for role in roles:
+        assert role["Path"] == {"Ref": "RolePath"} and role["PermissionsBoundary"]["Fn::If"][1] == {"Ref": "PermissionsBoundaryArn"}
+
+
 facts = {name: fact for name, fact in list(globals().items()) if callable(fact) and getattr(fact, "__module__", "") == "__main__"}
 for name in ("read", "properties", "holds", "refused"):
     del facts[name]

@@ -265,6 +265,7 @@ fn launcher_settings() -> faregate_ecs::Settings {
         bucket: BUCKET.into(),
         log_group: "/inside/tasks".into(),
         region: REGION.into(),
+        registry_credentials: None,
         image: "dask".into(),
         cpu_architecture: "X86_64".into(),
     }

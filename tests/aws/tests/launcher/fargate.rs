@@ -123,6 +123,7 @@ pub async fn launcher(ecs: &FakeEcs) -> EcsLauncher {
         bucket: text(BUCKET),
         log_group: text(LOG_GROUP),
         region: text(REGION),
+        registry_credentials: None,
         image: text("dask:1"),
         cpu_architecture: text("X86_64"),
     };
