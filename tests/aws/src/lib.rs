@@ -8,6 +8,7 @@ pub mod front_door;
 pub mod functions;
 pub mod inside;
 pub mod ministack;
+pub mod moto;
 pub mod proxy;
 pub mod python;
 pub mod settings;

@@ -13,6 +13,11 @@ pub fn sam() -> PythonEnv {
     environment(&["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"])
 }
 
+/// Another emulator.
+pub fn moto() -> PythonEnv {
+    environment(&["moto[s3,server]==5.2.5"])
+}
+
 /// Who looks for what is unsafe in templates and roles; cloudsplaining comes with checkov.
 pub fn checkers() -> PythonEnv {
     environment(&["checkov==3.3.30", "parliament==1.6.4", "setuptools==80.9.0"])

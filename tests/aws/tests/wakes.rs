@@ -1,9 +1,11 @@
-//! The queue on SQS: the suite of every queue.
+//! The queue on SQS: the suite of every queue, on two emulators.
 #![allow(clippy::unwrap_used)]
 
 use async_trait::async_trait;
+use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use faregate_aws_tests::ministack::Ministack;
+use faregate_aws_tests::moto::Moto;
 use faregate_core::ports::{Wake, Wakes};
 use faregate_functions::{SqsWakes, WakeMessage};
 use faregate_tests::wakes_suite::Fixture;
@@ -17,10 +19,19 @@ struct OnSqs {
 }
 
 impl OnSqs {
-    async fn start() -> OnSqs {
+    async fn of_ministack() -> OnSqs {
         static MINISTACK: OnceLock<Ministack> = OnceLock::new();
+        OnSqs::of(&MINISTACK.get_or_init(Ministack::start).sdk_config().await).await
+    }
+
+    async fn of_moto() -> OnSqs {
+        static MOTO: OnceLock<Moto> = OnceLock::new();
+        OnSqs::of(&MOTO.get_or_init(Moto::start).sdk_config().await).await
+    }
+
+    async fn of(config: &SdkConfig) -> OnSqs {
         static QUEUES: AtomicU32 = AtomicU32::new(0);
-        let client = Client::new(&MINISTACK.get_or_init(Ministack::start).sdk_config().await);
+        let client = Client::new(config);
         let name = format!("wakes-{}", QUEUES.fetch_add(1, Ordering::Relaxed));
         let queue = client.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
         let of_wakes = client.clone();
@@ -46,4 +57,10 @@ impl Fixture for OnSqs {
     }
 }
 
-faregate_tests::wakes_suite!(OnSqs::start().await);
+mod ministack {
+    faregate_tests::wakes_suite!(super::OnSqs::of_ministack().await);
+}
+
+mod moto {
+    faregate_tests::wakes_suite!(super::OnSqs::of_moto().await);
+}
