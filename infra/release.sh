@@ -59,7 +59,7 @@ for architecture in "${architectures[@]}"; do
 done
 
 mkdir -p "$dist/infra"
-cp -r infra/cloudformation "$dist/infra"
-cp LICENSE CHANGELOG.md "$dist"
+cp -r infra/cloudformation infra/preflight.sh infra/verify.sh "$dist/infra"
+cp samconfig.toml LICENSE CHANGELOG.md "$dist"
 (cd "$dist" && find . -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs sha256sum >SHA256SUMS)
 ls -l "$dist"

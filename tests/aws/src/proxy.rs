@@ -28,7 +28,7 @@ impl Proxy {
     /// Starts the container of a task definition in a directory, and waits until it listens. On Fargate it would have ports 8786 and
     /// 8443 of an address of its own.
     pub fn start(container: &Value, ports: Ports, aws: &str, dir: &Path) -> Proxy {
-        let log = dir.join("proxy.log");
+        let log = dir.join(format!("proxy-{}.log", ports.relay));
         let output = File::create(&log).unwrap();
         let mut command = Command::new(proxy());
         command.env_clear();

@@ -58,6 +58,7 @@ pub struct Stack {
     /// What the stack consists of.
     pub deployed: Deployed,
     ports: Ports,
+    parameters: BTreeMap<String, String>,
     dir: TempDir,
 }
 
@@ -101,13 +102,36 @@ impl Stack {
         };
         environment.extend(options.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let ministack = Ministack::start_at(port, &environment);
-        sam_deploy(&ministack.url, dir.path(), &parameters(options, &front_door.url, ports));
+        let parameters = parameters(options, &front_door.url, ports);
+        sam_deploy(&ministack.url, dir.path(), &parameters);
         let deployed = describe(&ministack.url, dir.path());
         front_door.lead_to(port, &deployed.resources["Api"]);
-        let aws = wires.as_ref().map_or(&ministack.url, |wires| &wires.aws.url);
-        let start = |container: &Value| Proxy::start(container, ports, aws, dir.path());
-        let proxy = deployed.proxy.as_ref().map(start);
-        Stack { front_door, proxy, ecs, ministack, wires, deployed, ports, dir }
+        let mut stack = Stack { front_door, proxy: None, ecs, ministack, wires, deployed, ports, parameters, dir };
+        stack.start_proxy();
+        stack
+    }
+
+    /// Deploys once more from the same directory, with changed parameters; what runs goes on.
+    pub fn deploy_again(&mut self, changed: &[(&str, &str)]) {
+        self.parameters.extend(changed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        sam_deploy(&self.ministack.url, self.dir.path(), &self.parameters);
+        self.deployed = describe(&self.ministack.url, self.dir.path());
+    }
+
+    /// Starts another proxy from what is deployed now, which new connections reach. The one before, which keeps its own until it is dropped.
+    pub fn start_proxy(&mut self) -> Option<Proxy> {
+        let container = self.deployed.proxy.as_ref()?;
+        if self.proxy.is_some() {
+            self.ports = Ports { relay: free_port(), dashboards: free_port() };
+        }
+        let aws = self.wires.as_ref().map_or(&self.ministack.url, |wires| &wires.aws.url);
+        let proxy = Proxy::start(container, self.ports, aws, self.dir.path());
+        self.proxy.replace(proxy)
+    }
+
+    /// Where it was deployed from.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Starts a program that acts as a user, `<dir>/<name>.py` where `dir` is given from this package.
@@ -200,10 +224,7 @@ fn sam_deploy(aws: &str, dir: &Path, parameters: &BTreeMap<String, String>) {
     let mut sam = Command::new(python::sam().bin().join("sam"));
     set_aws(&mut sam, aws);
     let output = sam
-        .args(["deploy", "--template-file", "template.yaml", "--stack-name", STACK, "--region", REGION])
-        .args(["--resolve-s3", "--no-confirm-changeset", "--no-progressbar"])
-        .args(["--capabilities", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"])
-        .args(["--parameter-overrides", "file://parameters.yaml"])
+        .args(["deploy", "--stack-name", STACK]) // the rest stands in samconfig.toml
         .env("SAM_CLI_TELEMETRY", "0")
         .env("HOME", dir)
         .current_dir(dir)

@@ -8,16 +8,18 @@ const FUNCTION: &str = "    Type: AWS::Serverless::Function\n";
 
 /// Lays a release's folder into a directory, its template for this machine as `template.yaml`.
 pub fn of_release(release: &Path, dir: &Path) {
-    let copy = Command::new("cp").args(["-r", "infra", "functions"]).arg(dir).current_dir(release).status();
+    let copy =
+        Command::new("cp").args(["-r", "infra", "functions", "samconfig.toml"]).arg(dir).current_dir(release).status();
     assert!(copy.unwrap().success(), "`{}` is no release", release.display());
     let template = if cfg!(target_arch = "aarch64") { "template.yaml" } else { "template-x86_64.yaml" };
     std::fs::copy(release.join(template), dir.join("template.yaml")).unwrap();
 }
 
-/// Writes `template.yaml` and its `infra/cloudformation/*.yaml` into a directory, each function's code in `<code>/<function>`.
+/// Writes `template.yaml`, `samconfig.toml` and their `infra/cloudformation/*.yaml` into a directory, each function's code in `<code>/<function>`.
 pub fn write(dir: &Path, code: &Path) {
     let original = std::fs::read_to_string(workspace().join("template.yaml")).unwrap();
     std::fs::write(dir.join("template.yaml"), pointed(&original, code)).unwrap();
+    std::fs::copy(workspace().join("samconfig.toml"), dir.join("samconfig.toml")).unwrap();
     std::fs::create_dir_all(dir.join("infra/cloudformation")).unwrap();
     for entry in workspace().join("infra/cloudformation").read_dir().unwrap().map(Result::unwrap) {
         if entry.path().extension().is_some_and(|extension| extension == "yaml") {

@@ -88,6 +88,46 @@ fn an_account_is_prepared_and_a_deployment_looked_at() {
     assert_eq!(account.run(&block("## Compute", "describe-stacks")).trim(), "gateway = Gateway()");
 }
 
+/// Quotas, which the emulator does not know, as in a new account; and other tools' versions.
+const NEW_ACCOUNT: &str = r#"#!/bin/sh
+case "$1 $2" in
+  "service-quotas get-service-quota") echo 6.0 ;;
+  "lambda get-account-settings") echo 10 ;;
+  "ec2 describe-availability-zones") printf 'us-west-1a\tusw1-az3\nus-west-1b\tusw1-az2\nus-west-1c\tusw1-az1\n' ;;
+  *) exec "$REAL_AWS" "$@" ;;
+esac
+"#;
+
+#[test]
+fn a_newcomer_is_told_what_is_missing() {
+    let account = Account::new();
+    let real = python::aws_cli().bin().join("aws");
+    account.program("aws", &NEW_ACCOUNT.replace("\"$REAL_AWS\"", &real.display().to_string()));
+    account.program("sam", "#!/bin/sh\necho SAM CLI, version 1.164.3\n");
+    account.program("docker", "#!/bin/sh\necho Docker version 27.0.3, build 7d4bcd8\n");
+    account.program("cargo", "#!/bin/sh\n[ \"$1\" != lambda ] && echo cargo 1.95.0 || echo cargo-lambda 1.9.2\n");
+    let looked = |lines: &str| account.run(&format!("{lines} infra/preflight.sh || echo missing: $?"));
+    let said = looked("AWS_REGION=us-west-1");
+    assert!(said.contains("MISSING sam is 1.164.3, and must be 1.165 or later: https://"), "{said}");
+    assert!(said.contains("MISSING ECS's service-linked role: aws iam create-service-linked-role"), "{said}");
+    assert!(
+        said.contains("soon   functions at once (Lambda, Concurrent executions): 10. Ask for more at https://"),
+        "{said}"
+    );
+    assert!(said.contains("soon   Fargate On-Demand vCPU: 6. Ask for more at https://"), "{said}");
+    assert!(said.contains("ZoneNames: us-west-1a,us-west-1c and Zones: 2"), "{said}");
+    assert!(said.contains("fine   cargo 1.95.0") && said.ends_with("missing: 1\n"), "{said}");
+    // what it says is done
+    account.run("aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com");
+    account.program("sam", "#!/bin/sh\necho SAM CLI, version 1.170.0\n");
+    let said = looked("AWS_REGION=eu-central-1");
+    assert!(!said.contains("MISSING") && !said.contains("missing"), "{said}");
+    assert!(
+        said.contains("fine   sam 1.170.0") && said.contains("fine   zones: us-west-1a,us-west-1b,us-west-1c"),
+        "{said}"
+    );
+}
+
 #[test]
 fn the_proxys_service_is_shrunk_and_a_key_made() {
     let account = Account::new();

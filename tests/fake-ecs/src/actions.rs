@@ -25,6 +25,7 @@ pub fn perform(inner: &Arc<Inner>, action: &str, body: &Value, fault: Option<&Th
         "TagResource" => tag(state, body),
         "RegisterTaskDefinition" => state.definitions.register(settings, body),
         "DescribeTaskDefinition" => state.definitions.describe(body),
+        "ListTaskDefinitionFamilies" => state.definitions.families(body),
         "ListTaskDefinitions" => state.definitions.list(body),
         "DeregisterTaskDefinition" => state.definitions.deregister(body),
         "DeleteTaskDefinitions" => state.definitions.delete(body),

@@ -5,7 +5,7 @@ use crate::settings::Settings;
 use crate::sizes;
 use crate::wire::{Answer, ApiError, list, short_name, text, texts};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All task definitions, by family and revision.
 #[derive(Debug, Default)]
@@ -95,6 +95,23 @@ impl Definitions {
             answer["tags"] = json!(definition.tags);
         }
         Ok(answer)
+    }
+
+    /// ListTaskDefinitionFamilies: a family is active while a revision of it is.
+    pub fn families(&self, body: &Value) -> Answer {
+        let (status, prefix) =
+            (text(body, "status").unwrap_or("ACTIVE"), text(body, "familyPrefix").unwrap_or_default());
+        let with = |status: &str| -> BTreeSet<&str> {
+            let shown = self.0.iter().filter(|(_, definition)| definition.body["status"] == status);
+            shown.map(|((family, _), _)| family.as_str()).filter(|family| family.starts_with(prefix)).collect()
+        };
+        let (active, inactive) = (with("ACTIVE"), with("INACTIVE"));
+        let families: Vec<&str> = match status {
+            "ACTIVE" => active.into_iter().collect(),
+            "INACTIVE" => inactive.difference(&active).copied().collect(),
+            _ => active.union(&inactive).copied().collect(),
+        };
+        Ok(json!({ "families": families }))
     }
 
     /// ListTaskDefinitions.

@@ -49,7 +49,10 @@ const KDC: By = By::Test {
 };
 const ACCOUNT: By = aws("an_account_is_prepared_and_a_deployment_looked_at");
 const SMALL: By = aws("the_proxys_service_is_shrunk_and_a_key_made");
-const DEPLOYED: By = By::Test { file: "tests/aws/tests/stacks/deployed.rs", name: "stories_on_a_deployed_stack" };
+const DEPLOYED: By = By::Test {
+    file: "tests/aws/tests/stacks/second_deployments.rs",
+    name: "a_cluster_computes_through_deployments_and_the_stack_goes_by_the_guide",
+};
 const UNINSTALLED: By = By::Test {
     file: "tests/aws/tests/uninstall.rs",
     name: "a_stack_is_gone_when_that_was_seen_and_not_when_a_call_failed",
@@ -116,12 +119,30 @@ pub const TABLE: &[(&str, By)] = &[
     ("cargo build --release -p faregate-cli", full("release")),
     ("faregate admin settings check parameters.yaml", here("the_settings_of_a_deployment")),
     ("sam build", full("commands")),
-    // with answers in place of `--guided`
-    ("sam deploy --guided --stack-name faregate --parameter-overrides file://parameters.yaml", DEPLOYED),
+    ("infra/preflight.sh", aws("a_newcomer_is_told_what_is_missing")),
+    ("sam deploy --stack-name dask-physics --parameter-overrides file://physics.yaml", DEPLOYED), // by another name and file
+    ("sam deploy --template-file template-x86_64.yaml", DEPLOYED),                                // as `template.yaml`
     (
         r#"aws cloudformation describe-stacks --stack-name faregate --output text --query "Stacks[0].Outputs[?OutputKey=='Snippet'].OutputValue""#,
         ACCOUNT,
     ),
+    ("infra/verify.sh faregate", DEPLOYED),
+    (
+        r#"table=$(aws cloudformation describe-stacks --stack-name faregate --output text --query "Stacks[0].Outputs[?OutputKey=='Table'].OutputValue")"#,
+        DEPLOYED,
+    ),
+    (
+        "aws lambda put-function-concurrency --function-name faregate-reconcile --reserved-concurrent-executions 0",
+        DEPLOYED,
+    ),
+    (
+        "aws dynamodb restore-table-to-point-in-time --source-table-name $table --target-table-name $table-restored --use-latest-restorable-time",
+        DEPLOYED,
+    ),
+    ("aws dynamodb wait table-exists --table-name $table-restored", DEPLOYED),
+    ("infra/cloudformation/restore.sh $table-restored $table", DEPLOYED),
+    ("aws lambda delete-function-concurrency --function-name faregate-reconcile", DEPLOYED),
+    ("aws dynamodb delete-table --table-name $table-restored", DEPLOYED),
     ("sam deploy", DEPLOYED),
     ("aws ecs update-service --cluster faregate-proxy --service faregate-proxy --desired-count 1", SMALL),
     ("infra/cloudformation/uninstall.sh faregate", UNINSTALLED),
@@ -140,6 +161,13 @@ pub const TABLE: &[(&str, By)] = &[
     ("infra/release.sh", full("dist")),
     // docs/key-rotation.md
     ("openssl rand -base64 32", SMALL),
+    (
+        r#"ring=$(aws cloudformation describe-stacks --stack-name faregate --output text --query "Stacks[0].Outputs[?OutputKey=='KeyRingSecret'].OutputValue")"#,
+        DEPLOYED,
+    ),
+    ("aws secretsmanager get-secret-value --secret-id $ring --query SecretString --output text > ring.json", DEPLOYED),
+    ("aws secretsmanager put-secret-value --secret-id $ring --secret-string file://ring.json", DEPLOYED),
+    ("rm ring.json", DEPLOYED),
     // docs/measure.md
     ("cargo run --release -p faregate-benches --bin bench", bench("bench")),
     ("cargo run -p faregate-aws-tests --bin start-up", aws("start_up")),

@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used)]
 
 mod deployed;
+mod second_deployments;
 mod secrets_and_roles;
