@@ -11,7 +11,7 @@ use faregate_core::model::{ClusterName, TaskId};
 use faregate_core::ports::Wake;
 use faregate_keys::Use;
 use faregate_machine::Machine;
-use faregate_tests::api::Call;
+use faregate_tests::api::{Answer, Call};
 use faregate_tests::server::PATIENCE;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -53,9 +53,14 @@ impl Served {
 
     /// A heartbeat, as the cluster's scheduler sends it; it must be taken.
     pub async fn heartbeat(&self, inside: &Inside, name: &ClusterName, body: &Value) {
-        let token = inside.ring.token(&inside.ring.newest().id, Use::Cluster, name).unwrap();
-        let answer = self.call("POST", &format!("{name}/heartbeat")).token(&token).json(body).send().await;
+        let answer = self.try_heartbeat(inside, name, body).await;
         assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// A heartbeat, and what is answered.
+    pub async fn try_heartbeat(&self, inside: &Inside, name: &ClusterName, body: &Value) -> Answer {
+        let token = inside.ring.token(&inside.ring.newest().id, Use::Cluster, name).unwrap();
+        self.call("POST", &format!("{name}/heartbeat")).token(&token).json(body).send().await
     }
 
     /// A cluster that RUNs, by turns that are taken here: its scheduler was launched, and its first heartbeat heard.

@@ -1,6 +1,8 @@
 //! What ECS is asked: as few calls as there can be, each of one kind of capacity, in one subnet, short enough.
 #![allow(clippy::unwrap_used)]
 
+mod failures;
+
 use fake_ecs::{Fault, Rates, Then, When};
 use faregate_aws_tests::inside::served::{Served, eventually, heartbeat, scheduler_address, turn};
 use faregate_aws_tests::inside::{Inside, Options};
