@@ -92,6 +92,7 @@ async fn begin(ministack: &Ministack, setup: &Setup, stage: &Stage) -> Inside {
     inside.ecs.turn(|knobs| {
         knobs.visible_after_ms = setup.visible_after_ms;
         knobs.events = setup.events;
+        (knobs.start_failures, knobs.strict_filters) = (setup.start_failures, setup.strict_filters);
         (knobs.provisioning_ms, knobs.pending_ms, knobs.stopping_ms) = (120, 120, 80);
     });
     inside.aws.set(setup.to_aws.clone());
@@ -104,7 +105,10 @@ fn end_of_faults(inside: &Inside, stage: &Stage) {
     inside.aws.set(wire::Faults::default());
     inside.to_ecs.set(wire::Faults::default());
     inside.ecs.clear_faults();
-    inside.ecs.turn(|knobs| knobs.events = Default::default());
+    inside.ecs.turn(|knobs| {
+        knobs.events = Default::default();
+        knobs.start_failures = Default::default();
+    });
     inside.cut_off_no_more();
     let mut state = stage.lock();
     state.faulty = false;

@@ -1,6 +1,7 @@
 //! The launcher's tasks, as ECS has them: idempotent by token, eventually consistent, slow to start and to stop, mortal.
 
 use super::setup::S;
+use super::starts::Doom;
 use super::state::{Event, State, short};
 use super::work::Work;
 use faregate_core::limits::Effective;
@@ -9,7 +10,6 @@ use faregate_core::model::{
 };
 use faregate_core::ports::{LaunchError, Launched, TaskPage};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
 
 /// One task.
 pub struct SimTask {
@@ -27,8 +27,8 @@ pub struct SimTask {
     pub connected_at: Option<Ms>,
     /// Its nanny is restarting the worker, since.
     pub restarting: Option<Ms>,
-    /// It will end by itself before it connects.
-    pub doomed: bool,
+    /// How its start fails, if it does.
+    pub doom: Option<Doom>,
 }
 
 impl SimTask {
@@ -155,7 +155,7 @@ impl State {
         };
         let late = self.faulty() && self.dice.percent(20);
         let visible_at = self.now + if late { self.dice.below(self.setup.policy.visibility_ms) } else { 0 };
-        let doomed = launch.spec.role == TaskRole::Worker && self.fault(self.setup.broken_workers * 10);
+        let doom = self.doom_of(launch.spec.role);
         self.fleet.tasks.push(SimTask {
             cluster: launch.cluster.clone(),
             before: facts.clone(),
@@ -164,7 +164,7 @@ impl State {
             stop_asked: false,
             connected_at: None,
             restarting: None,
-            doomed,
+            doom,
         });
         self.fleet.by_id.insert(id, index);
         self.stats.tasks += 1;
@@ -225,11 +225,10 @@ impl State {
 
     /// A page of what is not at rest.
     pub fn list(&self, cursor: Option<&str>) -> TaskPage {
-        const PAGE: usize = 10;
         let from: usize = cursor.and_then(|c| c.parse().ok()).unwrap_or(0);
         let all = 0..self.fleet.tasks.len();
         let mut live = all.skip(from).filter(|i| self.fleet.tasks[*i].lives() && self.is_seen(*i));
-        let page: Vec<usize> = live.by_ref().take(PAGE).collect();
+        let page: Vec<usize> = live.by_ref().take(self.setup.page).collect();
         let cursor = live.next().map(|next| next.to_string());
         TaskPage { tasks: page.into_iter().map(|i| self.fleet.tasks[i].facts.clone()).collect(), cursor }
     }
@@ -273,43 +272,8 @@ impl State {
         self.update(index, |facts| facts.stopped_at = Some(at));
     }
 
-    fn start(&mut self, index: usize) {
-        let cluster = self.fleet.tasks[index].cluster.clone();
-        if !self.credentials.contains(&cluster) {
-            let living = self.records.clusters.get(&cluster).is_some_and(|c| c.value.wants_to_run());
-            if living && !self.fleet.tasks[index].stop_asked {
-                let id = self.fleet.tasks[index].facts.id.clone();
-                self.breach("a task of a living cluster found no credentials", format!("{id} of {}", short(&cluster)));
-            }
-            return self.end(index, 1);
-        }
-        let (now, shared) = (self.wall(), self.setup.shared_address);
-        self.update(index, |facts| {
-            facts.state = TaskState::Running;
-            facts.started_at = Some(now);
-            let [high, low] = (index as u16).to_be_bytes();
-            if shared {
-                facts.address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-                facts.ports = Some(ports(index, true).to_vec());
-            } else {
-                facts.address = Some(IpAddr::V4(Ipv4Addr::new(10, 0, high, low)));
-            }
-        });
-        match self.fleet.tasks[index].facts.role {
-            TaskRole::Scheduler => self.open_scheduler(index),
-            TaskRole::Worker if self.fleet.tasks[index].doomed => {
-                let delay = self.dice.between(S, 6 * S);
-                self.after(delay, Event::Task(index, Change::End(1)));
-            }
-            TaskRole::Worker => {
-                let delay = self.dice.between(S, 9 * S);
-                self.after(delay, Event::Task(index, Change::Connect));
-            }
-        }
-    }
-
     /// Changes the facts of a task, and tells it.
-    fn update(&mut self, index: usize, change: impl FnOnce(&mut TaskFacts)) {
+    pub fn update(&mut self, index: usize, change: impl FnOnce(&mut TaskFacts)) {
         let task = &mut self.fleet.tasks[index];
         let corrects = !task.lives();
         task.before = task.facts.clone();
@@ -327,7 +291,7 @@ impl State {
         }
     }
 
-    fn end(&mut self, index: usize, code: i32) {
+    pub fn end(&mut self, index: usize, code: i32) {
         let now = self.wall();
         let (role, asked) = (self.fleet.tasks[index].facts.role, self.fleet.tasks[index].stop_asked);
         self.say(|| format!("task {index} ({role:?} of {}) ends", short(&self.fleet.tasks[index].cluster)));

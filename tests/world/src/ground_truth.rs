@@ -4,7 +4,8 @@ use super::fleet::cap;
 use super::setup::S;
 use super::state::{State, short};
 use faregate_core::limits::Effective;
-use faregate_core::model::{Cluster, ClusterName, Ms, Reason, ReasonCode, Scope, Status, TaskRole};
+use faregate_core::model::{Cluster, ClusterName, LaunchId, Ms, Reason, ReasonCode, Scope, Status, TaskRole};
+use std::collections::BTreeSet;
 
 /// A cluster's true story.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +24,8 @@ pub struct GroundTruth {
     pub was_busy: bool,
     /// Its scheduler hung.
     pub hung: bool,
-    /// Workers that truly failed to start.
-    pub failed_workers: u32,
+    /// Launches of which a worker truly failed to start.
+    pub failed_launches: BTreeSet<LaunchId>,
     /// There were more clusters than a limit allows when it was told to make room.
     pub one_too_many: bool,
     /// It has reached RUNNING.
@@ -40,13 +41,16 @@ impl State {
     pub fn note_death(&mut self, index: usize, code: i32) {
         let (now, task) = (self.now, &self.fleet.tasks[index]);
         let (cluster, role, connected) = (task.cluster.clone(), task.facts.role, task.connected_at);
+        let launch = task.facts.launch.clone();
         let ground_truth = self.ground_truth(&cluster);
         ground_truth.touched_at = now;
         match role {
             TaskRole::Scheduler if code == 0 => ground_truth.exited = true,
             TaskRole::Scheduler => ground_truth.schedulers_died += 1,
             // one that connected and died before any heartbeat could tell counts as well
-            TaskRole::Worker if connected.is_none_or(|at| now - at < 240 * S) => ground_truth.failed_workers += 1,
+            TaskRole::Worker if connected.is_none_or(|at| now - at < 240 * S) => {
+                ground_truth.failed_launches.insert(launch);
+            }
             TaskRole::Worker => {}
         }
     }
@@ -57,7 +61,7 @@ impl State {
         let setup = &self.setup;
         let was_away = [setup.outage, setup.front_door_shut, setup.cut_off].iter().any(Option::is_some);
         let ground_truth = self.ground_truth(name).clone();
-        let late_workers = self.late_workers(name);
+        let late = self.late_launches(name);
         let true_enough = match reason.code {
             ReasonCode::UserStopped => ground_truth.stop_asked,
             ReasonCode::SchedulerExited => ground_truth.exited,
@@ -70,8 +74,10 @@ impl State {
                 ground_truth.hung || ground_truth.exited || ground_truth.schedulers_died > 0 || is_ours
             }
             ReasonCode::WorkerStartFailed => {
-                let failed = ground_truth.failed_workers + late_workers;
-                failed >= limit || ground_truth.hung || failed > 0 && self.was_idle(name)
+                let failed = ground_truth.failed_launches.union(&late).count() as u32;
+                let is_mute = was_away || ground_truth.hung || ground_truth.was_busy;
+                let failed = failed >= limit || ground_truth.hung || failed > 0 && self.was_idle(name);
+                failed && (is_mute || !self.has_proof(name))
             }
             ReasonCode::IdleTimeout => self.was_idle(name),
             ReasonCode::AdminStopped => ground_truth.stop_asked,
@@ -79,8 +85,9 @@ impl State {
             _ => self.is_due_by_limits(name, reason.code),
         };
         self.say(|| format!("  {} turns towards {target:?}: {}", short(name), reason.message));
+        self.ends.push(reason.clone());
         if !true_enough {
-            let how = format!("{} {target:?}: {} ({ground_truth:?}, {late_workers} late)", short(name), reason.message);
+            let how = format!("{} {target:?}: {} ({ground_truth:?}, late {late:?})", short(name), reason.message);
             self.breach("wrongly ended", how);
         }
     }
@@ -162,12 +169,22 @@ impl State {
         self.setup.cut_off.is_some_and(|(from, _)| self.age() >= from) && running < policy.mass_silence_least
     }
 
-    /// Workers that did not connect in time, or only just.
-    fn late_workers(&self, name: &ClusterName) -> u32 {
+    /// Has any worker been connected for so long that heartbeats have told of it, and turns have followed them?
+    fn has_proof(&self, name: &ClusterName) -> bool {
+        let lasted =
+            |at: Ms, stopped: Option<Ms>| stopped.map_or(self.now, |stopped| self.truly(stopped)) - at > 300 * S;
+        let known = |at: Ms, stopped| self.now - at > 400 * S && lasted(at, stopped);
+        let workers = self.fleet.tasks.iter().filter(|t| t.facts.role == TaskRole::Worker && t.cluster == *name);
+        workers.into_iter().any(|t| t.connected_at.is_some_and(|at| known(at, t.facts.stopped_at)))
+    }
+
+    /// Launches of which a worker did not connect in time, or only just.
+    fn late_launches(&self, name: &ClusterName) -> BTreeSet<LaunchId> {
         let limit = self.setup.policy.worker_start_timeout_ms;
         let late = |accepted: Ms, connected: Option<Ms>| connected.unwrap_or(self.now) - accepted > limit - 30 * S;
         let workers = self.fleet.tasks.iter().filter(|t| t.facts.role == TaskRole::Worker && t.cluster == *name);
-        workers.filter(|t| late(self.truly(t.facts.accepted_at), t.connected_at)).count() as u32
+        let late = workers.filter(|t| late(self.truly(t.facts.accepted_at), t.connected_at));
+        late.map(|t| t.facts.launch.clone()).collect()
     }
 
     /// Was its scheduler idle at any time that the question may have been asked at?

@@ -24,6 +24,7 @@ mod records;
 mod saves;
 mod scheduler;
 mod setup;
+mod starts;
 mod state;
 mod verdict;
 mod work;
@@ -35,7 +36,7 @@ pub use state::Stats;
 
 use executor::{Executor, lock};
 use faregate_core::command::Listen;
-use faregate_core::model::SafetySwitches;
+use faregate_core::model::{Reason, SafetySwitches};
 use faregate_core::options::Options;
 use faregate_core::ports::{ENTRIES_A_PAGE, Ports};
 use faregate_gateway::{ClusterSettings, Services};
@@ -62,6 +63,8 @@ pub struct Outcome {
     pub seed: u64,
     /// The promises that were broken, with their times; empty when all were kept.
     pub broken: Vec<String>,
+    /// Why clusters were told to end, in their order.
+    pub ends: Vec<Reason>,
     /// What was counted.
     pub stats: Stats,
 }
@@ -99,7 +102,8 @@ pub fn live(setup: Setup, trace: bool) -> Outcome {
     }
     let mut state = lock(&world.state);
     state.judge();
-    Outcome { seed, broken: std::mem::take(&mut state.broken), stats: state.stats }
+    let (broken, ends) = (std::mem::take(&mut state.broken), std::mem::take(&mut state.ends));
+    Outcome { seed, broken, ends, stats: state.stats }
 }
 
 impl World {

@@ -12,6 +12,9 @@ impl State {
     /// Fills the future.
     pub fn plan(&mut self) {
         let setup = self.setup.clone();
+        if let Some(count) = setup.grows_to {
+            return self.plan_growth(count);
+        }
         for (scope, limits) in setup.limits {
             self.records.put_limits(&scope, Some(&limits));
         }
@@ -67,6 +70,17 @@ impl State {
         if let Some((from, _)) = setup.outage {
             self.after(from, Event::ProcessCrash(0));
             self.after(from, Event::ProcessCrash(1));
+        }
+    }
+
+    /// Users go on asking until they have got so many workers.
+    fn plan_growth(&mut self, count: u32) {
+        self.after(60 * S, Event::RandomEvent(RandomEvent::Minute));
+        for who in self.setup.users.clone() {
+            self.after(0, Event::Start(Work::Create(who.clone())));
+            for at in (60 * S..FAULT_END).step_by(60 * S as usize) {
+                self.after(at, Event::Start(Work::Scale(who.clone(), count)));
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::draw::{self, Measure};
-use faregate_core::model::{ClusterConfig, Identity, Limits, Ms, Policy, SafetySwitches, Scope};
+use faregate_core::model::{ClusterConfig, Identity, Limits, Ms, Policy, SafetySwitches, Scope, TaskRole};
 
 /// A second.
 pub const S: Ms = 1_000;
@@ -87,6 +87,8 @@ pub struct Setup {
     pub item_limit: usize,
     /// Tasks share one address, and are told apart by ports (as on one machine).
     pub shared_address: bool,
+    /// Tasks on a page of the launcher's list.
+    pub page: usize,
     /// The launcher forgets a stopped task, and its launch's token, after so long.
     pub remembers_ms: Ms,
     /// Tasks killed while faults last.
@@ -99,6 +101,12 @@ pub struct Setup {
     pub restarts: i64,
     /// Percent of workers that end before they connect.
     pub broken_workers: u32,
+    /// Tasks, in a thousand, that the platform fails to start.
+    pub start_failures: u32,
+    /// The image of these tasks is not there.
+    pub broken_image: Option<TaskRole>,
+    /// Nothing happens but that each user has one cluster, which grows to so many workers.
+    pub grows_to: Option<u32>,
     /// Retirements take up to so long.
     pub retire_ms: Ms,
     /// When nothing of ours runs: from, to.
@@ -186,6 +194,7 @@ impl Setup {
             most: workers + 1,
             item_limit: if d.percent(30) { d.between(80, 400) as usize } else { 400_000 },
             shared_address: d.percent(30),
+            page: 10,
             remembers_ms: d.pick(&[700 * S, 3_600 * S]),
             kills: d.below(5),
             hangs: i64::from(d.percent(15)),
@@ -204,10 +213,42 @@ impl Setup {
             late_edit: d.percent(30).then(|| FAULT_END + d.between(60 * S, 900 * S)),
             all_stopped: d.percent(40),
             pull_ms: d.percent(70).then(|| d.between(S, 40 * S)),
+            start_failures: 0,
+            broken_image: None,
+            grows_to: None,
         };
         // over well before a world is judged, at rest
         setup.policy.unclaimed_timeout_ms = if d.percent(25) { d.between(200 * S, 1_500 * S) } else { 0 };
+        setup.start_failures = if d.percent(25) { d.pick(&[20, 50, 300]) } else { 0 };
         setup
+    }
+
+    /// A cluster that grows to 500 workers under the policy of Fargate, while two starts in a hundred fail by nobody's fault, as many workers
+    /// end before they connect, and events are lost, late and doubled.
+    pub fn growth(seed: u64, switches: SafetySwitches, broken_image: Option<TaskRole>) -> Self {
+        let faults = Faults { event_lost: 50, event_odd: 150, wake_odd: 50, stale: 50, ..Faults::default() };
+        Setup {
+            users: draw::users(&mut Dice::new(seed), 1, false),
+            limits: Vec::new(),
+            base: ClusterConfig { worker_cores: 1.0, worker_memory: 2 << 30, ..ClusterConfig::default() },
+            policy: Policy { switches, unclaimed_timeout_ms: 0, ..Policy::fargate() },
+            faults,
+            item_limit: 400_000,
+            shared_address: false,
+            page: 100, // as ECS's are
+            outage: None,
+            front_door_shut: None,
+            cut_off: None,
+            no_passes: None,
+            clock: None,
+            process_crashes: 0,
+            all_stopped: false,
+            broken_workers: 2,
+            start_failures: 20,
+            broken_image,
+            grows_to: Some(500),
+            ..Setup::new(seed, switches)
+        }
     }
 }
 

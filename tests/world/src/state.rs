@@ -9,7 +9,7 @@ use super::records::Records;
 use super::scheduler::{Dask, Schedule};
 use super::setup::{FAULT_END, Setup};
 use super::work::Work;
-use faregate_core::model::{ClusterName, Ms, TaskId};
+use faregate_core::model::{ClusterName, Ms, Reason, TaskId};
 use faregate_core::ports::Route;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -112,6 +112,10 @@ pub struct Stats {
     pub billed_ms: i64,
     /// Tasks whose end was never told.
     pub untold: u64,
+    /// Starts that the platform failed.
+    pub failed_starts: u64,
+    /// Workers that are connected in the end.
+    pub connected: u64,
 }
 
 /// Everything.
@@ -146,6 +150,8 @@ pub struct State {
     pub still: bool,
     /// Broken promises.
     pub broken: Vec<String>,
+    /// Why clusters were told to end.
+    pub ends: Vec<Reason>,
     /// Tell everything.
     pub trace: bool,
     /// Tickets given out, and those whose work is done.
@@ -177,6 +183,7 @@ impl State {
             crashed: false,
             still: false,
             broken: Vec::new(),
+            ends: Vec::new(),
             trace,
             tickets: 0,
             taken: BTreeSet::new(),

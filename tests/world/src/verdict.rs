@@ -19,6 +19,7 @@ impl State {
     /// Judges the world at its end.
     pub fn judge(&mut self) {
         self.now = self.setup.epoch + END;
+        self.stats.connected = self.dask.values().map(|dask| dask.connected.len() as u64).sum();
         let names: Vec<ClusterName> = self.ground_truths.keys().cloned().collect();
         for name in names {
             match self.records.clusters.get(&name).map(|c| c.value.clone()) {

@@ -91,4 +91,10 @@ switches! {
     corrections_are_due,
     /// What is beyond a lowered limit is stopped, should the scheduler not let it go.
     shrink_newest,
+    /// A task that the platform failed to start, or took back, is started again and counts as no failure.
+    lost_starts_are_waits,
+    /// Of a launch's workers that fail to start the first counts.
+    launch_fails_once,
+    /// Workers that fail to start end no cluster in which one has connected.
+    connected_is_proof,
 }

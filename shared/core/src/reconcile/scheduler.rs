@@ -7,6 +7,7 @@ use super::start_failures::{how_it_ended, how_it_was_lost};
 use super::{Action, placement};
 use crate::model::{Addresses, Counts, Ms, Reason, ReasonCode, Status, Task, TaskId, TaskRole};
 use crate::ports::Route;
+use crate::safety_rule;
 
 /// Once its owner was shut out, or let in again, the proxy is told.
 pub(super) fn reroute(changes: &mut Changes) {
@@ -165,11 +166,11 @@ fn check_late(changes: &mut Changes) {
 }
 
 fn count_failed(changes: &mut Changes) {
-    let (mut failed, mut lost) = (Vec::new(), None);
+    let (mut failed, mut lost, policy) = (Vec::new(), None, changes.policy);
     let ended = changes.tasks_mut().filter(|t| t.facts.role == TaskRole::Scheduler && !t.may_run());
     for task in ended.filter(|t| !t.failed_start && !t.orphan) {
         task.count_failed_start();
-        if task.facts.lost_to_platform {
+        if task.facts.lost_to_platform && safety_rule!(policy, lost_starts_are_waits) {
             lost = Some(format!("the scheduler {}{}", how_it_was_lost(task), how_it_ended(task)));
         } else {
             failed.push(task.clone());

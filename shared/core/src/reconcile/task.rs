@@ -197,7 +197,11 @@ impl Task {
             Stage::Ended | Stage::Settled if self.registered_at.is_some() || self.failed_start => {
                 Check::Fine { again: None }
             }
-            Stage::Ended | Stage::Settled if self.facts.lost_to_platform => Check::LostToPlatform,
+            Stage::Ended | Stage::Settled
+                if self.facts.lost_to_platform && safety_rule!(rules.policy, lost_starts_are_waits) =>
+            {
+                Check::LostToPlatform
+            }
             Stage::Ended | Stage::Settled => self.check_unconnected_end(never_seen, rules),
         }
     }

@@ -6,6 +6,7 @@ use super::placement;
 use super::start_failures::{how_it_ended, how_it_was_lost};
 use super::task::{Check, WorkerRules};
 use crate::model::{Launch, LaunchId, Reason, ReasonCode, Status, Task, TaskId, TaskRole};
+use crate::safety_rule;
 use std::collections::BTreeSet;
 
 /// What the checks of single workers come to. Collected, as the workers are borrowed while they are checked.
@@ -32,7 +33,7 @@ pub(super) fn check(changes: &mut Changes) -> Vec<TaskId> {
     }
     for (launch, message) in found.failed_starts {
         // its siblings met the same trouble
-        if counted.insert(launch) {
+        if counted.insert(launch) || !safety_rule!(changes.policy, launch_fails_once) {
             worker_failed(changes, &message);
         }
     }
@@ -147,7 +148,8 @@ pub(super) fn counted_launches(changes: &Changes) -> BTreeSet<LaunchId> {
 pub(super) fn worker_failed(changes: &mut Changes, message: &str) {
     changes.cluster.worker_failures += 1;
     let n = changes.cluster.worker_failures;
-    if n >= changes.policy.worker_start_failure_limit && !changes.cluster.worker_connected {
+    let has_proof = changes.cluster.worker_connected && safety_rule!(changes.policy, connected_is_proof);
+    if n >= changes.policy.worker_start_failure_limit && !has_proof {
         let message = format!("{n} workers in a row failed to start; the last: {message}");
         let reason = Reason::new(ReasonCode::WorkerStartFailed, message).with("failures", n.into());
         changes.cluster.end(Status::Failed, reason, changes.now);

@@ -104,10 +104,12 @@ impl State {
         let role = if self.dice.percent(85) { TaskRole::Worker } else { TaskRole::Scheduler };
         let victims: Vec<&Seen> = tasks.iter().filter(|task| task.runs && task.role == role).collect();
         let Some(victim) = victims.get(self.dice.below(victims.len() as Ms) as usize) else { return };
-        let killed = match self.dice.below(3) {
+        let killed = match self.dice.below(5) {
             0 => ecs.kill(&victim.id.0),
             1 => ecs.run_out_of_memory(&victim.id.0),
-            _ => ecs.interrupt(&victim.id.0),
+            2 => ecs.interrupt(&victim.id.0),
+            3 => ecs.rebalance(&victim.id.0),
+            _ => ecs.announce_retirement(&victim.id.0) && ecs.retire(&victim.id.0),
         };
         if killed {
             tracing::debug!(cluster = %victim.cluster, task = %victim.id, ?role, "killed");

@@ -1,7 +1,7 @@
 //! What a seed decides before its world begins.
 
 use crate::wire;
-use fake_ecs::EventFaults;
+use fake_ecs::{EventFaults, StartFailures};
 use faregate_core::model::{ClusterConfig, Identity, Limits, Ms, Policy, Role, SafetySwitches, Scope};
 use faregate_world::Dice;
 
@@ -39,6 +39,10 @@ pub struct Setup {
     pub to_ecs: wire::Faults,
     /// What happens to events.
     pub events: EventFaults,
+    /// Which starts fail by nobody's fault.
+    pub start_failures: StartFailures,
+    /// ECS lists by who started tasks and by nothing else besides.
+    pub strict_filters: bool,
     /// ECS shows tasks so late.
     pub visible_after_ms: u64,
     /// Percent of reconciles that are cut off, and within which time.
@@ -102,6 +106,8 @@ impl Setup {
             ..ClusterConfig::default()
         };
         let (broken_workers, most) = (dice.below(12) as u32, dice.between(3, 7));
+        let start_failures = StartFailures { rate: dice.pick(&[0.02, 0.1, 0.3]), seed };
+        let strict_filters = dice.percent(50);
         Setup {
             seed,
             switches,
@@ -112,6 +118,8 @@ impl Setup {
             to_aws,
             to_ecs,
             events,
+            start_failures,
+            strict_filters,
             visible_after_ms,
             cut_off,
             broken_workers,
