@@ -200,7 +200,7 @@ keys! {
         cluster_start_timeout: Seconds = policy.cluster_start_timeout_ms;
         /// Until a worker that was started, or restarts, must have joined its scheduler.
         worker_start_timeout: Seconds = policy.worker_start_timeout_ms;
-        /// Workers that fail to start, in a row, until the cluster is failed.
+        /// Launches, in a row, of which a worker fails to start, until the cluster is failed; it is not once one of its workers has connected.
         worker_start_failure_limit: Count<1> = policy.worker_start_failure_limit;
         /// Schedulers that fail to start until the cluster is failed.
         scheduler_start_failure_limit: Count<1> = policy.scheduler_start_failure_limit;
