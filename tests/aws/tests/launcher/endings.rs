@@ -48,8 +48,8 @@ async fn spot_that_takes_its_capacity_back_is_named() {
 
 #[tokio::test]
 async fn what_aws_stops_lost_its_place_and_what_ends_by_itself_did_not() {
-    let fargate = Fargate::without_processes().await;
     type Stop = fn(&FakeEcs, &str) -> bool;
+    let fargate = Fargate::without_processes().await;
     let moved: [Stop; 3] = [FakeEcs::interrupt, FakeEcs::retire, FakeEcs::rebalance];
     let stops = moved.map(|stop| (stop, true)).into_iter().chain([(FakeEcs::kill as Stop, false)]);
     for (stop, lost) in stops {
