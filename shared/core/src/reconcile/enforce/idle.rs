@@ -72,7 +72,7 @@ impl Timeouts {
         let (reason, workers) = self.over(answer, policy)?;
         match &cluster.start_failure {
             // nobody could use it
-            Some(failure) if reason.code == ReasonCode::IdleTimeout && workers == 0 => {
+            Some(failure) if reason.code == ReasonCode::IdleTimeout && workers == 0 && !cluster.worker_connected => {
                 let message = format!("no worker started, and it was {}; {}", reason.message, failure.message);
                 let reason = Reason { code: ReasonCode::WorkerStartFailed, message, numbers: reason.numbers };
                 Some((Status::Failed, reason))
@@ -183,6 +183,9 @@ mod tests {
         insta::assert_snapshot!(reason.message, @"no worker started, and it was idle for 61 s; its idle timeout is 60 s; 1 of 3 tries to start a worker failed; the last: a worker ended before it connected: no such module");
         let (target, reason) = timeouts(60, 0).check(&cluster, &idle(1), &policy).unwrap();
         assert_eq!((target, reason.code), (Status::Stopped, ReasonCode::IdleTimeout), "others did start");
+        cluster.worker_connected = true;
+        let (target, reason) = timeouts(60, 0).check(&cluster, &idle(0), &policy).unwrap();
+        assert_eq!((target, reason.code), (Status::Stopped, ReasonCode::IdleTimeout), "others had started");
     }
 
     #[test]
