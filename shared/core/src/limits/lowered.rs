@@ -150,6 +150,19 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_that_is_to_end_leaves_its_room_to_younger_ones() {
+        let none = Limits { clusters: Some(0), ..Limits::default() };
+        let one = Limits { total_clusters: Some(1), ..Limits::default() };
+        let items = items(&[("user:alice", none), ("group:a", one)]);
+        let (alice, bob) = (cluster_of("alice", 0, 2), cluster_of("bob", 1, 2));
+        let limits = |user: &str| effective(user, &["a".into()], &items);
+        let (of_alice, of_bob) = (limits("alice"), limits("bob"));
+        let excesses = excesses(&[Some((&alice, &of_alice)), Some((&bob, &of_bob))]);
+        let ends: Vec<_> = excesses.iter().map(|excess| excess.as_ref().map(|excess| excess.end)).collect();
+        assert_eq!(ends, [Some(true), None]);
+    }
+
+    #[test]
     fn of_two_limits_the_tighter_is_named_whichever_comes_first() {
         for (of_cluster, of_user, named) in [(2, 1, "`workers`"), (1, 2, "`cluster_workers`")] {
             let both = Limits { cluster_workers: Some(of_cluster), workers: Some(of_user), ..Limits::default() };

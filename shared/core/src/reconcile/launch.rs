@@ -237,6 +237,15 @@ mod tests {
     }
 
     #[test]
+    fn an_open_launch_is_looked_at_when_it_may_be_called_and_when_its_window_is_over() {
+        let policy = Policy::default();
+        let due = |state, next_try| Launch { next_try, ..launch(state) }.due_at(&policy);
+        assert_eq!([due(Pending, 1_500), due(Pending, 3_000)], [Some(1_500), Some(2_001)]);
+        assert_eq!([due(Expired, 3_000), due(Cancelled, 3_000)], [Some(3_000); 2]);
+        assert_eq!([Accepted, Failed, NotAccepted].map(|state| due(state, 3_000)), [None; 3]);
+    }
+
+    #[test]
     fn a_call_of_unknown_outcome_is_made_again_within_two_pauses() {
         let policy = Policy::default();
         let mut launch = launch(Pending);

@@ -145,7 +145,8 @@ mod tests {
             check(&cluster, Some(&heartbeat), &Effective::default(), 0, now, &policy).wake
         };
         let far = now + 2 * policy.longest_wait_ms() + 600_000;
-        assert_eq!([woken(None, None), woken(Some(now + 1), Some(now + 1))], [false; 2]);
+        let longest = Some(now + policy.longest_wait_ms());
+        assert_eq!([woken(None, None), woken(Some(now + 1), Some(now + 1)), woken(longest, None)], [false; 3]);
         assert_eq!([woken(Some(now), None), woken(None, Some(now)), woken(Some(far), None)], [true; 3]);
     }
 

@@ -168,6 +168,8 @@ mod tests {
         insta::assert_snapshot!(told(&cluster, 75), @"the scheduler has not answered for 75 s; its process runs and uses next to no processor time; the cluster ends if that is gone, or after 1800 s (`scheduler_busy_timeout`)");
         cluster.scheduler_activity = Some(Activity::Stopped);
         insta::assert_snapshot!(told(&cluster, 75), @"the scheduler has not answered for 75 s; its process is stopped (SIGSTOP); the cluster ends if that is gone, or after 1800 s (`scheduler_busy_timeout`); hint: `kill -CONT` lets it go on");
+        let pending = Cluster { status: Status::Pending, ..cluster.clone() };
+        assert_eq!(told(&pending, 75), "nothing", "it has not been heard of yet");
         cluster.end(Status::Stopped, Reason::new(ReasonCode::UserStopped, "asked"), 0);
         assert_eq!(told(&cluster, 75), "nothing");
     }

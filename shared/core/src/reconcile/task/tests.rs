@@ -192,3 +192,29 @@ fn a_task_at_rest_is_settled_once_it_is_known_under_which_launch_it_was_reserved
         assert!(!Task { settled: true, ..task }.may_settle(None), "once");
     }
 }
+
+#[test]
+fn a_worker_that_never_connected_is_late_at_once_and_one_that_was_closed_when_it_is_heard_again() {
+    let policy = Policy::default();
+    let now = NOW + policy.worker_start_timeout_ms + 1;
+    let rules = WorkerRules { now, policy: &policy, heard_at: now, is_busy: false, steady_since: NOW, may_ask: false };
+    let code = |task: &Task, rules: &WorkerRules| match task.check(false, rules) {
+        Check::Late { code, .. } => Some(code),
+        Check::Confirm => None,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(code(&at(Starting), &rules), Some(ReasonCode::WorkerStartTimeout));
+    let mut closed = at(Restarting);
+    assert_eq!(code(&closed, &rules), None, "one heartbeat alone says so");
+    closed.late_at = Some(now - 1);
+    assert_eq!(code(&closed, &rules), Some(ReasonCode::WorkerLost));
+}
+
+#[test]
+fn a_failed_start_is_counted_and_what_may_still_run_is_looked_at_again() {
+    let [mut ended, mut starting] = [at(Ended), at(Starting)].map(|task| Task { check_at: Some(NOW), ..task });
+    ended.count_failed_start();
+    starting.count_failed_start();
+    assert_eq!((ended.failed_start, ended.check_at), (true, None));
+    assert_eq!((starting.failed_start, starting.check_at), (true, Some(NOW)));
+}
