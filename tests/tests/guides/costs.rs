@@ -119,7 +119,7 @@ fn rest() -> Vec<Row> {
         ),
         row(
             "the enforcement run, each minute: 0.2 s of ½ GB, a write, reads of the index and of two lists of limits",
-            format!("43,800 × ($0.2 + $1.33 + $0.625 + $0.31) / million"),
+            "43,800 × ($0.2 + $1.33 + $0.625 + $0.31) / million",
             MINUTES * run,
         ),
         row(
