@@ -205,7 +205,7 @@ mod tests {
         let mut launch = example(1);
         launch.spec.command = scheduler_command(&ClusterConfig::default(), &Policy::default(), &Listen::own_address());
         let overrides = Overrides::of(&Settings::example(), &launch).unwrap();
-        assert!(length(&overrides) < LONGEST / 3, "{}", length(&overrides));
+        assert!(length(&overrides) < LONGEST / 2, "{}", length(&overrides));
     }
 
     #[test]

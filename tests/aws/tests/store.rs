@@ -106,7 +106,7 @@ async fn limits_edited_by_hand_are_read_and_what_is_none_is_named() {
                 "`memory` holds binary data: {types}; `clusters` cannot be true: invalid type: boolean `true`, expected i64"
             ),
         ),
-        ("user:unknown", "`cluster` is no limit".into()),
+        ("user:unknown", "`cluster` is no limit; did you mean `clusters`?".into()),
         ("users:a", "`users:a` is neither `default` nor `group:<name>` nor `user:<name>`".into()),
     ]);
     let mut expected = BTreeMap::from([

@@ -22,6 +22,7 @@ async def recorded(self, method, url, **kwargs):
     if renamed:  # as some front doors do
         names = ((name if name.lower() != "www-authenticate" else renamed[0], value) for name, value in response.headers.items())
         response._headers = CIMultiDictProxy(CIMultiDict(names))
+        response._cache.pop("headers", None)
     return response
 
 
