@@ -115,7 +115,7 @@ fn confined_tasks_of_one_persons_gateway_get_nothing_of_it_and_dask_works() {
 fn refused(server: &Server) -> String {
     let output = server.another("127.0.0.1:0");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(server.proxy().is_none(), "nothing was started");
     said
 }

@@ -61,7 +61,7 @@ fn an_address_that_others_reach_needs_a_password() {
     server.stop();
     let output = server.another("0.0.0.0:0");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("no way to sign in"), "{said}");
 }
 

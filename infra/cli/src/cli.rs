@@ -192,7 +192,10 @@ pub fn main_with(serve: impl FnOnce(Config) -> Result<(), serve::ServeError>) ->
         Action::Serve(arguments) => {
             logs::init();
             match arguments.config() {
-                Ok(config) => report(serve(config)),
+                Ok(config) => match serve(config) {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(error) => failure(&error, error.exit_code()),
+                },
                 Err(error) => failure(&error, 2),
             }
         }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How people sign in.
 #[derive(Clone, Default, PartialEq)]
 pub struct Config {
-    /// Which methods, in the order in which they are tried; none = nobody can sign in.
+    /// The ways to sign in, in the order in which they are tried; none = nobody can sign in.
     pub methods: Vec<String>,
     /// Users who are admins, whatever the method.
     pub admins: BTreeSet<String>,

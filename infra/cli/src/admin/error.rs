@@ -27,7 +27,7 @@ pub enum AdminError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Place(#[from] ServeError),
-    #[error("there is no gateway's data in `{}`: name its data directory with `--data-dir`", .0.display())]
+    #[error("there is no gateway's data in `{}`: name its data directory with `--data-dir`, or start the gateway once, which makes it", .0.display())]
     NoData(PathBuf),
     #[error(
         "this `faregate` was built without DynamoDB, which `--table` needs: \

@@ -136,7 +136,7 @@ written! {
     /// An address as others see it.
     Url: ExternalUrl as String, "URL", |text| ExternalUrl::parse(&text), ToString::to_string;
     /// An address or a network.
-    NetworkText: Network as String, "network", |text| text.parse().map_err(|wrong| format!("has {wrong}")), ToString::to_string;
+    NetworkText: Network as String, "network", |text| text.parse().map_err(|wrong| format!("cannot be used: {wrong}")), ToString::to_string;
 }
 
 impl<T: Value> Value for Option<T> {

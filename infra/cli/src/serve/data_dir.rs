@@ -1,7 +1,7 @@
 //! The data directory: one gateway's records, keys, logs and cluster files. Nobody else may read it.
 
-use faregate_keys::KeyRingError;
 use rustix::fs::{FlockOperation, flock};
+use std::error::Error;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -50,12 +50,16 @@ pub enum DataDirError {
         source: io::Error,
     },
     /// The key ring is damaged. It is never made anew by itself: what it sealed would be lost.
-    #[error("the key ring `{}` is damaged", .path.display())]
-    Ring {
+    #[error(
+        "the key ring `{}` is damaged: put back a copy of it. Without one, move it away and run `faregate admin keys rotate`: running \
+         clusters are then lost to their users, and everybody signs in again",
+        .path.display()
+    )]
+    Damaged {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: KeyRingError,
+        /// What is wrong in it.
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 

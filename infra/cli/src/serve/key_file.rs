@@ -33,8 +33,9 @@ pub fn read_key_ring(dir: &Path) -> Result<Option<KeyRing>, DataDirError> {
         other => other.map_err(failed)?,
     };
     std::fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(failed)?;
-    let ring: KeyRing = serde_json::from_str(&text).map_err(|e| failed(e.into()))?;
-    ring.check().map_err(|source| DataDirError::Ring { path: path.clone(), source })?;
+    let damaged = |source| DataDirError::Damaged { path: path.clone(), source };
+    let ring: KeyRing = serde_json::from_str(&text).map_err(|error| damaged(error.into()))?;
+    ring.check().map_err(|error| damaged(error.into()))?;
     Ok(Some(ring))
 }
 
@@ -55,7 +56,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let data = DataDir::open(dir.path(), false).expect("opened");
         std::fs::write(data.file("keys.json"), "{").expect("written");
-        assert!(matches!(data.key_ring(), Err(DataDirError::Keys { .. })));
+        let said = data.key_ring().expect_err("damaged").to_string();
+        assert!(said.contains("put back a copy of it") && said.contains("faregate admin keys rotate"), "{said}");
         assert_eq!(std::fs::read_to_string(data.file("keys.json")).expect("still there"), "{");
     }
 }

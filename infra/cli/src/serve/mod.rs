@@ -98,6 +98,18 @@ pub enum ServeError {
     Restless(usize),
 }
 
+impl ServeError {
+    /// The process's exit code: 2 when the configuration is wrong, which another start does not change (systemd makes none then), else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ServeError::Open(_) | ServeError::NoHome | ServeError::Options(_) => 2,
+            ServeError::SignIn(auth::OpenError::Config(_)) => 2,
+            ServeError::Separation(error) if error.is_of_the_configuration() => 2,
+            _ => 1,
+        }
+    }
+}
+
 /// Serves until SIGTERM or SIGINT.
 pub fn run(config: Config) -> Result<(), ServeError> {
     run_with(config, |ports| ports)

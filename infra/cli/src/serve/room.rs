@@ -3,10 +3,11 @@
 use super::loops::World;
 use super::sparing::Sparing;
 use faregate_core::model::ClusterName;
-use faregate_core::ports::{Launcher, Store, Wake, Wakes};
+use faregate_core::ports::{Launcher, Store, StoreError, Wake, Wakes};
 use faregate_core::reconcile::enforce::DiskUse;
 use faregate_processes::Measured;
 use rustix::fs::statvfs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
@@ -36,20 +37,35 @@ pub async fn keep(world: World, least_free: u64) {
     let mut sparing = Sparing::default();
     loop {
         ticks.tick().await;
-        let kept = world.store.keep_room(least_free).map_err(|error| error.to_string());
+        let kept = world.store.keep_room(least_free);
         for name in world.store.unrecorded_stops() {
             stop_unrecorded(&world, &name).await;
         }
-        let recorded = world.store.record_pending().await.map_err(|error| error.to_string());
-        for error in [kept.err(), recorded.as_ref().err().cloned()].into_iter().flatten() {
-            if sparing.may_say() {
-                tracing::warn!(error, "disk full: nothing new starts");
-            }
+        let recorded = world.store.record_pending().await;
+        if (kept.is_err() || recorded.is_err()) && sparing.may_say() {
+            say_trouble(kept.err(), recorded.as_ref().err());
         }
         for name in recorded.unwrap_or_default() {
             // the local queue takes everything
             let _ = world.wakes.wake(Wake::Cluster(name), 0).await;
         }
+    }
+}
+
+/// A disk that is full is one trouble; a directory that cannot be written to, or a store that fails, is another.
+fn say_trouble(kept: Option<io::Error>, recorded: Option<&StoreError>) {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    match kept {
+        Some(error) if matches!(error.kind(), StorageFull | QuotaExceeded) => {
+            tracing::warn!(%error, "disk full: nothing new starts");
+        }
+        Some(error) => tracing::warn!(%error, "disk reserve not made"),
+        None => {}
+    }
+    match recorded {
+        Some(error @ StoreError::NoRoom(_)) => tracing::warn!(%error, "disk full: nothing new starts"),
+        Some(error) => tracing::warn!(%error, "stops and admin actions not recorded yet"),
+        None => {}
     }
 }
 

@@ -49,6 +49,20 @@ pub enum SeparationError {
     Python { path: PathBuf, source: Barred },
 }
 
+impl SeparationError {
+    /// Whether the configuration asks for what cannot be, whatever becomes of the machine's files and accounts.
+    pub fn is_of_the_configuration(&self) -> bool {
+        match self {
+            SeparationError::NotRoot(_)
+            | SeparationError::Both
+            | SeparationError::GroupAlone
+            | SeparationError::SeveralPeople { .. }
+            | SeparationError::Unconfined(_) => true,
+            SeparationError::Group(_) | SeparationError::DataDir { .. } | SeparationError::Python { .. } => false,
+        }
+    }
+}
+
 /// What the configuration asks for, as far as it can be said without looking at the machine's files.
 #[derive(Debug, PartialEq)]
 pub enum Wanted {
