@@ -40,5 +40,6 @@ async fn app() -> Result<App, Error> {
         dashboards: settings
             .proxy_url
             .map_or(Dashboards::Nowhere, |url| Dashboards::Elsewhere { url, sign_in: settings.dashboard_sign_in }),
+        client_networks: settings.client_networks,
     })
 }

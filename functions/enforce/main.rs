@@ -54,7 +54,13 @@ async fn enforce(settings: &Settings, parts: &Parts, recounts: &mut Option<Recou
         .with("ClustersOverLimits", report.over_limits)
         .with("BrokenLimits", report.broken_limits)
         .with("UnaskedSchedulers", report.unasked)
-        .with_ms("IdleDelay", report.idle_delay_ms);
+        .with("WaitingForCapacity", report.blocked.capacity)
+        .with("Throttled", report.blocked.throttled)
+        .with("WaitingForPermissions", report.blocked.permissions)
+        .with("RefusedLaunches", report.blocked.refused)
+        .with("WaitingForLimits", report.blocked.limits)
+        .with_ms("IdleDelay", report.idle_delay_ms)
+        .with_each_ms("ClusterStart", report.starts_ms);
     metrics.emit(&settings.stack, now);
     match now / 60_000 % EVERY {
         0 => parts.records.wakes.wake(Wake::OrphanScan { cursor: None }, 0).await?,

@@ -1,6 +1,7 @@
 //! What the template tells the functions, in their environment.
 
 use faregate_core::model::{Policy, Prices};
+use faregate_headers::Network;
 
 /// A setting that cannot be used: names the variable.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct Settings {
     pub proxy_url: Option<String>,
     /// `FAREGATE_DASHBOARD_SIGN_IN`: `true` when dashboards ask for sign-in, and their links carry no key.
     pub dashboard_sign_in: bool,
+    /// `FAREGATE_CLIENT_NETWORKS`: where clients come from, comma separated; none = anywhere. `api` only.
+    pub client_networks: Vec<Network>,
     /// `FAREGATE_CONFIG`: the parameter `Settings`.
     pub config: faregate_api::settings::Settings,
     /// Every duration: Fargate's, at the region's list prices, and of `FAREGATE_CONFIG`.
@@ -105,6 +108,7 @@ impl Settings {
             relay: env.optional("FAREGATE_RELAY"),
             proxy_url: env.optional("FAREGATE_PROXY_URL"),
             dashboard_sign_in: env.optional("FAREGATE_DASHBOARD_SIGN_IN").as_deref() == Some("true"),
+            client_networks: networks(env)?,
             policy: policy(&config, env)?,
             config,
         })
@@ -140,6 +144,14 @@ fn read_ecs(env: &Environment<'_>, stack: &str) -> Result<faregate_ecs::Settings
     })
 }
 
+fn networks(env: &Environment<'_>) -> Result<Vec<Network>, SettingsError> {
+    const VARIABLE: &str = "FAREGATE_CLIENT_NETWORKS";
+    let parse = |text: String| {
+        text.parse().map_err(|wrong| fail(VARIABLE, format!("(the parameter `ApiClientCidr`) cannot be used: {wrong}")))
+    };
+    env.optional(VARIABLE).map(|list| split(&list)).unwrap_or_default().into_iter().map(parse).collect()
+}
+
 /// Fargate's policy at the region's list prices, with what is set replaced.
 fn policy(config: &faregate_api::settings::Settings, env: &Environment<'_>) -> Result<Policy, SettingsError> {
     let wrong = |e: serde_json::Error| fail("FAREGATE_CONFIG", format!("there are no list prices: {e}"));
@@ -162,7 +174,7 @@ mod tests {
     fn read(config: &str) -> Result<Settings, SettingsError> {
         let lookup = |name: &str| match name {
             "FAREGATE_CONFIG" => Some(config.to_owned()),
-            "FAREGATE_RELAY" => Some(String::new()),
+            "FAREGATE_RELAY" | "FAREGATE_CLIENT_NETWORKS" => Some(String::new()),
             "FAREGATE_IMAGE" => Some("dask".to_owned()),
             "AWS_REGION" => Some("eu-central-1".to_owned()),
             _ => Some("x".to_owned()),
@@ -178,6 +190,17 @@ mod tests {
         assert_eq!((cluster.image.as_deref(), settings.relay), (Some("dask"), None));
         assert_eq!(settings.policy.prices.default.vcpu_hour, 0.04656);
         assert_eq!(settings.policy, Policy { check_ms: 5, prices: settings.policy.prices, ..Policy::fargate() });
+    }
+
+    #[test]
+    fn networks_are_read_and_a_wrong_one_is_named() {
+        let networks = |text: &str| networks(&Environment(&|_| Some(text.to_owned())));
+        assert_eq!(networks(""), Ok(vec![]));
+        let read: Vec<String> =
+            networks("192.0.2.0/24, 2001:db8::/32").unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(read, ["192.0.2.0/24", "2001:db8::/32"]);
+        let error = networks("192.0.2.0/24,192.0.2.0/33").unwrap_err().to_string();
+        assert!(error.contains("`ApiClientCidr`") && error.contains("`192.0.2.0/33` is no address"), "{error}");
     }
 
     #[test]

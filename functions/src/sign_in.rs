@@ -45,6 +45,7 @@ mod tests {
             "FAREGATE_CONFIG" => Some(json!({"auth": auth}).to_string()),
             "FAREGATE_SIGN_IN" => Some(sign_in.to_owned()),
             "FAREGATE_SHARED_PASSWORD" => Some(shared.to_owned()),
+            "FAREGATE_CLIENT_NETWORKS" => None,
             "AWS_REGION" => Some("eu-central-1".to_owned()),
             _ => Some("x".to_owned()),
         };

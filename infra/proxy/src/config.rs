@@ -1,6 +1,6 @@
 //! What the caller decides.
 
-use crate::trust::Network;
+use faregate_headers::Network;
 use faregate_keys::KeyRing;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -38,7 +38,6 @@ pub use config::{Api, ConfigError, Keys, Listeners, LocalPeers, MemoryKeys, Prox
 pub use once::{MemoryOnce, Outside};
 pub use remaining::Remaining;
 pub use routes::{FileRoutes, RouteSource};
-pub use trust::{Network, NotANetwork};
 
 use front::{Door, Front};
 use std::future::Future;

@@ -26,6 +26,7 @@ pub use routes::{AccessRule, Frozen, Route, Who, dashboard_route, routes, sign_i
 use faregate_auth::Auth;
 use faregate_auth::access::Access;
 use faregate_gateway::Gateway;
+use faregate_headers::Network;
 use std::sync::Arc;
 
 /// What the router is made of.
@@ -42,6 +43,8 @@ pub struct App {
     pub version: String,
     /// Where clusters' dashboards are looked at.
     pub dashboards: Dashboards,
+    /// Where clients come from; clusters, by their tokens, come from anywhere. With none, clients do, too.
+    pub client_networks: Vec<Network>,
 }
 
 /// Where clusters' dashboards are looked at.

@@ -17,7 +17,7 @@ pub fn router(app: App) -> Router {
     let app = Arc::new(app);
     // each is wrapped by itself: to merge routers is to insert their paths again, which is much of a cold start
     let guarded = |route: Route| match route.access.who {
-        Who::Anybody => route.handler,
+        Who::Anybody => route.handler.route_layer(from_fn_with_state(app.clone(), door::client_network)),
         _ => route.handler.route_layer(from_fn_with_state((app.clone(), route.access), door::guard)),
     };
     let mut router = Router::new();

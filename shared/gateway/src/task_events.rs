@@ -1,10 +1,13 @@
 //! What the launcher tells by itself: a task changed.
 
 use super::ServiceError;
-use faregate_core::model::{Cluster, ClusterName, Policy, Record, Task, TaskFacts, TaskState};
+use faregate_core::model::{Cluster, ClusterName, Policy, Record, Task, TaskFacts, TaskId, TaskRole, TaskState};
 use faregate_core::ports::{Expect, Host, Retries, Store, TransactError, Wake, Wakes, Write};
 use faregate_core::safety_rule;
 use std::sync::Arc;
+
+/// Clusters that are read at once.
+const PAGE: usize = 100;
 
 /// Takes in what the launcher tells. It takes no secrets: whoever does nothing else needs none.
 pub struct TaskEvents {
@@ -22,13 +25,14 @@ impl TaskEvents {
 
     /// Takes an event in: at least once, in any order; the facts' version decides. Writes the task's item only (that
     /// of a settled task makes its cluster due), and wakes its cluster, also when nothing was new: the last time may have been lost between the
-    /// two.
-    pub async fn apply(&self, facts: &TaskFacts) -> Result<(), ServiceError> {
+    /// two. True when the task has begun to run by it, as far as was known.
+    pub async fn apply(&self, facts: &TaskFacts) -> Result<bool, ServiceError> {
         let name =
             facts.launch.cluster().map_err(|e| ServiceError::Invalid(format!("launch `{}`: {e}", facts.launch)))?;
         let mut retries = Retries::new(&*self.host);
         while retries.next().await {
             let known = self.store.task(&name, &facts.id).await?;
+            let ran = known.as_ref().is_some_and(|task| task.value.facts.state != TaskState::Starting);
             let (task, expect, changed) = match known {
                 Some(stored) => {
                     let mut task = stored.value;
@@ -47,7 +51,7 @@ impl TaskEvents {
                 if safety_rule!(self.policy, event_always_wakes) {
                     self.wake(&name).await?;
                 }
-                return Ok(());
+                return Ok(false);
             }
             if facts.state == TaskState::Stopped {
                 tracing::info!(cluster = %name, task = %facts.id, exit_code = facts.exit_code, "task ended");
@@ -58,12 +62,57 @@ impl TaskEvents {
             }
             writes.push(Write::Put { record: Record::Task(task), expect });
             match self.store.transact(writes).await {
-                Ok(()) => return self.wake(&name).await,
+                Ok(()) => {
+                    self.wake(&name).await?;
+                    return Ok(!ran && facts.state == TaskState::Running);
+                }
                 Err(TransactError::Conflicts(_) | TransactError::Contention) => {}
                 Err(TransactError::Failed(error)) => return Err(error.into()),
             }
         }
         Err(ServiceError::Conflict(format!("task `{}` is being worked on; the event is to come again", facts.id)))
+    }
+
+    /// Takes in that these tasks will be stopped, in the announcer's words for when: the next enforcement run warns the users whose schedulers
+    /// are among them; workers are replaced. It looks through everything active, as no record leads from a task to its cluster, and it comes
+    /// once in weeks.
+    pub async fn announce_retirement(&self, tasks: &[TaskId], at: &str) -> Result<(), ServiceError> {
+        let mut cursor = None;
+        loop {
+            let page = self.store.active(cursor.as_deref(), PAGE).await?;
+            for row in page.items.into_iter().filter(|row| row.cluster.wants_to_run()) {
+                let name = row.cluster.name;
+                let mut children = self.store.children(&name).await?.tasks.into_iter().map(|task| task.value.facts);
+                if children.any(|facts| facts.role == TaskRole::Scheduler && tasks.contains(&facts.id)) {
+                    self.scheduler_retires(&name, at).await?;
+                }
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn scheduler_retires(&self, name: &ClusterName, at: &str) -> Result<(), ServiceError> {
+        let mut retries = Retries::new(&*self.host);
+        while retries.next().await {
+            let Some(stored) = self.store.cluster(name).await? else { return Ok(()) };
+            if stored.value.scheduler_retires.as_deref() == Some(at) {
+                return Ok(());
+            }
+            let cluster = Cluster { scheduler_retires: Some(at.to_owned()), ..stored.value };
+            let expect = Expect::Version(stored.version);
+            match self.store.transact(vec![Write::Put { record: Record::Cluster(Box::new(cluster)), expect }]).await {
+                Ok(()) => {
+                    tracing::warn!(cluster = %name, at, "scheduler retires");
+                    return Ok(());
+                }
+                Err(TransactError::Conflicts(_) | TransactError::Contention) => {}
+                Err(TransactError::Failed(error)) => return Err(error.into()),
+            }
+        }
+        Err(ServiceError::Conflict(format!("cluster `{name}` is being worked on; the announcement is to come again")))
     }
 
     /// What is learned of a task that is settled changes its bill, and nobody looks at such a task by himself, least of all when its

@@ -19,7 +19,8 @@ use faregate_core::command::Listen;
 use faregate_core::model::{ClusterConfig, ClusterName, Limits, Policy, Scope};
 use faregate_core::options::Options;
 use faregate_core::ports::{Ports, Store, Wake};
-use faregate_gateway::{ClusterSettings, Enforcer, Gateway, Reconciler, Services};
+use faregate_gateway::{ClusterSettings, Enforcer, Gateway, Reconciler, Services, TaskEvents};
+use faregate_headers::Network;
 use faregate_keys::{KeyRing, Use};
 use faregate_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -51,6 +52,8 @@ pub struct Setup {
     pub policy: Policy,
     /// Groups, and who is in them.
     pub groups: BTreeMap<String, BTreeSet<String>>,
+    /// Where clients come from; by default anywhere.
+    pub client_networks: Vec<Network>,
     /// Which of the gateway's writes meet others; by default none.
     pub meets: Option<Meets>,
 }
@@ -63,6 +66,8 @@ pub struct Api {
     pub enforcer: Arc<Enforcer>,
     /// What starts and stops tasks.
     pub reconciler: Arc<Reconciler>,
+    /// What the launcher tells.
+    pub task_events: Arc<TaskEvents>,
     /// Accounts and tokens.
     pub access: Arc<Access>,
     /// What is served.
@@ -128,7 +133,8 @@ impl Api {
             listen: Listen::loopback(),
             check_launch: |_| Ok(()),
         };
-        let Services { gateway, enforcer, reconciler, .. } = Services::new(ports, ring.clone(), setup.policy, settings);
+        let Services { gateway, enforcer, reconciler, task_events, .. } =
+            Services::new(ports, ring.clone(), setup.policy, settings);
         let access = Arc::new(Access::new(store.clone(), host.clone()));
         let basic = setup.password.map_or_else(Basic::anybody, Basic::shared);
         let usual = |access: &Arc<Access>| -> Vec<Box<dyn Method>> {
@@ -144,11 +150,13 @@ impl Api {
             prefix: setup.prefix.clone(),
             version: "1.2.3".into(),
             dashboards: setup.dashboards.unwrap_or(Dashboards::Here { sign_in: false }),
+            client_networks: setup.client_networks,
         });
         Api {
             gateway,
             enforcer,
             reconciler,
+            task_events,
             access,
             router,
             host,

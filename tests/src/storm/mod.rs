@@ -77,6 +77,7 @@ impl Failures {
             prefix: String::new(),
             version: "1.2.3".into(),
             dashboards: Dashboards::Nowhere,
+            client_networks: Vec::new(),
         });
         let failures = self.clone();
         router.layer(map_response(move |response: Response| {

@@ -3,6 +3,7 @@
 
 mod admin;
 mod budgets;
+mod client_networks;
 mod contention;
 mod contract;
 mod enforcement_counts;

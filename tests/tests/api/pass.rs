@@ -1,8 +1,8 @@
 //! The pass over a gateway that is otherwise at rest: what it asks, what it writes, what its users read.
 
 use faregate_core::model::{
-    Cluster, ClusterConfig, ClusterName, Counts, Limits, Policy, Prices, Rates, ReasonCode, Record, Scope, Status,
-    Usage,
+    Cluster, ClusterConfig, ClusterName, Counts, Limits, Policy, Prices, Rates, Reason, ReasonCode, Record, Scope,
+    Status, TaskId, TaskRole, Usage,
 };
 use faregate_core::ports::{Expect, Host, Idleness, Question, Store, Write};
 use faregate_gateway::EnforcementReport;
@@ -55,10 +55,7 @@ async fn while_spot_has_no_capacity_users_are_told_once_that_workers_start_on_de
     let api = api(base, Policy::default()).await;
     let name = api.running("alice").await;
     assert_eq!(pass(&api).await.warned, 0);
-    let stored = api.store.cluster(&name).await.unwrap().unwrap();
-    let spot_after = Some(api.host.now() + 600 * S);
-    let record = Record::Cluster(Box::new(Cluster { spot_after, ..stored.value }));
-    api.store.transact(vec![Write::Put { record, expect: Expect::Version(stored.version) }]).await.unwrap();
+    edit(&api, &name, |cluster| cluster.spot_after = Some(api.host.now() + 600 * S)).await;
     api.schedulers.take();
     assert_eq!(pass(&api).await.warned, 1);
     let said = warning(&api, &name).await;
@@ -67,7 +64,67 @@ async fn while_spot_has_no_capacity_users_are_told_once_that_workers_start_on_de
     assert_eq!(pass(&api).await.warned, 0);
     api.host.pass(601 * S);
     pass(&api).await;
-    assert_eq!(self::record(&api, &name).await.warnings, vec![], "Spot is tried again");
+    assert_eq!(record(&api, &name).await.warnings, vec![], "Spot is tried again");
+}
+
+/// Writes something into a cluster's record.
+async fn edit(api: &Api, name: &ClusterName, change: impl FnOnce(&mut Cluster)) {
+    let mut stored = api.store.cluster(name).await.unwrap().unwrap();
+    change(&mut stored.value);
+    let record = Record::Cluster(Box::new(stored.value));
+    api.store.transact(vec![Write::Put { record, expect: Expect::Version(stored.version) }]).await.unwrap();
+}
+
+#[tokio::test]
+async fn how_long_a_cluster_took_to_start_is_told_once() {
+    let api = api(ClusterConfig::default(), Policy::default()).await;
+    let name = api.create("alice").await;
+    api.host.pass(7 * S);
+    api.run(&name).await;
+    assert_eq!(pass(&api).await.starts_ms, [7 * S]);
+    api.host.pass(60 * S);
+    assert_eq!(pass(&api).await.starts_ms, [0; 0]);
+}
+
+#[tokio::test]
+async fn what_keeps_clusters_from_starting_is_counted_by_its_reason() {
+    let api = api(ClusterConfig::default(), Policy::default()).await;
+    for code in [ReasonCode::WaitingForCapacity, ReasonCode::WaitingForPermissions, ReasonCode::WaitingForPermissions] {
+        let name = api.running("alice").await;
+        edit(&api, &name, |cluster| cluster.waiting = Some(Reason::new(code, "why"))).await;
+    }
+    let name = api.running("alice").await;
+    edit(&api, &name, |cluster| {
+        cluster.end(Status::Failed, Reason::new(ReasonCode::LaunchRejected, "why"), api.host.now());
+    })
+    .await;
+    let blocked = pass(&api).await.blocked;
+    assert_eq!((blocked.capacity, blocked.permissions, blocked.refused, blocked.limits), (1, 2, 1, 0));
+}
+
+/// The task of a cluster's scheduler.
+async fn scheduler(api: &Api, name: &ClusterName) -> TaskId {
+    let tasks = api.store.children(name).await.unwrap().tasks;
+    tasks.into_iter().map(|task| task.value.facts).find(|facts| facts.role == TaskRole::Scheduler).unwrap().id
+}
+
+#[tokio::test]
+async fn whose_scheduler_retires_is_warned_once_and_others_are_not() {
+    let api = api(ClusterConfig::default(), Policy::default()).await;
+    let (name, other) = (api.running("alice").await, api.running("bob").await);
+    api.want(&other, 1).await;
+    let worker = TaskId(api.launcher.workers(&other).remove(0).trim_start_matches("w-").to_owned());
+    let tasks = [scheduler(&api, &name).await, worker, TaskId("of-another-stack".into())];
+    for _ in 0..2 {
+        api.task_events.announce_retirement(&tasks, "Tue, 8 Dec 2026 10:00:00 GMT").await.unwrap();
+    }
+    api.schedulers.take();
+    assert_eq!(pass(&api).await.warned, 1);
+    let said = warning(&api, &name).await;
+    assert_snapshot!(said, @"AWS renews what this cluster's scheduler runs on (Tue, 8 Dec 2026 10:00:00 GMT): the cluster ends then, with all results that are in its memory; save them, and make a new cluster before");
+    assert_eq!(warnings_among(&api.schedulers.take()), [said]);
+    assert_eq!((pass(&api).await.warned, warnings_among(&api.schedulers.take()).len()), (0, 0));
+    assert_eq!(record(&api, &other).await.warnings, vec![], "a worker is replaced");
 }
 
 #[tokio::test]

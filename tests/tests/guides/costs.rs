@@ -104,8 +104,9 @@ fn proxy() -> Vec<Row> {
 fn rest() -> Vec<Row> {
     let templates = ["infra/cloudformation/observability.yaml", "infra/cloudformation/function-alarms.yaml"];
     let alarms = count(&templates, "Type: AWS::CloudWatch::Alarm");
-    let functions = ["functions/enforce/main.rs", "functions/reconcile/main.rs"];
-    let metrics = count(&functions, ".with(\"") + count(&functions, ".with_ms(\"");
+    let functions = ["functions/enforce/main.rs", "functions/task-events/main.rs"];
+    let metrics =
+        [".with(\"", ".with_ms(\"", ".with_each_ms(\""].map(|call| count(&functions, call)).iter().sum::<f64>();
     let polls = 2.0 * 5.0 * HOURS * 3600.0 / 20.0;
     let run = call(0.2) + WRITES / MILLION + 2.5 * READS / MILLION;
     vec![

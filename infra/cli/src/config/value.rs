@@ -3,8 +3,8 @@
 use super::ExternalUrl;
 use crate::paths::expand;
 use faregate_core::model::{Ms, format_size, parse_size};
+use faregate_headers::Network;
 use faregate_processes::identity::UidRange;
-use faregate_proxy::Network;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;

@@ -126,6 +126,7 @@ impl Opened {
             prefix: config.gateway.prefix.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             dashboards: Dashboards::Here { sign_in: config.gateway.dashboard_sign_in },
+            client_networks: Vec::new(),
         };
         Built { world: World { services, wakes, store, launcher, machine }, app }
     }

@@ -59,6 +59,30 @@ pub async fn guard(State((app, access)): State<(Arc<App>, AccessRule)>, request:
     response
 }
 
+/// The same of routes that are open to everybody who may connect.
+pub async fn client_network(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    match check_network(&app, &Peer::of(request.extensions())) {
+        Ok(()) => next.run(request).await,
+        Err(error) => {
+            discard(request.into_body()).await;
+            error.into_response()
+        }
+    }
+}
+
+/// Clients come from the networks that are served, where some are named. Whose address is not known does not.
+fn check_network(app: &App, peer: &Peer) -> Result<(), ApiError> {
+    let is_served = |address| app.client_networks.iter().any(|network| network.contains(address));
+    if app.client_networks.is_empty() || peer.address.is_some_and(is_served) {
+        return Ok(());
+    }
+    let from = peer.address.map_or("an unknown address".to_owned(), |address| address.to_canonical().to_string());
+    let message = format!(
+        "requests from {from} are not served here: an administrator says which addresses are (`ApiClientCidr`)"
+    );
+    Err(ApiError::new(StatusCode::FORBIDDEN, message))
+}
+
 /// Who calls, or why they do not come in; and what their answer carries either way.
 struct Admitted {
     principal: Result<Principal, ApiError>,
@@ -80,6 +104,9 @@ async fn admit(app: &App, access: &AccessRule, parts: &mut Parts, now: Ms) -> Ad
         }
         let Ok(cluster) = cluster else { return Err(unauthorized()).into() };
         return rights::check(app, access, Principal::Cluster(cluster)).await.into();
+    }
+    if let Err(error) = check_network(app, &peer) {
+        return Err(error).into();
     }
     let session = Cookie::session(by_https(&parts.headers), &app.prefix);
     let signed_in = app.auth.sign_in(&parts.headers, session.name, &peer, now).await;

@@ -7,6 +7,6 @@ mod guard;
 mod principal;
 mod rights;
 
-pub use guard::{credentials, dashboard_cookie, guard, is_own_page};
+pub use guard::{client_network, credentials, dashboard_cookie, guard, is_own_page};
 pub use principal::{AnyCaller, ClusterCaller, Session, User};
 pub use rights::within_scopes;

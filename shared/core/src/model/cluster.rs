@@ -172,6 +172,9 @@ pub struct Cluster {
     /// Its scheduler has said that a client connected to it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub claimed: bool,
+    /// When what its scheduler runs on is renewed, which ends it, in the words of whoever announced that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduler_retires: Option<String>,
     /// What its users have been warned of, one of each code.
     #[serde(default)]
     pub warnings: Vec<Reason>,
@@ -233,6 +236,7 @@ impl Cluster {
             meter: Meter::default(),
             shrink: None,
             extended_until: None,
+            scheduler_retires: None,
             asked_at: None,
             claimed: false,
             warnings: Vec::new(),

@@ -43,6 +43,7 @@ pub enum ReasonCode {
     LimitReached,
     // what users are told beside
     SpotUnavailable,
+    SchedulerRetires,
     // what happened to one task
     WorkerStartTimeout,
     WorkerLost,

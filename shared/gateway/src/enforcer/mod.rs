@@ -87,6 +87,7 @@ impl Enforcer {
             broken_limits: items.broken.len(),
             ..EnforcementReport::default()
         };
+        checked.iter().for_each(|checked| report.count(&checked.cluster, now));
         report.add(self.carry_out(&checked).await?);
         report.add(self.ask_schedulers(&checked, silence, now).await?);
         if now >= since_set + self.context.policy().forget_after_ms() {

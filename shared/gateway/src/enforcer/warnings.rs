@@ -5,12 +5,13 @@ use faregate_core::model::{Cluster, Policy, Reason, ReasonCode, Shrink};
 use faregate_core::reconcile::enforce::utc;
 
 /// The codes that warnings have.
-const CODES: [ReasonCode; 5] = [
+const CODES: [ReasonCode; 6] = [
     ReasonCode::MaxLifetime,
     ReasonCode::Budget,
     ReasonCode::LimitLowered,
     ReasonCode::SpotUnavailable,
     ReasonCode::DiskLimit,
+    ReasonCode::SchedulerRetires,
 ];
 
 /// What its users are to know at the moment.
@@ -25,7 +26,8 @@ pub(super) fn standing(checked: &Checked, policy: &Policy) -> Vec<Reason> {
     };
     let lowered = checked.shrink.as_ref().map(|shrink| lowered(shrink, policy));
     let on_demand = checked.on_demand.then(|| on_demand(policy));
-    [checked.verdict.lifetime_warning.clone(), budget, lowered, on_demand, checked.disk.clone()]
+    let retires = checked.cluster.scheduler_retires.as_deref().map(retires);
+    [checked.verdict.lifetime_warning.clone(), budget, lowered, on_demand, checked.disk.clone(), retires]
         .into_iter()
         .flatten()
         .collect()
@@ -38,6 +40,14 @@ fn on_demand(policy: &Policy) -> Reason {
         "Spot has no capacity: for {minutes} minutes, until it is tried again, new workers start on demand, which costs about three times as much"
     );
     Reason::new(ReasonCode::SpotUnavailable, message)
+}
+
+fn retires(at: &str) -> Reason {
+    let message = format!(
+        "AWS renews what this cluster's scheduler runs on ({at}): the cluster ends then, with all results that are in its memory; save them, and \
+         make a new cluster before"
+    );
+    Reason::new(ReasonCode::SchedulerRetires, message)
 }
 
 /// Of that, what they were not told yet.

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use faregate_ecs::event::task_facts;
+use faregate_ecs::event::{TaskEvent, read};
 use faregate_gateway::TaskEvents;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -49,7 +49,7 @@ async fn put_events(State(told): State<Told>, body: String) -> String {
     for entry in &entries {
         let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
         let envelope = json!({"source": entry["Source"], "detail-type": entry["DetailType"], "detail": detail});
-        if let Ok(Some(facts)) = task_facts(&envelope.to_string())
+        if let Ok(Some(TaskEvent::Changed(facts))) = read(&envelope.to_string())
             && let Err(error) = told.next().apply(&facts).await
         {
             tracing::warn!(%error, "an event is lost");

@@ -35,6 +35,7 @@ impl Served {
             prefix: String::new(),
             version: "1.2.3".into(),
             dashboards: Dashboards::Elsewhere { url: "https://dashboards.example".into(), sign_in: false },
+            client_networks: Vec::new(),
         };
         Served { router: router(app) }
     }

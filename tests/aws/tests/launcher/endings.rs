@@ -3,7 +3,7 @@
 use crate::fargate::{Fargate, task_logs};
 use fake_ecs::{FakeEcs, StartFailures};
 use faregate_core::model::{TaskFacts, TaskState};
-use faregate_ecs::event::failed_by_itself;
+use faregate_ecs::event::{TaskEvent, failed_by_itself, read};
 use faregate_tests::launcher_suite::{Fixture, Runs, launch, new_cluster, reaches, started, stopped};
 use std::collections::BTreeSet;
 
@@ -124,8 +124,11 @@ async fn events_say_what_descriptions_say() {
     let task = started(&fargate, &request).await.remove(0);
     let rest = reaches(&fargate, &task, TaskState::Stopped).await;
     let events = fargate.ecs.events();
-    let facts = events.iter().map(|event| faregate_ecs::event::task_facts(&event.to_string()).unwrap().unwrap());
-    let facts: Vec<TaskFacts> = facts.collect();
+    let facts = |event: &serde_json::Value| match read(&event.to_string()).unwrap() {
+        Some(TaskEvent::Changed(facts)) => *facts,
+        other => panic!("{other:?}"),
+    };
+    let facts: Vec<TaskFacts> = events.iter().map(facts).collect();
     assert!(facts.windows(2).all(|pair| pair[0].version < pair[1].version && pair[0].state <= pair[1].state));
     assert_eq!(facts.last(), Some(&rest));
     assert_eq!(rest.stop_reason.as_deref(), Some("exited with code 3"));
