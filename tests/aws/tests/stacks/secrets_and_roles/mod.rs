@@ -87,6 +87,7 @@ async fn a_session_calls_what_roles_allow_and_tells_no_secret() {
     third.go_on();
     third.ends_well();
     sweep(&stack).await;
+    retirement_is_announced(&stack, &cluster).await;
     assert_eq!(told(&stack).leaks(&secrets), [""; 0], "after kills");
     limits_come_and_go(&stack).await;
     user.go_on();
@@ -167,6 +168,24 @@ async fn sweep(stack: &Stack) {
     let queue = aws_sdk_sqs::Client::new(&stack.sdk_config().await);
     let wakes = SqsWakes::new(|| queue, stack.resource("Wakes"));
     wakes.wake(Wake::OrphanScan { cursor: None }, 0).await.unwrap();
+}
+
+/// AWS Health names the cluster's scheduler: the cluster's record has it.
+async fn retirement_is_announced(stack: &Stack, cluster: &str) {
+    let task = stack.running("scheduler", cluster).remove(0);
+    let notice = json!({
+        "source": "aws.health", "detail-type": "AWS Health Event",
+        "detail": {
+            "eventTypeCode": "AWS_ECS_TASK_PATCHING_RETIREMENT", "startTime": "Tue, 8 Dec 2026 10:00:00 GMT",
+            "affectedEntities": [{"entityValue": task}],
+        },
+    });
+    let queue = aws_sdk_sqs::Client::new(&stack.sdk_config().await);
+    queue.send_message().queue_url(stack.resource("Events")).message_body(notice.to_string()).send().await.unwrap();
+    eventually("the scheduler's retirement is on record", async || {
+        stack.cluster(cluster).await.scheduler_retires.is_some()
+    })
+    .await;
 }
 
 /// Stops a task's process, as a machine that hangs.
