@@ -12,7 +12,7 @@ pub const STATUSES: [(StatusCode, &str); 11] = [
     (StatusCode::UNAUTHORIZED, "credentials are missing or wrong; `WWW-Authenticate` says how to sign in"),
     (
         StatusCode::FORBIDDEN,
-        "the caller may not: it is another's, for admins, beyond the token's scopes, or from a page of another site",
+        "the caller may not: it is another's, for admins, beyond the token's scopes, from a page of another site, or from an address that is not served",
     ),
     (StatusCode::NOT_FOUND, "there is no such thing, or nothing at this path"),
     (StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method"),

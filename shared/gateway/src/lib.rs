@@ -26,6 +26,7 @@ mod paces;
 mod read;
 mod reconciler;
 mod recount;
+mod retirement;
 mod spend;
 mod stop;
 mod task_events;

@@ -1,19 +1,16 @@
 //! What the launcher tells by itself: a task changed.
 
 use super::ServiceError;
-use faregate_core::model::{Cluster, ClusterName, Policy, Record, Task, TaskFacts, TaskId, TaskRole, TaskState};
+use faregate_core::model::{Cluster, ClusterName, Policy, Record, Task, TaskFacts, TaskState};
 use faregate_core::ports::{Expect, Host, Retries, Store, TransactError, Wake, Wakes, Write};
 use faregate_core::safety_rule;
 use std::sync::Arc;
 
-/// Clusters that are read at once.
-const PAGE: usize = 100;
-
 /// Takes in what the launcher tells. It takes no secrets: whoever does nothing else needs none.
 pub struct TaskEvents {
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     wakes: Arc<dyn Wakes>,
-    host: Arc<dyn Host>,
+    pub(super) host: Arc<dyn Host>,
     policy: Policy,
 }
 
@@ -71,48 +68,6 @@ impl TaskEvents {
             }
         }
         Err(ServiceError::Conflict(format!("task `{}` is being worked on; the event is to come again", facts.id)))
-    }
-
-    /// Takes in that these tasks will be stopped, in the announcer's words for when: the next enforcement run warns the users whose schedulers
-    /// are among them; workers are replaced. It looks through everything active, as no record leads from a task to its cluster, and it comes
-    /// once in weeks.
-    pub async fn announce_retirement(&self, tasks: &[TaskId], at: &str) -> Result<(), ServiceError> {
-        let mut cursor = None;
-        loop {
-            let page = self.store.active(cursor.as_deref(), PAGE).await?;
-            for row in page.items.into_iter().filter(|row| row.cluster.wants_to_run()) {
-                let name = row.cluster.name;
-                let mut children = self.store.children(&name).await?.tasks.into_iter().map(|task| task.value.facts);
-                if children.any(|facts| facts.role == TaskRole::Scheduler && tasks.contains(&facts.id)) {
-                    self.scheduler_retires(&name, at).await?;
-                }
-            }
-            cursor = page.cursor;
-            if cursor.is_none() {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn scheduler_retires(&self, name: &ClusterName, at: &str) -> Result<(), ServiceError> {
-        let mut retries = Retries::new(&*self.host);
-        while retries.next().await {
-            let Some(stored) = self.store.cluster(name).await? else { return Ok(()) };
-            if stored.value.scheduler_retires.as_deref() == Some(at) {
-                return Ok(());
-            }
-            let cluster = Cluster { scheduler_retires: Some(at.to_owned()), ..stored.value };
-            let expect = Expect::Version(stored.version);
-            match self.store.transact(vec![Write::Put { record: Record::Cluster(Box::new(cluster)), expect }]).await {
-                Ok(()) => {
-                    tracing::warn!(cluster = %name, at, "scheduler retires");
-                    return Ok(());
-                }
-                Err(TransactError::Conflicts(_) | TransactError::Contention) => {}
-                Err(TransactError::Failed(error)) => return Err(error.into()),
-            }
-        }
-        Err(ServiceError::Conflict(format!("cluster `{name}` is being worked on; the announcement is to come again")))
     }
 
     /// What is learned of a task that is settled changes its bill, and nobody looks at such a task by himself, least of all when its

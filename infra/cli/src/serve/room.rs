@@ -52,20 +52,21 @@ pub async fn keep(world: World, least_free: u64) {
     }
 }
 
-/// A disk that is full is one trouble; a directory that cannot be written to, or a store that fails, is another.
+/// A disk that is full is one trouble, and one line; a directory that cannot be written to, or a store that fails, is another.
 fn say_trouble(kept: Option<io::Error>, recorded: Option<&StoreError>) {
     use io::ErrorKind::{QuotaExceeded, StorageFull};
-    match kept {
-        Some(error) if matches!(error.kind(), StorageFull | QuotaExceeded) => {
-            tracing::warn!(%error, "disk full: nothing new starts");
+    let full = kept.as_ref().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded));
+    match (kept, recorded) {
+        (_, Some(error @ StoreError::NoRoom(_))) => tracing::warn!(%error, "disk full: nothing new starts"),
+        (Some(error), _) if full => tracing::warn!(%error, "disk full: nothing new starts"),
+        (kept, recorded) => {
+            if let Some(error) = kept {
+                tracing::warn!(%error, "disk reserve not made");
+            }
+            if let Some(error) = recorded {
+                tracing::warn!(%error, "stops and admin actions not recorded yet");
+            }
         }
-        Some(error) => tracing::warn!(%error, "disk reserve not made"),
-        None => {}
-    }
-    match recorded {
-        Some(error @ StoreError::NoRoom(_)) => tracing::warn!(%error, "disk full: nothing new starts"),
-        Some(error) => tracing::warn!(%error, "stops and admin actions not recorded yet"),
-        None => {}
     }
 }
 

@@ -59,7 +59,7 @@ pub async fn guard(State((app, access)): State<(Arc<App>, AccessRule)>, request:
     response
 }
 
-/// The same of routes that are open to everybody who may connect.
+/// Lets a request through to a route that needs no sign-in, if it comes from where clients come from.
 pub async fn client_network(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     match check_network(&app, &Peer::of(request.extensions())) {
         Ok(()) => next.run(request).await,

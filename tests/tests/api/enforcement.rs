@@ -1,4 +1,4 @@
-//! The pass over a gateway that is otherwise at rest: what it asks, what it writes, what its users read.
+//! The enforcement run over a gateway that is otherwise at rest: what it asks, what it writes, what its users read.
 
 use faregate_core::model::{
     Cluster, ClusterConfig, ClusterName, Counts, Limits, Policy, Prices, Rates, Reason, ReasonCode, Record, Scope,
@@ -18,7 +18,7 @@ async fn api(base: ClusterConfig, policy: Policy) -> Api {
     Api::with(Setup { base, policy, groups, ..Setup::default() }).await
 }
 
-async fn pass(api: &Api) -> EnforcementReport {
+async fn enforce(api: &Api) -> EnforcementReport {
     api.enforcer.enforce(api.host.now()).await.unwrap()
 }
 
@@ -54,16 +54,16 @@ async fn while_spot_has_no_capacity_users_are_told_once_that_workers_start_on_de
     let base = ClusterConfig { fargate_spot: true, ..ClusterConfig::default() };
     let api = api(base, Policy::default()).await;
     let name = api.running("alice").await;
-    assert_eq!(pass(&api).await.warned, 0);
+    assert_eq!(enforce(&api).await.warned, 0);
     edit(&api, &name, |cluster| cluster.spot_after = Some(api.host.now() + 600 * S)).await;
     api.schedulers.take();
-    assert_eq!(pass(&api).await.warned, 1);
+    assert_eq!(enforce(&api).await.warned, 1);
     let said = warning(&api, &name).await;
     assert_snapshot!(said, @"Spot has no capacity: for 10 minutes, until it is tried again, new workers start on demand, which costs about three times as much");
     assert_eq!(warnings_among(&api.schedulers.take()), [said]);
-    assert_eq!(pass(&api).await.warned, 0);
+    assert_eq!(enforce(&api).await.warned, 0);
     api.host.pass(601 * S);
-    pass(&api).await;
+    enforce(&api).await;
     assert_eq!(record(&api, &name).await.warnings, vec![], "Spot is tried again");
 }
 
@@ -81,9 +81,9 @@ async fn how_long_a_cluster_took_to_start_is_told_once() {
     let name = api.create("alice").await;
     api.host.pass(7 * S);
     api.run(&name).await;
-    assert_eq!(pass(&api).await.starts_ms, [7 * S]);
+    assert_eq!(enforce(&api).await.starts_ms, [7 * S]);
     api.host.pass(60 * S);
-    assert_eq!(pass(&api).await.starts_ms, [0; 0]);
+    assert_eq!(enforce(&api).await.starts_ms, [0; 0]);
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn what_keeps_clusters_from_starting_is_counted_by_its_reason() {
         cluster.end(Status::Failed, Reason::new(ReasonCode::LaunchRejected, "why"), api.host.now());
     })
     .await;
-    let blocked = pass(&api).await.blocked;
+    let blocked = enforce(&api).await.blocked;
     assert_eq!((blocked.capacity, blocked.permissions, blocked.refused, blocked.limits), (1, 2, 1, 0));
 }
 
@@ -119,11 +119,11 @@ async fn whose_scheduler_retires_is_warned_once_and_others_are_not() {
         api.task_events.announce_retirement(&tasks, "Tue, 8 Dec 2026 10:00:00 GMT").await.unwrap();
     }
     api.schedulers.take();
-    assert_eq!(pass(&api).await.warned, 1);
+    assert_eq!(enforce(&api).await.warned, 1);
     let said = warning(&api, &name).await;
     assert_snapshot!(said, @"AWS renews what this cluster's scheduler runs on (Tue, 8 Dec 2026 10:00:00 GMT): the cluster ends then, with all results that are in its memory; save them, and make a new cluster before");
     assert_eq!(warnings_among(&api.schedulers.take()), [said]);
-    assert_eq!((pass(&api).await.warned, warnings_among(&api.schedulers.take()).len()), (0, 0));
+    assert_eq!((enforce(&api).await.warned, warnings_among(&api.schedulers.take()).len()), (0, 0));
     assert_eq!(record(&api, &other).await.warnings, vec![], "a worker is replaced");
 }
 
@@ -133,20 +133,20 @@ async fn a_cluster_is_warned_once_before_its_lifetime_is_over_and_ended_then() {
     let api = api(base, Policy::default()).await;
     let name = api.running("alice").await;
     api.host.pass(HOUR - 601 * S);
-    assert_eq!((pass(&api).await.warned, api.schedulers.take()), (0, vec![]));
+    assert_eq!((enforce(&api).await.warned, api.schedulers.take()), (0, vec![]));
     api.host.pass(S);
-    assert_eq!(pass(&api).await.warned, 1);
+    assert_eq!(enforce(&api).await.warned, 1);
     let said = warning(&api, &name).await;
     assert_snapshot!(said, @"this cluster ends at 2027-01-15 09:00:00 UTC, when its lifetime of 3600 s is over; `POST /api/v1/clusters/<name>/extend` gives it more time");
     let asked = api.schedulers.take();
     assert_eq!(warnings_among(&asked), [said.replace("<name>", name.as_str())]);
 
     let stored = api.everything_stored();
-    assert_eq!((pass(&api).await.warned, api.schedulers.take()), (0, vec![]));
+    assert_eq!((enforce(&api).await.warned, api.schedulers.take()), (0, vec![]));
     assert_eq!(api.everything_stored(), stored, "nothing is written where nothing changed");
 
     api.host.pass(600 * S);
-    assert_eq!(pass(&api).await.ended, 1);
+    assert_eq!(enforce(&api).await.ended, 1);
     assert_eq!(ended(&api, &name).await, (ReasonCode::MaxLifetime, "its lifetime of 3600 s is over".into()));
 }
 
@@ -157,7 +157,7 @@ async fn schedulers_are_asked_when_their_answer_can_matter_and_a_cluster_without
     let name = api.running("alice").await;
     let idle = async |clientless_ms: Option<i64>| {
         *api.schedulers.idleness.lock().unwrap() = Some(Idleness { clientless_ms, ..Idleness::default() });
-        let report = pass(&api).await;
+        let report = enforce(&api).await;
         (api.schedulers.take().len(), report.ended)
     };
     assert_eq!(idle(None).await, (0, 0), "it runs for less than its timeout");
@@ -168,7 +168,7 @@ async fn schedulers_are_asked_when_their_answer_can_matter_and_a_cluster_without
     api.host.pass(S);
     *api.schedulers.idleness.lock().unwrap() = None;
     assert_eq!(
-        (pass(&api).await.asked, pass(&api).await.asked),
+        (enforce(&api).await.asked, enforce(&api).await.asked),
         (1, 0),
         "who does not answer is not asked at once again"
     );
@@ -185,18 +185,18 @@ async fn schedulers_are_asked_when_their_answer_can_matter_and_a_cluster_without
 }
 
 #[tokio::test]
-async fn what_a_pass_has_no_time_to_ask_is_left_and_said() {
+async fn what_an_enforcement_run_has_no_time_to_ask_is_left_and_said() {
     let base = ClusterConfig { idle_timeout: 60.0, ..ClusterConfig::default() };
     let api = api(base, Policy { enforcement_ms: -1, ..Policy::default() }).await;
     for _ in 0..3 {
         api.running("alice").await;
     }
-    pass(&api).await;
+    enforce(&api).await;
     api.host.pass(60 * S);
-    let report = pass(&api).await;
+    let report = enforce(&api).await;
     assert_eq!((report.asked, report.unasked, report.idle_delay_ms), (0, 3, 0));
     api.host.pass(7 * S);
-    assert_eq!(pass(&api).await.idle_delay_ms, 7 * S);
+    assert_eq!(enforce(&api).await.idle_delay_ms, 7 * S);
     assert_eq!(api.schedulers.take(), vec![]);
 }
 
@@ -209,10 +209,10 @@ async fn a_limit_lowered_under_what_runs_takes_from_the_newest_and_says_so() {
     let new = api.running("alice").await;
     api.want(&new, 4).await;
     api.schedulers.take();
-    assert_eq!(pass(&api).await.over_limits, 0);
+    assert_eq!(enforce(&api).await.over_limits, 0);
 
     api.limit("user:alice", Limits { workers: Some(5), ..Limits::default() }).await;
-    assert_eq!(pass(&api).await.over_limits, 1);
+    assert_eq!(enforce(&api).await.over_limits, 1);
     let shrink = record(&api, &new).await.shrink.unwrap();
     assert_eq!((shrink.keep, shrink.end, record(&api, &old).await.shrink), (2, false, None));
     let said = warning(&api, &new).await;
@@ -224,7 +224,7 @@ async fn a_limit_lowered_under_what_runs_takes_from_the_newest_and_says_so() {
     // while it stands it is asked for again, and nothing is written
     api.turn(&new).await;
     let stored = api.everything_stored();
-    pass(&api).await;
+    enforce(&api).await;
     assert_eq!((api.schedulers.take(), api.everything_stored()), (vec![Question::Retire { keep: 2 }], stored));
 
     // what the scheduler does not retire is stopped
@@ -234,7 +234,7 @@ async fn a_limit_lowered_under_what_runs_takes_from_the_newest_and_says_so() {
         api.host.pass(api.gateway.policy().check_ms);
     }
     assert_eq!((api.launcher.workers(&old).len(), api.launcher.workers(&new).len()), (3, 2));
-    pass(&api).await;
+    enforce(&api).await;
     let rested = record(&api, &new).await;
     assert_eq!((rested.shrink, rested.warnings, rested.reserved.counts.workers), (None, vec![], 2));
 }
@@ -245,10 +245,10 @@ async fn a_limit_raised_again_is_forgotten() {
     let name = api.running("alice").await;
     api.want(&name, 3).await;
     api.limit("group:a", Limits { total_workers: Some(1), ..Limits::default() }).await;
-    pass(&api).await;
+    enforce(&api).await;
     assert_eq!(record(&api, &name).await.shrink.unwrap().keep, 1);
     api.limit("group:a", Limits { total_workers: Some(3), ..Limits::default() }).await;
-    assert_eq!(pass(&api).await.over_limits, 0);
+    assert_eq!(enforce(&api).await.over_limits, 0);
     let after = record(&api, &name).await;
     assert_eq!((after.shrink, after.warnings), (None, vec![]));
 }
@@ -260,14 +260,14 @@ async fn clusters_beyond_a_lowered_number_end_newest_first() {
     api.host.pass(S);
     let new = api.running("alice").await;
     api.limit("default", Limits { clusters: Some(1), ..Limits::default() }).await;
-    pass(&api).await;
+    enforce(&api).await;
     assert_snapshot!(warning(&api, &new).await, @"the limit `clusters` = 1 of default was lowered and leaves no room for this cluster (older clusters have 1); it is stopped at 2027-01-15 08:01:31 UTC");
     api.host.pass(api.gateway.policy().retire_ms);
     api.turn(&new).await;
     let (code, message) = ended(&api, &new).await;
     assert_eq!(code, ReasonCode::LimitLowered);
     assert_snapshot!(message, @"the limit `clusters` = 1 of default was lowered and leaves no room for this cluster (older clusters have 1)");
-    pass(&api).await;
+    enforce(&api).await;
     assert_eq!(record(&api, &old).await.shrink, None);
 }
 
@@ -280,16 +280,16 @@ async fn a_budget_is_warned_of_at_four_fifths_and_what_overspends_it_is_stopped(
     let name = api.running("alice").await;
     api.limit("user:alice", Limits { budget: Some(12.0), ..Limits::default() }).await;
     api.host.pass(7 * HOUR);
-    assert_eq!(pass(&api).await.warned, 0);
+    assert_eq!(enforce(&api).await.warned, 0);
     api.host.pass(HOUR);
-    assert_eq!(pass(&api).await.warned, 1);
+    assert_eq!(enforce(&api).await.warned, 1);
     let said = warning(&api, &name).await;
     assert_snapshot!(said, @"the limit `budget` = 12 USD of user:alice is nearly spent: 9.62 USD used by user:alice in 2027-01; at 12 USD nothing new starts, and above 13.20 USD what runs is stopped");
-    assert_eq!(pass(&api).await.warned, 0, "they know");
+    assert_eq!(enforce(&api).await.warned, 0, "they know");
     api.host.pass(HOUR);
-    assert_eq!((pass(&api).await.warned, warning(&api, &name).await), (0, said));
+    assert_eq!((enforce(&api).await.warned, warning(&api, &name).await), (0, said));
     api.host.pass(2 * HOUR);
-    assert_eq!(pass(&api).await.ended, 1);
+    assert_eq!(enforce(&api).await.ended, 1);
     let (code, message) = ended(&api, &name).await;
     assert_eq!(code, ReasonCode::Budget);
     assert_snapshot!(message, @"the limit `budget` = 12 USD of user:alice is overspent: 13.22 USD used by user:alice in 2027-01; above 13.20 USD what runs is stopped");
